@@ -1,0 +1,1 @@
+"""Episodes: in memory, in files, and in dataset lists."""
