@@ -1,16 +1,18 @@
 """One file format for demonstrations and rollouts: HDF5 in robomimic's layout.
 
     data                 attributes: total (frames), env_args (JSON)
-      demo_0             attributes: num_samples, success, seed, source
+      demo_0             attributes: num_samples, success, seed, and strategy or checkpoint
         obs/<key>        (T, ...)   key without its "observation." prefix
         actions          (T, A)     action t was taken after observation t
         rewards, dones   (T,)
 
-`source` names what acted: the strategy of a demonstration or the checkpoint of a rollout.
+What acted is the strategy of a demonstration or the checkpoint of a rollout.
 Layout: robomimic docs/datasets/overview.md.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +34,8 @@ class Episode:
     rewards: np.ndarray  # (T,) float32, after action t
     success: bool  # as the environment judged it
     seed: int  # the environment's reset seed
-    source: str  # strategy name, or checkpoint step such as "003000"
+    strategy: str | None = None  # of a demonstration, where known
+    checkpoint: str | None = None  # of a rollout: the training step, such as "003000"
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -52,7 +55,9 @@ def _write_episode(group: h5py.Group, episode: Episode) -> None:
     group.attrs["num_samples"] = len(episode)
     group.attrs["success"] = bool(episode.success)
     group.attrs["seed"] = int(episode.seed)
-    group.attrs["source"] = episode.source
+    for name in ("strategy", "checkpoint"):
+        if (value := getattr(episode, name)) is not None:
+            group.attrs[name] = value
     for key, values in episode.observations.items():
         group.create_dataset(f"obs/{key.removeprefix(OBSERVATION_PREFIX)}", data=values)
     group.create_dataset("actions", data=episode.actions)
@@ -88,27 +93,20 @@ def read_env_args(path: str | Path) -> dict:
         return json.loads(data.attrs["env_args"])
 
 
-class _open:
-    """Context manager: the group `data` of an episode file, or a UserError in one line."""
-
-    def __init__(self, path: str | Path):
-        self.path = Path(path)
-
-    def __enter__(self) -> h5py.Group:
-        if not self.path.is_file():
-            raise UserError(f"{self.path}: no such episode file")
-        try:
-            self.file = h5py.File(self.path, "r")
-        except OSError:
-            raise UserError(f"{self.path}: not an HDF5 file, or truncated; make or copy it again") from None
-        data = self.file.get("data")
+@contextmanager
+def _open(path: str | Path) -> Iterator[h5py.Group]:
+    """The group `data` of an episode file, or a UserError in one line."""
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such episode file")
+    try:
+        file = h5py.File(path, "r")
+    except OSError:
+        raise UserError(f"{path}: not an HDF5 file, or truncated; make or copy it again") from None
+    with file:
+        data = file.get("data")
         if not isinstance(data, h5py.Group) or "total" not in data.attrs or "env_args" not in data.attrs:
-            self.file.close()
-            raise UserError(f"{self.path}: HDF5, but not an episode file (robomimic layout with data/demo_0, ...)")
-        return data
-
-    def __exit__(self, *exc) -> None:
-        self.file.close()
+            raise UserError(f"{path}: HDF5, but not an episode file (robomimic layout with data/demo_0, ...)")
+        yield data
 
 
 def _read_episode(path: str | Path, group: h5py.Group) -> Episode:
@@ -119,7 +117,8 @@ def _read_episode(path: str | Path, group: h5py.Group) -> Episode:
             rewards=group["rewards"][()],
             success=bool(group.attrs["success"]),
             seed=int(group.attrs["seed"]),
-            source=str(group.attrs["source"]),
+            strategy=group.attrs.get("strategy"),
+            checkpoint=group.attrs.get("checkpoint"),
         )
     except (KeyError, OSError) as error:
         raise UserError(f"{path}: episode {group.name} is incomplete or damaged ({error})") from None
