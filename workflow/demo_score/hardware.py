@@ -1,0 +1,24 @@
+"""Where torch computes: device and threads."""
+
+import os
+
+import torch
+
+from demo_score.errors import UserError
+
+
+def select_device(name: str) -> torch.device:
+    """The device called cpu, cuda, cuda:N, or auto (a GPU where there is one)."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(f"device={name}: torch finds no GPU here; set device=cpu or device=auto")
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise UserError(f"device={name}: no such device; set cpu, cuda or auto") from None
+
+
+def available_threads() -> int:
+    """Threads this command may use: OMP_NUM_THREADS, which the workflow sets, or one."""
+    return int(os.environ.get("OMP_NUM_THREADS") or 1)

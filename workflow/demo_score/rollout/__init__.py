@@ -1,0 +1,1 @@
+"""Trying a policy in an environment: step 2 of Demo-SCORE, and every evaluation."""

@@ -1,0 +1,50 @@
+"""The rollout loop."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from demo_score.data.episodes import Episode
+from demo_score.rollout.environments import Environments, make_environments
+
+
+def rollout(
+    policy: nn.Module,
+    env_settings: Mapping[str, Any],
+    seeds: list[int],
+    batch_size: int,
+    n_processes: int = 1,
+    device: torch.device | str = "cpu",
+    description: str = "rollouts",
+) -> list[Episode]:
+    """One episode from each environment seed, `batch_size` environments at once; renders nothing.
+
+    The policy always sees a whole batch, finished episodes included, so that the result does not depend on
+    how the environments are spread over processes.
+    """
+    batches = [seeds[start : start + batch_size] for start in range(0, len(seeds), batch_size)]
+    environments = make_environments(env_settings, min(batch_size, len(seeds)), n_processes)
+    episodes: list[Episode] = []
+    with tqdm(total=len(seeds), desc=description, unit="episode") as progress:
+        for batch in batches:
+            episodes += _rollout_batch(policy, environments, batch, device)
+            progress.update(len(batch))
+            progress.set_postfix(success=f"{np.mean([episode.success for episode in episodes]):.0%}")
+    environments.close()
+    return episodes
+
+
+def _rollout_batch(
+    policy: nn.Module, environments: Environments, seeds: list[int], device: torch.device | str
+) -> list[Episode]:
+    observations = environments.reset(seeds)
+    policy.reset()
+    done = np.zeros(len(seeds), dtype=bool)
+    while not done.all():
+        inputs = {key: torch.from_numpy(values).to(device) for key, values in observations.items()}
+        observations, done = environments.step(policy.act(inputs).cpu().numpy())
+    return environments.episodes()

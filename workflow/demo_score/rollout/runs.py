@@ -1,0 +1,57 @@
+"""Rolling out a checkpoint, and what is kept of it."""
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+from omegaconf import OmegaConf
+
+from demo_score.data.episodes import Episode, write_episodes
+from demo_score.evaluation.statistics import wilson_interval
+from demo_score.files import write_text
+from demo_score.hardware import available_threads, select_device
+from demo_score.rollout.loop import rollout
+from demo_score.settings import compose_settings
+from demo_score.training.checkpoints import SETTINGS, load_checkpoint
+
+
+def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:
+    """Store eval.n_episodes rollouts from environment seed `seed` on: <out_dir>/<checkpoint>.hdf5 and .csv."""
+    episodes, env_settings = run_checkpoint(checkpoint, overrides)
+    for episode in episodes:
+        episode.checkpoint = checkpoint.name
+    write_outcomes(out_dir / f"{checkpoint.name}.csv", episodes)
+    write_episodes(out_dir / f"{checkpoint.name}.hdf5", episodes, {"env_name": env_settings["task"], **env_settings})
+
+
+def evaluate(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:
+    """Store the outcome of eval.n_episodes episodes from environment seed `seed` on: <out_dir>/evaluation.csv."""
+    episodes, _ = run_checkpoint(checkpoint, overrides)
+    write_outcomes(out_dir / "evaluation.csv", episodes)
+
+
+def run_checkpoint(checkpoint: Path, overrides: list[str]) -> tuple[list[Episode], dict]:
+    """Roll out a checkpoint with its own settings changed by `overrides`. Returns episodes and env settings."""
+    torch.set_num_threads(1)  # environments run in parallel, not the policy: its bits then never depend on threads
+    policy, _ = load_checkpoint(checkpoint, select_device("cpu"))
+    settings, _ = compose_settings(overrides, checkpoint, Path(SETTINGS).stem)
+    device = select_device(settings.device)
+    env_settings = OmegaConf.to_container(settings.env)
+    seeds = list(range(settings.seed, settings.seed + settings.eval.n_episodes))
+    episodes = rollout(policy.to(device), env_settings, seeds, settings.eval.batch_size, available_threads(), device)
+    report(episodes)
+    return episodes, env_settings
+
+
+def write_outcomes(path: Path, episodes: list[Episode]) -> None:
+    """A table of one row an episode: start_seed, success (0 or 1), length (control steps)."""
+    rows = [(episode.seed, int(episode.success), len(episode)) for episode in episodes]
+    write_text(path, pd.DataFrame(rows, columns=["start_seed", "success", "length"]).to_csv(index=False))
+
+
+def report(episodes: list[Episode]) -> None:
+    """Print successes, n and the 95% Wilson interval."""
+    successes = sum(episode.success for episode in episodes)
+    low, high = wilson_interval(successes, len(episodes))
+    rate = successes / len(episodes)
+    print(f"success {rate:.1%} [{low:.1%}, {high:.1%}] ({successes} of {len(episodes)} episodes)")

@@ -1,0 +1,73 @@
+"""Settings: Hydra's configuration tree, composed into one resolved mapping and checked.
+
+A run's settings come from the tree in workflow/configs (or a user's own, --config-path and --config-name)
+and from overrides on the command line, in Hydra's grammar.
+"""
+
+import hashlib
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from demo_score.errors import UserError
+from demo_score.files import write_text
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+
+
+def compose_settings(
+    overrides: list[str], config_path: str | Path = CONFIGS, config_name: str = "default"
+) -> tuple[DictConfig, Path]:
+    """Compose `config_name` of the tree at `config_path` with `overrides`.
+
+    Returns the resolved settings and hydra.run.dir. Raises UserError for an unknown key or option, and for
+    every value still missing (`???`).
+    """
+    config_path = Path(config_path).resolve()
+    if not (config_path / f"{config_name}.yaml").is_file():
+        raise UserError(f"{config_path}: has no {config_name}.yaml; check --config-path and --config-name")
+    try:
+        with initialize_config_dir(str(config_path), version_base="1.3"):
+            settings = compose(config_name, overrides, return_hydra_config=True)
+        HydraConfig.instance().set_config(settings)
+        run_dir = Path(settings.hydra.run.dir)
+        with open_dict(settings):
+            del settings["hydra"]
+        if missing := sorted(OmegaConf.missing_keys(settings)):
+            raise UserError(f"missing settings: give {' '.join(f'{key}=VALUE' for key in missing)}")
+        OmegaConf.resolve(settings)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_one_line(error)) from None
+    return settings, run_dir
+
+
+def _one_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:3])
+
+
+def to_yaml(settings: DictConfig) -> str:
+    """Settings as YAML text, resolved, keys in their own order."""
+    return OmegaConf.to_yaml(settings, resolve=True)
+
+
+def save(settings: DictConfig, path: str | Path) -> None:
+    """Write resolved settings atomically."""
+    write_text(path, to_yaml(settings))
+
+
+def load(path: str | Path) -> DictConfig:
+    """Read a settings file written by `save`."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such settings file")
+    return OmegaConf.create(path.read_text(encoding="utf-8"))
+
+
+def digest(*texts: str) -> str:
+    """A short hash of texts: the name of what belongs to exactly these settings."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Training policies: steps 1 and 5 of Demo-SCORE."""

@@ -1,0 +1,43 @@
+"""Checkpoints: a folder with model.safetensors (weights and normalisation) and settings.yaml."""
+
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from demo_score import settings as settings_files
+from demo_score.errors import UserError
+from demo_score.files import atomic_path
+from demo_score.policies import make_policy
+
+WEIGHTS, SETTINGS = "model.safetensors", "settings.yaml"
+
+
+def checkpoint_name(step: int) -> str:
+    """Folder name of the checkpoint after `step` gradient steps."""
+    return f"{step:06d}"
+
+
+def save_checkpoint(folder: Path, policy: nn.Module, settings: DictConfig) -> None:
+    """Write both files, the weights last: a folder with weights is complete."""
+    settings_files.save(settings, folder / SETTINGS)
+    with atomic_path(folder / WEIGHTS) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in policy.state_dict().items()}, temporary)
+
+
+def load_checkpoint(folder: str | Path, device: torch.device) -> tuple[nn.Module, DictConfig]:
+    """The policy of a checkpoint, ready to act, and the settings it was trained with."""
+    folder = Path(folder)
+    if not (folder / WEIGHTS).is_file():
+        raise UserError(f"{folder}: not a checkpoint (no {WEIGHTS}); -p takes a folder such as checkpoints/003000")
+    settings = settings_files.load(folder / SETTINGS)
+    policy = make_policy(settings)
+    try:
+        policy.load_state_dict(load_file(folder / WEIGHTS))
+    except (SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{folder / WEIGHTS}: damaged, or of another policy ({reason}); train it again") from None
+    return policy.to(device).eval(), settings

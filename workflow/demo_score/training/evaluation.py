@@ -1,0 +1,27 @@
+"""Evaluation during training."""
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from demo_score.evaluation.statistics import wilson_interval
+from demo_score.hardware import available_threads
+from demo_score.rollout.loop import rollout
+
+
+def evaluate_in_training(policy: nn.Module, settings: DictConfig, device: torch.device) -> dict[str, float]:
+    """Success over eval.n_episodes starts from settings.seed on, with a 95% Wilson interval.
+
+    Training's own random generators are left as they were.
+    """
+    seeds = list(range(settings.seed, settings.seed + settings.eval.n_episodes))
+    policy.eval()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        env_settings = OmegaConf.to_container(settings.env)
+        episodes = rollout(
+            policy, env_settings, seeds, settings.eval.batch_size, available_threads(), device, "evaluation"
+        )
+    policy.train()
+    successes = sum(episode.success for episode in episodes)
+    low, high = wilson_interval(successes, len(episodes))
+    return {"eval_n": len(episodes), "eval_success": successes / len(episodes), "eval_low": low, "eval_high": high}

@@ -1,0 +1,45 @@
+"""Training metrics: means between two log rows, and evaluations, as one table."""
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from demo_score.files import write_text
+
+
+class MetricsTable:
+    """Collects per-step scalars; `flush` turns their means into a row."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.count = 0
+        self.rows: list[dict[str, float]] = []
+
+    def add(self, **values: Tensor) -> None:
+        """Count one step's scalars (they stay on their device)."""
+        self.count += 1
+        for name, value in values.items():
+            self.sums[name] = self.sums.get(name, torch.zeros_like(value)) + value
+
+    def flush(self, step: int, **exact: float) -> dict[str, str]:
+        """Append a row of means since the last one, and of `exact` values; return it for display."""
+        means = {name: float(total) / self.count for name, total in self.sums.items()}
+        self.rows.append({"step": step, **means, **exact})
+        self.sums, self.count = {}, 0
+        return {name: f"{value:.4g}" for name, value in means.items()}
+
+    def add_evaluation(self, step: int, results: dict[str, float]) -> None:
+        """Append a row of evaluation results."""
+        self.rows.append({"step": step, **results})
+
+    def write(self, path: Path) -> None:
+        """Write all rows as CSV; what a row does not have stays empty."""
+        write_text(path, pd.DataFrame(self.rows).to_csv(index=False, float_format="%.6g"))
+
+    def state_dict(self) -> dict:
+        return {"sums": self.sums, "count": self.count, "rows": self.rows}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.sums, self.count, self.rows = state["sums"], state["count"], state["rows"]

@@ -1,0 +1,22 @@
+"""Step 2: roll out a checkpoint, label each rollout, and store them as DIR/<checkpoint>.hdf5 and .csv.
+
+collect_rollouts.py -p checkpoints/003000 --out-dir DIR eval.n_episodes=100 eval.batch_size=50 seed=12000
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.command_line import checkpoint_parser
+from demo_score.errors import run_command
+from demo_score.rollout.runs import collect_rollouts
+
+
+def main() -> None:
+    arguments = checkpoint_parser(__doc__).parse_args()
+    collect_rollouts(arguments.checkpoint, arguments.overrides, arguments.out_dir)
+
+
+if __name__ == "__main__":
+    run_command(main)

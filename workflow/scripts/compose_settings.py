@@ -1,0 +1,25 @@
+"""Write the settings that overrides make, resolved and complete, into one file.
+
+compose_settings.py env=aloha_cube_state policy=act_state seed=10000 --out settings.yaml
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.command_line import read_settings, settings_parser
+from demo_score.errors import run_command
+from demo_score.settings import save
+
+
+def main() -> None:
+    parser = settings_parser(__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    settings, _ = read_settings(arguments)
+    save(settings, arguments.out)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,22 @@
+"""Evaluate a checkpoint; one row an episode in DIR/evaluation.csv.
+
+eval.py -p checkpoints/008000 --out-dir DIR eval.n_episodes=200 eval.batch_size=50 seed=16000
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.command_line import checkpoint_parser
+from demo_score.errors import run_command
+from demo_score.rollout.runs import evaluate
+
+
+def main() -> None:
+    arguments = checkpoint_parser(__doc__).parse_args()
+    evaluate(arguments.checkpoint, arguments.overrides, arguments.out_dir)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,23 @@
+"""Steps 1 and 5: train a policy on a dataset list.
+
+train.py env=aloha_cube_state policy=act_state seed=10000 +datasets_file=LIST.txt hydra.run.dir=DIR
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.command_line import read_settings, settings_parser
+from demo_score.errors import run_command
+
+
+def main() -> None:
+    settings, run_dir = read_settings(settings_parser(__doc__).parse_args())
+    from demo_score.training.loop import train  # torch takes seconds to import: only for settings that are right
+
+    train(settings, run_dir)
+
+
+if __name__ == "__main__":
+    run_command(main)
