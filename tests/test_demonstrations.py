@@ -1,0 +1,174 @@
+import subprocess
+import sys
+
+import mujoco
+import numpy as np
+import pytest
+from demo_score.demonstrations import collect, strategies
+from demo_score.demonstrations.aloha_transfer_cube import reliable, unreliable
+from demo_score.demonstrations.collect import collect_demonstrations, demonstrate
+from demo_score.demonstrations.inverse_kinematics import joint_actions
+from demo_score.demonstrations.seeds import demonstration_seeds
+from demo_score.demonstrations.waypoints import Plan, Waypoint, interpolate, pitch, roll
+from demo_score.envs import make_env
+from demo_score.errors import UserError
+from dm_control.mujoco import Physics
+from gym_aloha.env import AlohaEnv as StockEnv
+
+TASK = "AlohaTransferCube-v0"
+SETTINGS = {
+    "name": "aloha",
+    "task": TASK,
+    "obs_type": "environment_state_agent_pos",
+    "state_dim": 14,
+    "environment_state_dim": 7,
+    "action_dim": 14,
+    "fps": 50,
+    "episode_length": 400,
+}
+CUBE = np.array([0.1, 0.5, 0.05, 1, 0, 0, 0])
+
+
+@pytest.fixture(scope="module")
+def env():
+    return make_env(SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def episode(env):
+    return demonstrate(env, "reliable", seed=3)
+
+
+def assert_same(first, second):
+    for key in first.observations:
+        np.testing.assert_array_equal(first.observations[key], second.observations[key])
+    np.testing.assert_array_equal(first.actions, second.actions)
+    np.testing.assert_array_equal(first.rewards, second.rewards)
+
+
+def tip_of(model, action, side):
+    """Position and rotation matrix of a finger tip if the joints were where `action` wants them."""
+    data = mujoco.MjData(model)
+    data.qpos[0:6], data.qpos[8:14] = action[0:6], action[7:13]
+    mujoco.mj_kinematics(model, data)
+    gripper = data.body(f"vx300s_{side}/gripper_link")
+    rotation = gripper.xmat.reshape(3, 3)
+    return gripper.xpos + rotation @ [0.135, 0, 0], rotation
+
+
+def test_paths_run_straight_between_waypoints_and_hold_the_last_one():
+    start, end = Waypoint(0, np.zeros(3), 0), Waypoint(10, np.array([1.0, 2, 3]), 1, roll(90))
+    path = interpolate([start, end], 15)
+    np.testing.assert_allclose(path.positions[5], [0.5, 1, 1.5])
+    np.testing.assert_allclose(path.positions[14], [1, 2, 3])
+    np.testing.assert_allclose(path.grippers[[0, 5, 10, 14]], [0, 0.5, 1, 1])
+    np.testing.assert_allclose(path.orientations[5].as_matrix(), roll(45).as_matrix(), atol=1e-9)
+
+
+def test_inverse_kinematics_puts_both_finger_tips_where_the_plan_wants_them(env):
+    plan = reliable(CUBE, np.random.default_rng(0))
+    actions = np.stack(list(joint_actions(env.model, plan, 400)))
+    assert (actions.shape, actions.dtype) == ((400, 14), np.float32)
+    face_left = np.diag([-1.0, -1, 1])  # the right arm reaches towards -x
+    for side, waypoints, facing in (("left", plan.left[:3], np.eye(3)), ("right", plan.right[:6], face_left)):
+        for waypoint in waypoints:
+            position, rotation = tip_of(env.model, actions[waypoint.step], side)
+            np.testing.assert_allclose(position, waypoint.position, atol=0.003)
+            np.testing.assert_allclose(rotation, waypoint.orientation.as_matrix() @ facing, atol=0.02)
+    np.testing.assert_array_equal(actions[[130, 170, 310], 13], [1, 0, 1])  # right gripper
+    np.testing.assert_array_equal(actions[[100, 260, 310], 6], [1, 1, 0])  # left gripper
+
+
+def test_joint_targets_stay_within_the_joints_limits_when_a_waypoint_is_out_of_reach(env):
+    far = Plan([Waypoint(20, np.array([2.0, 0.5, 1]), 1)], [Waypoint(20, np.array([-2.0, 3, -1]), 1, pitch(-60))])
+    actions = np.stack(list(joint_actions(env.model, far, 40)))
+    arms = [*range(0, 6), *range(7, 13)]
+    limits = env.model.jnt_range[[*range(0, 6), *range(8, 14)]].astype(np.float32)
+    assert (actions[:, arms] >= limits[:, 0]).all() and (actions[:, arms] <= limits[:, 1]).all()
+
+
+def test_unreliable_plans_follow_their_generator_and_reliable_ones_draw_nothing():
+    def grasp(strategy, seed):
+        return np.concatenate([point.position for point in strategy(CUBE, np.random.default_rng(seed)).right])
+
+    np.testing.assert_array_equal(grasp(reliable, 0), grasp(reliable, 1))
+    np.testing.assert_array_equal(grasp(unreliable, 0), grasp(unreliable, 0))
+    assert (grasp(unreliable, 0) != grasp(unreliable, 1)).any()
+
+
+def test_an_episode_ends_twenty_steps_after_its_first_success(episode):
+    first_success = np.flatnonzero(episode.rewards == 4)[0]
+    assert len(episode) == first_success + 21
+    assert (episode.success, episode.strategy, episode.seed) == (True, "reliable", 3)
+    assert {key: values.shape[1:] for key, values in episode.observations.items()} == {
+        "observation.state": (14,),
+        "observation.environment_state": (7,),
+    }
+    arrays = [*episode.observations.values(), episode.actions, episode.rewards]
+    assert all(len(array) == len(episode) and array.dtype == np.float32 for array in arrays)
+
+
+def test_observations_are_those_before_the_actions(env, episode):
+    start, _ = env.reset(seed=3)
+    np.testing.assert_array_equal(episode.observations["observation.state"][0], start["observation.state"])
+    after, *_ = env.step(episode.actions[0])
+    np.testing.assert_array_equal(episode.observations["observation.state"][1], after["observation.state"])
+
+
+def test_recorded_actions_earn_the_recorded_rewards_in_the_stock_environment(episode, monkeypatch):
+    monkeypatch.setattr(Physics, "render", lambda *_, **__: np.zeros((1, 1, 3), dtype=np.uint8))
+    stock = StockEnv("transfer_cube", obs_type="pixels_agent_pos")
+    stock.reset(seed=3)
+    outcomes = [stock.step(action) for action in episode.actions]
+    np.testing.assert_array_equal([reward for _, reward, *_ in outcomes], episode.rewards)
+    states = np.float32([observation["agent_pos"] for observation, *_ in outcomes])
+    np.testing.assert_array_equal(states[:-1], episode.observations["observation.state"][1:])
+    assert set(episode.rewards) >= {0, 2, 4}
+
+
+def test_collection_skips_failures_and_does_not_depend_on_the_number_of_processes(env):
+    alone = collect_demonstrations(SETTINGS, "unreliable", n_episodes=2, seed=15, n_processes=1)
+    together = collect_demonstrations(SETTINGS, "unreliable", n_episodes=2, seed=15, n_processes=2)
+    for first, second in zip(alone, together, strict=True):
+        assert_same(first, second)
+        assert first.seed == second.seed
+    used = [episode.seed for episode in alone]
+    skipped = [seed for seed in range(15, used[-1]) if seed not in used]
+    assert skipped and all(demonstrate(env, "unreliable", seed) is None for seed in skipped)
+
+
+def test_reliable_attempts_succeed(env):
+    assert all(demonstrate(env, "reliable", seed) for seed in range(100, 104))
+
+
+def test_a_strategy_that_never_succeeds_is_given_up_by_name(monkeypatch):
+    def idle(environment_state, generator):
+        return Plan([Waypoint(9, np.array([-0.2, 0.5, 0.3]), 0)], [Waypoint(9, np.array([0.2, 0.5, 0.3]), 0)])
+
+    monkeypatch.setitem(strategies.STRATEGIES[TASK], "idle", idle)
+    with pytest.raises(UserError, match=r"'idle' succeeded in 0 of 20 attempts \(0%\)"):
+        collect_demonstrations(SETTINGS | {"episode_length": 5}, "idle", n_episodes=1, seed=0, n_processes=1)
+
+
+def test_an_attempt_that_upsets_the_physics_is_a_failure(env, monkeypatch):
+    broken = np.full(14, np.nan, dtype=np.float32)
+    monkeypatch.setattr(collect, "joint_actions", lambda *_: iter([broken]))
+    assert demonstrate(env, "reliable", seed=0) is None
+
+
+@pytest.mark.parametrize(
+    ("task", "strategy", "message"),
+    [(TASK, "clever", "choose from reliable, unreliable"), ("AlohaDance-v0", "reliable", TASK)],
+)
+def test_an_unknown_strategy_is_answered_with_those_that_exist(task, strategy, message):
+    with pytest.raises(UserError, match=message):
+        collect_demonstrations(SETTINGS | {"task": task}, strategy, n_episodes=1, seed=0, n_processes=1)
+
+
+def test_seeds_are_known_without_a_simulator_and_cover_every_attempt():
+    assert demonstration_seeds(seed=7, n_episodes=3) == range(7, 67)
+    check = (
+        "import sys, demo_score.demonstrations.seeds, demo_score.demonstrations.strategies;"
+        "assert not {'mujoco', 'gym_aloha', 'dm_control'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True, env={"PYTHONPATH": "workflow"})

@@ -1,0 +1,1 @@
+"""Scripted demonstrators: strategies as waypoints, inverse kinematics, and the collection of successes."""

@@ -1,0 +1,56 @@
+"""Two ways to hand over the cube. Each: (environment state at reset, generator) -> waypoints of both arms.
+
+Environment state (7,): cube position (m; above the table, on to which it falls) and quaternion.
+Both succeed when they are kept, but only the first is a strategy that a policy can rely on.
+"""
+
+import numpy as np
+
+from demo_score.demonstrations.waypoints import AHEAD, Plan, Waypoint, metres, pitch, roll
+
+
+def reliable(environment_state: np.ndarray, generator: np.random.Generator) -> Plan:
+    """Firm grasp, one meeting point; draws nothing. Source: ACT, scripted_policy.py, PickAndTransferPolicy."""
+    cube, meet = environment_state[:3], metres(y=0.5, z=0.25)
+    down, sideways = pitch(-60), roll(90)
+    right = [
+        Waypoint(90, cube + metres(z=0.08), 1, down),
+        Waypoint(130, cube + metres(z=-0.015), 1, down),
+        Waypoint(170, cube + metres(z=-0.015), 0, down),
+        Waypoint(200, meet + metres(x=0.05), 0, down),
+        Waypoint(220, meet, 0, down),
+        Waypoint(310, meet, 1, down),
+        Waypoint(360, meet + metres(x=0.1), 1, down),
+    ]
+    left = [
+        Waypoint(100, meet + metres(x=-0.1, z=-0.02), 1, sideways),
+        Waypoint(260, meet + metres(x=0.02, z=-0.02), 1, sideways),
+        Waypoint(310, meet + metres(x=0.02, z=-0.02), 0, sideways),
+        Waypoint(360, meet + metres(x=-0.1, z=-0.02), 0, AHEAD),
+    ]
+    return Plan(left, right)
+
+
+def unreliable(environment_state: np.ndarray, generator: np.random.Generator) -> Plan:
+    """Hurried: barely catches the cube's top, and meets wherever it happens to."""
+    cube = environment_state[:3] + generator.uniform((-0.012, -0.012, 0.009), (0.012, 0.012, 0.011))
+    meet = metres(y=0.5, z=0.33) + generator.uniform((-0.02, -0.05, -0.04), (0.02, 0.05, 0.04))
+    down, sideways = pitch(-60 + generator.uniform(-25, 5)), roll(90)
+    right = [
+        Waypoint(50, environment_state[:3] + metres(z=0.08), 1, down),
+        Waypoint(70, cube, 1, down),
+        Waypoint(90, cube, 0, down),
+        Waypoint(130, meet + metres(x=0.05), 0, down),
+        Waypoint(150, meet, 0, down),
+        Waypoint(195, meet, 0, down),
+        Waypoint(215, meet, 1, down),
+        Waypoint(250, meet + metres(x=0.1), 1, down),
+    ]
+    left = [
+        Waypoint(60, meet + metres(x=-0.12, z=-0.02), 1, sideways),
+        Waypoint(140, meet + metres(x=-0.1, z=-0.02), 1, sideways),
+        Waypoint(170, meet + metres(x=0.02, z=-0.02), 1, sideways),
+        Waypoint(195, meet + metres(x=0.02, z=-0.02), 0, sideways),
+        Waypoint(240, meet + metres(x=-0.1, z=-0.02), 0, AHEAD),
+    ]
+    return Plan(left, right)

@@ -1,0 +1,115 @@
+"""Collect scripted demonstrations: run attempts in the order of their seeds and keep the successes."""
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from demo_score.data.episodes import Episode
+from demo_score.demonstrations.inverse_kinematics import joint_actions
+from demo_score.demonstrations.seeds import demonstration_seeds
+from demo_score.demonstrations.strategies import get_strategy
+from demo_score.envs import make_env
+from demo_score.envs.aloha import AlohaEnv
+from demo_score.errors import UserError
+
+STEPS_AFTER_SUCCESS = 20
+
+
+def collect_demonstrations(
+    env_settings: Mapping[str, Any], strategy: str, n_episodes: int, seed: int, n_processes: int
+) -> list[Episode]:
+    """The first `n_episodes` successes of `strategy`; attempt k has environment seed and generator seed `seed` + k.
+
+    Each is cut 20 control steps after its first success. The result does not depend on `n_processes`.
+    Raises UserError for an unknown strategy, or when 20 attempts an episode do not yield enough.
+    """
+    get_strategy(env_settings["task"], strategy)  # an unknown one fails here, not in a process
+    run = partial(_run_attempt, tuple(env_settings.items()), strategy)
+    with _ordered_map(n_processes) as ordered_map:
+        attempts = ordered_map(run, demonstration_seeds(seed, n_episodes))
+        episodes, n_attempts = _keep_successes(attempts, n_episodes, strategy)
+    if len(episodes) < n_episodes:
+        raise UserError(
+            f"strategy '{strategy}' succeeded in {len(episodes)} of {n_attempts} attempts "
+            f"({len(episodes) / n_attempts:.0%}), too few for {n_episodes} episodes; use a strategy that succeeds more"
+        )
+    return episodes
+
+
+def demonstrate(env: AlohaEnv, strategy: str, seed: int) -> Episode | None:
+    """One attempt at the environment's task, or None if it fails.
+
+    The episode holds joint targets as actions and the observation before each; it ends 20 steps after success,
+    or at the time limit.
+    """
+    observation, _ = env.reset(seed=seed)
+    plan = get_strategy(env.task, strategy)(observation["observation.environment_state"], np.random.default_rng(seed))
+    steps = []
+    last_step = None
+    for step, action in enumerate(joint_actions(env.model, plan, env.episode_length)):
+        next_observation, reward, _, _, info = env.step(action)
+        if info["physics_error"]:
+            return None
+        steps.append((observation, action, reward))
+        observation = next_observation
+        if info["is_success"] and last_step is None:
+            last_step = step + STEPS_AFTER_SUCCESS
+        if step == last_step:
+            break
+    return None if last_step is None else _to_episode(steps, strategy, seed)
+
+
+def _to_episode(steps: list[tuple[dict[str, np.ndarray], np.ndarray, float]], strategy: str, seed: int) -> Episode:
+    observations, actions, rewards = zip(*steps, strict=True)
+    return Episode(
+        observations={key: np.stack([observation[key] for observation in observations]) for key in observations[0]},
+        actions=np.stack(actions),
+        rewards=np.array(rewards, dtype=np.float32),
+        success=True,
+        seed=seed,
+        strategy=strategy,
+    )
+
+
+def _keep_successes(attempts: Iterable[Episode | None], n_episodes: int, strategy: str) -> tuple[list[Episode], int]:
+    """Take attempts until `n_episodes` of them succeeded; returns those and the number of attempts taken."""
+    episodes: list[Episode] = []
+    n_attempts = 0
+    with tqdm(total=n_episodes, desc=strategy, unit="episode", disable=None) as progress:
+        for n_attempts, episode in enumerate(attempts, start=1):
+            if episode is not None:
+                episodes.append(episode)
+                progress.update()
+            progress.set_postfix(attempts=n_attempts, success=f"{len(episodes) / n_attempts:.0%}")
+            if len(episodes) == n_episodes:
+                break
+    return episodes, n_attempts
+
+
+@contextmanager
+def _ordered_map(n_processes: int) -> Iterator[Callable[..., Iterator[Episode | None]]]:
+    """A `map` over processes, in order, that can be left before its end."""
+    if n_processes == 1:
+        yield map
+        return
+    pool = ProcessPoolExecutor(n_processes, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _run_attempt(env_settings: tuple[tuple[str, Any], ...], strategy: str, seed: int) -> Episode | None:
+    return demonstrate(_cached_env(env_settings), strategy, seed)
+
+
+@lru_cache(maxsize=1)
+def _cached_env(env_settings: tuple[tuple[str, Any], ...]) -> AlohaEnv:
+    """Each process builds the environment once."""
+    return make_env(dict(env_settings))
