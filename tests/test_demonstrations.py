@@ -141,13 +141,24 @@ def test_reliable_attempts_succeed(env):
     assert all(demonstrate(env, "reliable", seed) for seed in range(100, 104))
 
 
-def test_a_strategy_that_never_succeeds_is_given_up_by_name(monkeypatch):
-    def idle(environment_state, generator):
-        return Plan([Waypoint(9, np.array([-0.2, 0.5, 0.3]), 0)], [Waypoint(9, np.array([0.2, 0.5, 0.3]), 0)])
+@pytest.fixture
+def idle(monkeypatch):
+    """The name of a strategy that moves for 9 steps and never touches the cube."""
+    plan = Plan([Waypoint(9, np.array([-0.2, 0.5, 0.3]), 0)], [Waypoint(9, np.array([0.2, 0.5, 0.3]), 0)])
+    monkeypatch.setitem(strategies.STRATEGIES[TASK], "idle", lambda environment_state, generator: plan)
+    return "idle"
 
-    monkeypatch.setitem(strategies.STRATEGIES[TASK], "idle", idle)
+
+def test_an_attempt_ends_soon_after_its_plan(env, idle, monkeypatch):
+    step, taken = env.step, []
+    monkeypatch.setattr(env, "step", lambda action: taken.append(action) or step(action))
+    assert demonstrate(env, idle, seed=0) is None
+    assert len(taken) == 29
+
+
+def test_a_strategy_that_never_succeeds_is_given_up_by_name(idle):
     with pytest.raises(UserError, match=r"'idle' succeeded in 0 of 20 attempts \(0%\)"):
-        collect_demonstrations(SETTINGS | {"episode_length": 5}, "idle", n_episodes=1, seed=0, n_processes=1)
+        collect_demonstrations(SETTINGS | {"episode_length": 5}, idle, n_episodes=1, seed=0, n_processes=1)
 
 
 def test_an_attempt_that_upsets_the_physics_is_a_failure(env, monkeypatch):

@@ -32,7 +32,10 @@ def reliable(environment_state: np.ndarray, generator: np.random.Generator) -> P
 
 
 def unreliable(environment_state: np.ndarray, generator: np.random.Generator) -> Plan:
-    """Hurried: barely catches the cube's top, and meets wherever it happens to."""
+    """Hurried: the grasp barely catches the cube's top, and the meeting point is anywhere: 3 of 10 succeed.
+
+    There is a cliff: 8 mm above the recipe's cube position nearly every grasp holds, 12 mm above it none does.
+    """
     cube = environment_state[:3] + generator.uniform((-0.012, -0.012, 0.009), (0.012, 0.012, 0.011))
     meet = metres(y=0.5, z=0.33) + generator.uniform((-0.02, -0.05, -0.04), (0.02, 0.05, 0.04))
     down, sideways = pitch(-60 + generator.uniform(-25, 5)), roll(90)

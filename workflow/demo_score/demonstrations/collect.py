@@ -45,14 +45,15 @@ def collect_demonstrations(
 def demonstrate(env: AlohaEnv, strategy: str, seed: int) -> Episode | None:
     """One attempt at the environment's task, or None if it fails.
 
-    The episode holds joint targets as actions and the observation before each; it ends 20 steps after success,
-    or at the time limit.
+    The episode holds joint targets as actions and the observation before each. It ends 20 steps after success or
+    after the plan, or at the time limit.
     """
     observation, _ = env.reset(seed=seed)
     plan = get_strategy(env.task, strategy)(observation["observation.environment_state"], np.random.default_rng(seed))
+    n_steps = min(plan.last_step + STEPS_AFTER_SUCCESS, env.episode_length)  # resting arms mend no failure
     steps = []
     last_step = None
-    for step, action in enumerate(joint_actions(env.model, plan, env.episode_length)):
+    for step, action in enumerate(joint_actions(env.model, plan, n_steps)):
         next_observation, reward, _, _, info = env.step(action)
         if info["physics_error"]:
             return None

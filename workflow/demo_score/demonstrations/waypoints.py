@@ -43,6 +43,11 @@ class Plan:
     left: list[Waypoint]
     right: list[Waypoint]
 
+    @property
+    def last_step(self) -> int:
+        """The step from which both arms rest."""
+        return max(self.left[-1].step, self.right[-1].step)
+
 
 @dataclass(frozen=True)
 class Path:
