@@ -1,0 +1,97 @@
+"""Made-up results of an experiment, laid out as the workflow writes them, with the effect that we expect."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+RATES = {
+    "base": 0.42,
+    "curated_demos": 0.80,
+    "curated_rollouts_plus_demos": 0.76,
+    "random": 0.45,
+    "length_matched": 0.44,
+    "oracle": 0.92,
+}
+STEPS = {3000: 0.20, 4500: 0.31, 6000: 0.38, 8000: 0.42}
+THRESHOLD = 0.52
+
+
+def write_experiment(root: Path, seeds: tuple[int, ...] = (10000, 20000), n: int = 200) -> dict[str, list[Path]]:
+    """Write every input of the tables and figures below `root`; returns their paths by command-line argument."""
+    paths = {"evaluations": [], "rollouts": [], "scores": [], "classifiers": [], "metrics": []}
+    for seed in seeds:
+        generator = np.random.default_rng(seed)
+        folder = root / f"seed{seed}"
+        shift = generator.uniform(-0.05, 0.05)
+        for arm, rate in RATES.items():
+            paths["evaluations"].append(write_outcomes(folder / arm / "evaluation.csv", n, rate + shift, generator))
+        for step, rate in STEPS.items():
+            paths["rollouts"].append(write_outcomes(folder / f"rollouts/{step:06d}.csv", 100, rate + shift, generator))
+        paths["scores"].append(_write_scores(folder / "demo_score/scores.csv", generator))
+        paths["classifiers"].append(_write_classifier(folder / "demo_score/classifier.yaml"))
+        for split in ("003000-008000", "004500-008000"):
+            paths["metrics"].append(_write_metrics(folder / f"classifiers/{split}/small.csv", generator))
+    return paths
+
+
+def write_outcomes(path: Path, n: int, rate: float, generator: np.random.Generator) -> Path:
+    """Outcomes of n episodes that succeed at `rate`, on the start seeds 100000..100000 + n - 1."""
+    success = (generator.random(n) < rate).astype(int)
+    length = np.where(success == 1, generator.integers(190, 260, n), 400)
+    return write_table(path, pd.DataFrame({"start_seed": 100000 + np.arange(n), "success": success, "length": length}))
+
+
+def write_table(path: Path, table: pd.DataFrame) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False)
+    return path
+
+
+def _write_scores(path: Path, generator: np.random.Generator) -> Path:
+    rows = []
+    for kind, source, count, mean in (
+        ("demonstration", "reliable", 60, 0.66),
+        ("demonstration", "unreliable", 90, 0.44),
+        ("rollout", "003000", 50, 0.45),
+        ("rollout", "008000", 50, 0.52),
+    ):
+        for episode, score in enumerate(np.clip(generator.normal(mean, 0.06, count), 0, 1)):
+            length = int(generator.integers(180, 260))
+            kept = int(score > THRESHOLD)
+            row = {"kind": kind, "file": f"../{source}.hdf5", "episode": episode, "length": length, "source": source}
+            rows.append(
+                {**row, "success": 1, "score": score, "kept": kept, "reason": "" if kept else "below threshold"}
+            )
+    return write_table(path, pd.DataFrame(rows))
+
+
+def _write_classifier(path: Path) -> Path:
+    chosen = {
+        "file": "../classifiers/004500-008000/small/2.safetensors",
+        "model_arch": "small",
+        "member": 2,
+        "threshold": THRESHOLD,
+        "cross_val_auc": 0.91,
+        "cross_val_accuracy": 0.84,
+        "cross_val_loss": 0.41,
+        "best_epoch": 180,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(chosen))
+    return path
+
+
+def _write_metrics(path: Path, generator: np.random.Generator) -> Path:
+    epoch = np.arange(0, 301, 2)
+    members = []
+    for member in range(5):
+        speed = generator.uniform(40, 90)
+        training = 0.32 + 0.4 * np.exp(-epoch / speed) + generator.normal(0, 0.004, len(epoch))
+        held_out = 0.40 + 0.32 * np.exp(-epoch / speed) + 2e-6 * np.maximum(epoch - 180, 0) ** 2
+        auc = 0.92 - 0.42 * np.exp(-epoch / speed) + generator.normal(0, 0.004, len(epoch))
+        columns = {"member": member, "seed": 7 + member, "lr": 1e-4, "weight_decay": 0.1, "epoch": epoch}
+        curves = {"training_loss": training, "cross_val_loss": held_out, "cross_val_auc": auc}
+        members.append(pd.DataFrame({**columns, **curves, "cross_val_accuracy": auc - 0.05}))
+    return write_table(path, pd.concat(members))

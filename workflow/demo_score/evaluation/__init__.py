@@ -1,0 +1,1 @@
+"""What the evaluation episodes say: intervals, paired differences, tables."""

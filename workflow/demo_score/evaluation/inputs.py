@@ -1,0 +1,109 @@
+"""Read the CSV and YAML files of an experiment; run seed and arm come from the path.
+
+results/<experiment>/seed<seed>/<arm>/evaluation.csv
+                                rollouts/<step>.csv
+                                demo_score/scores.csv, classifier.yaml
+"""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from demo_score.errors import UserError
+
+ARMS = {  # in the order of every table and figure
+    "base": "Base policy (all demos)",
+    "curated_demos": "Curated (demos)",
+    "curated_rollouts_plus_demos": "Curated (rollouts + demos)",
+    "random": "Random subset, equal size",
+    "length_matched": "Random subset, matched length",
+    "oracle": "Oracle (reliable only)",
+}
+POOLED = "pooled"  # in place of a seed: the episodes of all seeds together
+UNNAMED = "unnamed"  # in place of a source: demonstrations that name no strategy
+CLASSIFIER_KEYS = ["model_arch", "member", "threshold", "cross_val_auc", "cross_val_accuracy", "cross_val_loss"]
+CLASSIFIER_KEYS += ["best_epoch"]
+
+
+def read_columns(path: Path, columns: list[str]) -> pd.DataFrame:
+    """The named columns of a CSV file. Raises UserError when the file, a column or every row is missing."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such table; run the workflow step that writes it")
+    try:
+        table = pd.read_csv(path, dtype={"source": "str", "file": "str"})
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
+        raise UserError(f"{path}: not a CSV table; delete it and let the workflow write it again") from None
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise UserError(f"{path}: has no column {missing[0]}; expected the columns {', '.join(columns)}")
+    if table.empty:
+        raise UserError(f"{path}: holds no row; delete it and let the workflow write it again")
+    return table[columns]
+
+
+def seed_of(path: Path) -> int:
+    """The run seed in a path's `seed<seed>` folder."""
+    seeds = [part[4:] for part in path.parts if re.fullmatch(r"seed\d+", part)]
+    if not seeds:
+        raise UserError(f"{path}: no seed in the path; expected results/<experiment>/seed<seed>/...")
+    return int(seeds[-1])
+
+
+def read_evaluations(paths: list[Path]) -> pd.DataFrame:
+    """Every evaluation episode: arm, seed, episode (number in its file), start_seed, success (0 or 1).
+
+    Raises UserError for an unknown arm, a repeated run, or arms of one seed with other start seeds.
+    """
+    frames, starts = {}, {}
+    for path in paths:
+        seed, arm = seed_of(path), path.parent.name
+        if arm not in ARMS or (seed, arm) in frames:
+            raise UserError(f"{path}: not one new arm of seed {seed}; give one file for each of {', '.join(ARMS)}")
+        frame = _read_outcomes(path)
+        first_path, first_starts = starts.setdefault(seed, (path, frame["start_seed"]))
+        if not first_starts.equals(frame["start_seed"]):
+            raise UserError(f"{path}: its start seeds differ from {first_path}'s; evaluate both on the same starts")
+        frames[seed, arm] = frame.assign(arm=arm, seed=seed, episode=range(len(frame)))
+    return pd.concat(frames.values(), ignore_index=True)
+
+
+def read_rollouts(paths: list[Path]) -> pd.DataFrame:
+    """Every rollout of the base policy: seed, step (of the checkpoint), start_seed, success (0 or 1)."""
+    frames = []
+    for path in paths:
+        if not path.stem.isdigit():
+            raise UserError(f"{path}: not named after its checkpoint; expected rollouts/<step>.csv")
+        frames.append(_read_outcomes(path).assign(seed=seed_of(path), step=int(path.stem)))
+    return pd.concat(frames, ignore_index=True)
+
+
+def read_scores(paths: list[Path]) -> pd.DataFrame:
+    """Every scored episode: seed, kind, source, length (control steps), score, kept (0 or 1)."""
+    columns = ["kind", "source", "length", "score", "kept"]
+    frames = [read_columns(path, columns).assign(seed=seed_of(path)) for path in paths]
+    return pd.concat(frames, ignore_index=True).fillna({"source": UNNAMED})
+
+
+def read_classifiers(paths: list[Path]) -> pd.DataFrame:
+    """The chosen classifier of each seed: seed, weights (resolved path of its file) and CLASSIFIER_KEYS."""
+    return pd.DataFrame([_read_classifier(path) for path in paths]).sort_values("seed", ignore_index=True)
+
+
+def _read_outcomes(path: Path) -> pd.DataFrame:
+    table = read_columns(path, ["start_seed", "success"])
+    if not table["success"].isin([0, 1]).all():
+        raise UserError(f"{path}: success must be 0 or 1; delete it and let the workflow write it again")
+    return table
+
+
+def _read_classifier(path: Path) -> dict:
+    if not path.is_file():
+        raise UserError(f"{path}: no such classifier; run the workflow step that chooses it")
+    chosen = yaml.safe_load(path.read_text(encoding="utf-8"))
+    missing = [key for key in ["file", *CLASSIFIER_KEYS] if key not in (chosen or {})]
+    if missing:
+        raise UserError(f"{path}: has no key {missing[0]}; delete it and let the workflow choose again")
+    kept = {key: chosen[key] for key in CLASSIFIER_KEYS}
+    return {"seed": seed_of(path), **kept, "weights": (path.parent / chosen["file"]).resolve()}

@@ -1,0 +1,1 @@
+"""The figures of an experiment, each drawn from small tables alone."""

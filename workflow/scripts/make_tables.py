@@ -1,0 +1,27 @@
+"""Write the tables of an experiment and print its summary."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import argparse
+
+from demo_score.errors import run_command
+from demo_score.evaluation.tables import make_tables
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--evaluations", nargs="+", type=Path, required=True, help="seed<seed>/<arm>/evaluation.csv")
+    parser.add_argument("--rollouts", nargs="+", type=Path, required=True, help="seed<seed>/rollouts/<step>.csv")
+    parser.add_argument("--scores", nargs="+", type=Path, required=True, help="seed<seed>/demo_score/scores.csv")
+    parser.add_argument(
+        "--classifiers", nargs="+", type=Path, required=True, help="seed<seed>/demo_score/classifier.yaml"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the tables and summary.md")
+    print(make_tables(**vars(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,35 @@
+"""Draw one figure of an experiment from its tables."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import argparse
+import inspect
+
+from demo_score.errors import run_command
+from demo_score.plots import classifier, figures
+from demo_score.plots.style import figure_style, save
+
+FIGURES = [figures.success, figures.checkpoints, figures.kept, classifier.classifier_curves, classifier.scores]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(metavar="FIGURE", required=True)
+    for draw in FIGURES:
+        command = commands.add_parser(draw.__name__, description=draw.__doc__)
+        for name, parameter in inspect.signature(draw).parameters.items():
+            nargs = None if parameter.annotation is Path else "+"
+            command.add_argument(f"--{name}", nargs=nargs, type=Path, required=True)
+        command.add_argument("--out", nargs="+", type=Path, required=True, help="files ending in .png or .svg")
+        command.set_defaults(draw=draw)
+    arguments = vars(parser.parse_args())
+    draw, out = arguments.pop("draw"), arguments.pop("out")
+    with figure_style():
+        save(draw(**arguments), out)
+
+
+if __name__ == "__main__":
+    run_command(main)
