@@ -1,0 +1,82 @@
+"""The arms of the comparison: which episodes each of the final policies trains on.
+
+Besides the curated sets: an equal-size random subset, one matched in length where lengths differ (many a
+curation metric only finds short episodes, arXiv 2606.10229), and the oracle, which knows the strategies.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from demo_score.data.lists import Selection
+from demo_score.errors import UserError
+
+
+def choose_episodes(arm: str, scores: Path, seed: int, oracle: list[str]) -> Selection:
+    """The episodes of `arm`, from the table that apply_filter writes.
+
+    Raises UserError for an unknown arm, and where the filter left nothing to compare: it kept no
+    demonstration, or all of them.
+    """
+    if arm not in ARMS:
+        raise UserError(f"no arm {arm}; choose from {', '.join(ARMS)}")
+    table = pd.read_csv(scores, keep_default_na=False)
+    demonstrations = table[table["kind"] == "demonstration"]
+    if arm != "oracle":
+        _check_kept(demonstrations, scores)
+    generator = np.random.default_rng(seed)
+    chosen = ARMS[arm](table, demonstrations, generator, oracle)
+    if chosen.empty:
+        raise UserError(f"arm {arm}: no episode to train on; set final_policy.oracle to strategies that exist")
+    return _to_selection(chosen.sort_index(), scores.parent)
+
+
+def _check_kept(demonstrations: pd.DataFrame, scores: Path) -> None:
+    kept, total = int(demonstrations["kept"].sum()), len(demonstrations)
+    if kept in (0, total):
+        what = "none" if kept == 0 else "every one"
+        raise UserError(
+            f"{scores}: the filter kept {what} of {total} demonstrations, so that training on its choice would show "
+            "nothing; see the classifier's cross_val_auc, and change classifiers or demo_score in config.yaml"
+        )
+
+
+def _curated_demos(table, demonstrations, generator, oracle) -> pd.DataFrame:
+    return demonstrations[demonstrations["kept"] == 1]
+
+
+def _curated_rollouts_plus_demos(table, demonstrations, generator, oracle) -> pd.DataFrame:
+    return table[table["kept"] == 1]
+
+
+def _random(table, demonstrations, generator, oracle) -> pd.DataFrame:
+    return demonstrations.iloc[generator.permutation(len(demonstrations))[: demonstrations["kept"].sum()]]
+
+
+def _length_matched(table, demonstrations, generator, oracle) -> pd.DataFrame:
+    """For each kept episode in random order, the nearest in length of those not taken; ties fall at random."""
+    pool = demonstrations.iloc[generator.permutation(len(demonstrations))]
+    wanted = generator.permutation(demonstrations.loc[demonstrations["kept"] == 1, "length"].to_numpy())
+    lengths, taken = pool["length"].to_numpy(), np.zeros(len(pool), dtype=bool)
+    for length in wanted:
+        taken[np.argmin(np.where(taken, np.inf, np.abs(lengths - length)))] = True
+    return pool[taken]
+
+
+def _oracle(table, demonstrations, generator, oracle) -> pd.DataFrame:
+    return demonstrations[demonstrations["source"].isin(oracle)]
+
+
+ARMS = {
+    "curated_demos": _curated_demos,
+    "curated_rollouts_plus_demos": _curated_rollouts_plus_demos,
+    "random": _random,
+    "length_matched": _length_matched,
+    "oracle": _oracle,
+}
+
+
+def _to_selection(rows: pd.DataFrame, folder: Path) -> Selection:
+    files = rows.groupby("file", sort=False)["episode"]
+    return {folder / file: sorted(int(episode) for episode in episodes) for file, episodes in files}

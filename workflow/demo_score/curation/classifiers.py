@@ -1,0 +1,208 @@
+"""Classifiers of success, M of them computed at once.
+
+A member's parameters are those of an ordinary torch module (`module()`); M members are those parameters stacked
+along a leading dimension, or flattened to (M, parameters). Architectures: Demo-SCORE, demo_score/models.py.
+"""
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Parameters = dict[str, Tensor]  # name in the module -> (M, ...)
+DropoutFunction = Callable[[Tensor], Tensor]  # (M, ...) -> the same shape
+
+
+class Dropout:
+    """Dropout at `rate` in which each member draws from its own stream, however many others there are."""
+
+    def __init__(self, rate: float, generators: list[torch.Generator]) -> None:
+        self.rate = rate
+        self.generators = generators
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Zero elements of `values` (M, ...) and scale the others by 1 / (1 - rate)."""
+        if self.rate == 0:
+            return values
+        count = values[0].numel()
+        # Sixteen random bits an element, four elements a draw: ten times as fast as Tensor.bernoulli_.
+        draws = torch.empty(len(values), math.ceil(count / 4), dtype=torch.int64)
+        for row, generator in zip(draws, self.generators, strict=True):
+            row.random_(-(2**63), None, generator=generator)
+        lowest_kept = round(self.rate * 2**16) - 2**15
+        # Arithmetic on floats: comparisons, with their booleans, take several times as long here.
+        keep = draws.view(torch.int16)[:, :count].float().sub_(lowest_kept - 1).clamp_(0, 1)
+        return values * keep.mul_(1 / (1 - self.rate)).view(values.shape)
+
+
+def no_dropout(values: Tensor) -> Tensor:
+    """Dropout when evaluating: none."""
+    return values
+
+
+@dataclass(frozen=True)
+class Stepwise:
+    """Multi-layer perceptron over single frames; each frame carries its episode's label."""
+
+    hidden_sizes: list[int]
+    dropout: float
+    evaluation_batch = 4096  # frames: keeps the hidden units in cache
+
+    def module(self, width: int) -> nn.Module:
+        """One member for frames of `width` numbers."""
+        sizes = [width, *self.hidden_sizes]
+        layers: list[nn.Module] = []
+        for n_in, n_out in itertools.pairwise(sizes):
+            layers += [nn.Linear(n_in, n_out), nn.ReLU(), nn.Dropout(self.dropout)]
+        return nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
+
+    def samples(self, episodes: list[Tensor]) -> tuple[Tensor, list[int]]:
+        """All frames (samples, width) of the episodes (T, width), and the number of samples of each episode."""
+        return torch.cat(episodes), [len(frames) for frames in episodes]
+
+    def logits(self, parameters: Parameters, samples: Tensor, dropout: DropoutFunction) -> Tensor:
+        """Logits of success (M, samples) of each member's own samples (M, samples, width)."""
+        hidden = samples.transpose(1, 2)  # samples last: three times as fast as units last
+        for layer in range(len(self.hidden_sizes)):
+            hidden = dropout(_units_first(parameters, f"{3 * layer}", hidden).relu())
+        return _units_first(parameters, f"{3 * len(self.hidden_sizes)}", hidden).squeeze(1)
+
+    def published_threshold(self, training_scores: Tensor) -> Tensor:
+        """Mean score (M,) of the training rollouts' scores (M, episodes)."""
+        return training_scores.mean(1)
+
+
+def _units_first(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:
+    return torch.baddbmm(parameters[f"{name}.bias"].unsqueeze(2), parameters[f"{name}.weight"], inputs)
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """Transformer encoder over a whole trajectory, mean-pooled; each trajectory carries one label.
+
+    Layers: torch's nn.TransformerEncoderLayer with ReLU and normalisation last (Vaswani et al. 2017), dropout
+    on the attention weights included.
+    """
+
+    dim_model: int
+    dim_feedforward: int
+    n_heads: int
+    n_layers: int
+    trajectory_steps: int  # frames of a trajectory that the classifier sees; not a number of training steps
+    dropout: float
+    evaluation_batch = 16  # trajectories: bounds the memory of the attention weights
+
+    def module(self, width: int) -> nn.Module:
+        """One member for frames of `width` numbers (a container; `logits` computes)."""
+        layer = nn.TransformerEncoderLayer(
+            self.dim_model, self.n_heads, self.dim_feedforward, self.dropout, batch_first=True
+        )
+        return nn.ModuleDict(
+            {
+                "embedding": nn.Linear(width, self.dim_model),
+                "encoder": nn.TransformerEncoder(layer, self.n_layers, enable_nested_tensor=False),
+                "head": nn.Linear(self.dim_model, 1),
+            }
+        )
+
+    def samples(self, episodes: list[Tensor]) -> tuple[Tensor, list[int]]:
+        """Trajectories (episodes, trajectory_steps, width + 1), and one sample for each episode.
+
+        Longer episodes are thinned evenly, shorter ones padded; the last channel is 1 for a frame, 0 for padding.
+        """
+        samples = torch.zeros(len(episodes), self.trajectory_steps, episodes[0].shape[1] + 1)
+        for sample, frames in zip(samples, episodes, strict=True):
+            n_steps = min(len(frames), self.trajectory_steps)
+            sample[:n_steps, :-1] = frames[torch.linspace(0, len(frames) - 1, n_steps).round().long()]
+            sample[:n_steps, -1] = 1
+        return samples, [1] * len(episodes)
+
+    def logits(self, parameters: Parameters, samples: Tensor, dropout: DropoutFunction) -> Tensor:
+        """Logits of success (M, samples) of each member's own samples (M, samples, trajectory_steps, width + 1)."""
+        n_members, n_samples, n_steps, _ = samples.shape
+        frames, valid = samples[..., :-1].flatten(1, 2), samples[..., -1]
+        hidden = _linear(parameters, "embedding.", frames).unflatten(1, (n_samples, n_steps))
+        hidden = (hidden + _positions(n_steps, self.dim_model)).flatten(1, 2)
+        bias = torch.zeros_like(valid).masked_fill_(valid == 0, -torch.inf).view(n_members, n_samples, 1, 1, n_steps)
+        for layer in range(self.n_layers):
+            hidden = self._layer(parameters, f"encoder.layers.{layer}", hidden, bias, dropout)
+        pooled = (hidden.unflatten(1, (n_samples, n_steps)) * valid.unsqueeze(3)).sum(2)
+        return _linear(parameters, "head.", pooled / valid.sum(2, keepdim=True)).squeeze(2)
+
+    def _layer(
+        self, parameters: Parameters, name: str, hidden: Tensor, bias: Tensor, dropout: DropoutFunction
+    ) -> Tensor:
+        attended = self._attention(parameters, f"{name}.self_attn", hidden, bias, dropout)
+        hidden = _layer_norm(parameters, f"{name}.norm1", hidden + dropout(attended))
+        inner = dropout(_linear(parameters, f"{name}.linear1.", hidden).relu())
+        outer = dropout(_linear(parameters, f"{name}.linear2.", inner))
+        return _layer_norm(parameters, f"{name}.norm2", hidden + outer)
+
+    def _attention(
+        self, parameters: Parameters, name: str, hidden: Tensor, bias: Tensor, dropout: DropoutFunction
+    ) -> Tensor:
+        """Self-attention over steps: hidden (M, samples * steps, dim) -> the same; bias (M, samples, 1, 1, steps)."""
+        n_members, n_samples, _, _, n_steps = bias.shape
+        projected = _linear(parameters, f"{name}.in_proj_", hidden)
+        heads = projected.view(n_members, n_samples, n_steps, 3, self.n_heads, -1).permute(3, 0, 1, 4, 2, 5)
+        queries, keys, values = heads
+        similarity = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1]) + bias
+        attended = dropout(similarity.softmax(-1)) @ values
+        return _linear(parameters, f"{name}.out_proj.", attended.transpose(2, 3).reshape(hidden.shape))
+
+    def published_threshold(self, training_scores: Tensor) -> Tensor:
+        """0.5 for each member: (M,) for scores (M, episodes)."""
+        return torch.full((len(training_scores),), 0.5)
+
+
+def _linear(parameters: Parameters, prefix: str, inputs: Tensor) -> Tensor:
+    weight, bias = parameters[f"{prefix}weight"], parameters[f"{prefix}bias"]
+    return torch.baddbmm(bias.unsqueeze(1), inputs, weight.transpose(1, 2))
+
+
+def _layer_norm(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:
+    weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
+    return F.layer_norm(inputs, inputs.shape[-1:]) * weight.unsqueeze(1) + bias.unsqueeze(1)
+
+
+def _positions(n_steps: int, dim_model: int) -> Tensor:
+    """Sinusoidal position code (n_steps, dim_model), Vaswani et al. 2017, section 3.5."""
+    rates = torch.exp(torch.arange(0, dim_model, 2) * (-math.log(10000) / dim_model))
+    angles = torch.arange(n_steps).unsqueeze(1) * rates
+    return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)[:, :dim_model]
+
+
+Architecture = Stepwise | Transformer
+
+
+def build_architecture(description: dict) -> Architecture:
+    """The architecture of a checked settings entry {type, ...sizes}, see settings.check_classifier_settings."""
+    kinds = {"stepwise": Stepwise, "transformer": Transformer}
+    return kinds[description["type"]](**{key: value for key, value in description.items() if key != "type"})
+
+
+def initial_parameters(architecture: Architecture, width: int, seeds: list[int]) -> Tensor:
+    """Parameters (M, parameters) as torch initialises the module after each of `seeds`."""
+    members = []
+    with torch.random.fork_rng(devices=[]):
+        for seed in seeds:
+            torch.manual_seed(seed)
+            members.append(nn.utils.parameters_to_vector(architecture.module(width).parameters()).detach())
+    return torch.stack(members)
+
+
+def unflatten(architecture: Architecture, width: int) -> Callable[[Tensor], Parameters]:
+    """A function from flat (M, parameters) to named parameters, as views."""
+    with torch.device("meta"):
+        shapes = {name: value.shape for name, value in architecture.module(width).named_parameters()}
+    sizes = [shape.numel() for shape in shapes.values()]
+
+    def named(flat: Tensor) -> Parameters:
+        pieces = zip(shapes.items(), flat.split(sizes, dim=1), strict=True)
+        return {name: piece.unflatten(1, shape) for (name, shape), piece in pieces}
+
+    return named

@@ -1,0 +1,112 @@
+"""What a classifier sees of an episode: the frames of its inputs, and which rollouts it learns from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from demo_score.data.episodes import Episode, count_episodes, read_episodes
+from demo_score.errors import UserError
+
+STD_FLOOR = 1e-2  # as in ACT: a joint that never moves must not blow its noise up
+
+
+@dataclass
+class Rollouts:
+    """Rollouts as a classifier sees them."""
+
+    frames: list[Tensor]  # one (T, width) float32 an episode
+    success: Tensor  # (episodes,) bool
+
+
+@dataclass
+class Normalisation:
+    """Mean and standard deviation of each input over all training frames."""
+
+    mean: Tensor  # (width,)
+    std: Tensor  # (width,), at least STD_FLOOR
+
+    @classmethod
+    def of(cls, frames: list[Tensor]) -> "Normalisation":
+        std, mean = torch.std_mean(torch.cat(frames).double(), dim=0, correction=0)
+        return cls(mean.float(), std.float().clamp(min=STD_FLOOR))
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        return (frames - self.mean) / self.std
+
+
+def frames_of(episode: Episode, inputs: list[str], max_frames: int | None, where: str) -> Tensor:
+    """The first `max_frames` (None: all) frames of `inputs`, concatenated: (T, width) float32.
+
+    Raises UserError, with `where` in front, for an input that is missing, no vector, or not finite.
+    """
+    arrays = {**episode.observations, "action": episode.actions}
+    for key in inputs:
+        if key not in arrays:
+            raise UserError(f"{where}: has no input {key}; set inputs to some of: {', '.join(sorted(arrays))}")
+        if arrays[key].ndim != 2:
+            raise UserError(f"{where}: {key} is no vector a frame (shape {arrays[key].shape}); choose other inputs")
+    frames = np.concatenate([arrays[key][:max_frames] for key in inputs], axis=1).astype(np.float32)
+    if not len(frames) or not np.isfinite(frames).all():
+        raise UserError(f"{where}: has no frames, or values that are not finite; leave this episode out")
+    return torch.from_numpy(frames)
+
+
+def read_frames(
+    path: str | Path, inputs: list[str], max_frames: int | None, indices: list[int] | None = None
+) -> tuple[list[Episode], list[Tensor]]:
+    """Read episodes of one file (all when `indices` is None) and their frames, see `frames_of`."""
+    episodes = read_episodes(path, indices)
+    numbers = range(len(episodes)) if indices is None else indices
+    pairs = zip(numbers, episodes, strict=True)
+    return episodes, [frames_of(episode, inputs, max_frames, f"{path} episode {n}") for n, episode in pairs]
+
+
+def read_rollouts(
+    paths: list[Path], size: int | None, size_name: str, inputs: list[str], max_frames: int | None
+) -> Rollouts:
+    """Read `size` rollouts in total, as evenly from the files as can be (None: all of them).
+
+    Raises UserError when a file holds too few, or all rollouts have the same outcome.
+    """
+    episodes, frames = [], []
+    for path, indices in zip(paths, _choose(paths, size, size_name), strict=True):
+        chosen = read_frames(path, inputs, max_frames, indices)
+        episodes += chosen[0]
+        frames += chosen[1]
+    success = torch.tensor([episode.success for episode in episodes])
+    _check_outcomes(success, paths)
+    return Rollouts(frames, success)
+
+
+def _choose(paths: list[Path], size: int | None, size_name: str) -> list[list[int]]:
+    """Episode numbers from each file. The choice is a function of the numbers alone: all members share it."""
+    counts = [count_episodes(path) for path in paths]
+    if size is None:
+        return [list(range(count)) for count in counts]
+    shares = [size // len(paths) + (position < size % len(paths)) for position in range(len(paths))]
+    for path, count, share in zip(paths, counts, shares, strict=True):
+        if count < share:
+            raise UserError(
+                f"{path}: holds {count} rollouts but {size_name}={size} asks for {share} of each file; "
+                f"set {size_name} to {min(counts) * len(paths)} or less, or collect more rollouts"
+            )
+    generator = np.random.default_rng(0)
+    choices = [generator.choice(count, share, False) for count, share in zip(counts, shares, strict=True)]
+    return [sorted(choice.tolist()) for choice in choices]
+
+
+def _check_outcomes(success: Tensor, paths: list[Path]) -> None:
+    names = ", ".join(str(path) for path in paths)
+    if success.all():
+        raise UserError(
+            f"{names}: all {len(success)} rollouts used are successes, so a classifier cannot learn what fails; "
+            "use an earlier checkpoint or more rollouts"
+        )
+    if not success.any():
+        raise UserError(
+            f"{names}: all {len(success)} rollouts used are failures, so a classifier cannot learn what succeeds; "
+            "use a later checkpoint, train the base policy longer, or use more rollouts"
+        )

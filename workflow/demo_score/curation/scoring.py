@@ -1,0 +1,160 @@
+"""Applying a classifier (step 4): score every demonstration and rollout, keep those above the threshold.
+
+Published rule: Demo-SCORE (arXiv 2503.03707): an episode's score is the mean probability of success over its
+frames; it is kept if the score is above the threshold; failed rollouts are never kept.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import pandas as pd
+import torch
+import yaml
+from torch import Tensor
+
+from demo_score.curation.classifiers import Architecture, Parameters
+from demo_score.curation.features import Normalisation, read_frames
+from demo_score.curation.metrics import episode_means
+from demo_score.curation.settings import CurationSettings, read_settings
+from demo_score.curation.storage import Classifiers, load_description, load_member
+from demo_score.curation.training import evaluation_logits
+from demo_score.data.episodes import Episode, count_episodes
+from demo_score.data.lists import Selection, read_list, write_list
+from demo_score.errors import UserError
+from demo_score.files import atomic_path
+from demo_score.hardware import available_threads
+
+KEPT, BELOW, FAILED = "score above threshold", "score not above threshold", "failed rollout"
+
+
+class Scorer:
+    """One chosen classifier."""
+
+    def __init__(self, selection_path: Path, settings: CurationSettings) -> None:
+        path, member = _read_selection(selection_path)
+        self.description = load_description(path)
+        _check_agreement(self.description, settings, path)
+        self.architecture: Architecture = self.description.build()
+        self.parameters: Parameters
+        self.normalisation: Normalisation
+        self.parameters, self.normalisation = load_member(path, member)
+        self.threshold = self.description.members[member].thresholds[settings.score["threshold"]]
+
+    def scores(self, frames: list[Tensor]) -> list[float]:
+        """Mean probability of success of each episode's frames (T, width), dropout off."""
+        samples, counts = self.architecture.samples([self.normalisation(episode) for episode in frames])
+        logits = evaluation_logits(self.architecture, self.parameters, samples)
+        return episode_means(logits.sigmoid(), counts)[0].tolist()
+
+    def rows(self, kind: str, path: Path, indices: list[int]) -> list[dict]:
+        """One row of the scores table for each of the file's episodes numbered `indices`."""
+        if not indices:
+            return []
+        episodes, frames = read_frames(path, self.description.inputs, self.description.max_frames, indices)
+        if frames[0].shape[1] != len(self.normalisation.mean):
+            raise UserError(
+                f"{path}: {', '.join(self.description.inputs)} is {frames[0].shape[1]} wide but the classifier was "
+                f"trained on {len(self.normalisation.mean)}; score episodes of the task it was trained on"
+            )
+        numbered = zip(indices, episodes, self.scores(frames), strict=True)
+        return [self._row(kind, path, index, episode, score) for index, episode, score in numbered]
+
+    def _row(self, kind: str, path: Path, index: int, episode: Episode, score: float) -> dict:
+        reason = KEPT if score > self.threshold else BELOW
+        if kind == "rollout" and not episode.success:
+            reason = FAILED
+        return {
+            "kind": kind,
+            "file": path,
+            "episode": index,
+            "length": len(episode),
+            "source": (episode.strategy if kind == "demonstration" else episode.checkpoint) or "",
+            "success": int(episode.success),
+            "score": score,
+            "kept": int(reason == KEPT),
+            "reason": reason,
+        }
+
+
+def apply_filter(
+    classifier: Path,
+    settings: Path,
+    demonstrations: Path,
+    rollouts: list[Path],
+    scores: Path,
+    demos_only: Path,
+    rollouts_plus_demos: Path,
+) -> None:
+    """Score the demonstrations of a list and all rollouts; write the scores table and both dataset lists.
+
+    Prints how many of each source were kept, and warns when that is no demonstration, or every one.
+    Raises UserError for bad files, or a classifier that was trained with other inputs than the settings say.
+    """
+    torch.set_num_threads(available_threads())
+    scorer = Scorer(classifier, read_settings(settings))
+    demonstration_files = read_list(demonstrations)
+    if not demonstration_files:
+        raise UserError(f"{demonstrations}: lists no demonstration; there is nothing to filter")
+    rollout_files = {path: list(range(count_episodes(path))) for path in rollouts}
+    sources = [("rollout", rollout_files), ("demonstration", demonstration_files)]
+    _check_distinct([path for _, files in sources for path in files])
+    rows = [
+        row for kind, files in sources for path, indices in files.items() for row in scorer.rows(kind, path, indices)
+    ]
+    table = pd.DataFrame(rows)
+    write_list(demos_only, _kept(table[table.kind == "demonstration"]))
+    write_list(rollouts_plus_demos, _kept(table))
+    _write_table(table, scores)
+    _summarise(table)
+
+
+def _read_selection(path: Path) -> tuple[Path, int]:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; select_classifier.py makes it")
+    try:
+        selection = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Path(os.path.normpath(path.parent / selection["file"])), int(selection["member"])
+    except (yaml.YAMLError, KeyError, TypeError, ValueError):
+        raise UserError(f"{path}: does not name a file and a member; make it again with select_classifier.py") from None
+
+
+def _check_agreement(description: Classifiers, settings: CurationSettings, path: Path) -> None:
+    trained = (description.inputs, description.max_frames)
+    if trained != (settings.inputs, settings.max_frames):
+        raise UserError(
+            f"{path}: was trained with inputs {trained[0]} and max_frames {trained[1]}, the settings say "
+            f"{settings.inputs} and {settings.max_frames}; train the classifiers again"
+        )
+
+
+def _check_distinct(paths: list[Path]) -> None:
+    resolved = [path.resolve() for path in paths]
+    for path in resolved:
+        if resolved.count(path) > 1:
+            raise UserError(f"{path}: is given twice, as demonstrations or rollouts; give every file once")
+
+
+def _kept(table: pd.DataFrame) -> Selection:
+    kept = table[table.kept == 1]
+    return {path: rows.episode.tolist() for path, rows in kept.groupby("file", sort=False)}
+
+
+def _write_table(table: pd.DataFrame, path: Path) -> None:
+    folder = path.resolve().parent
+    files = [Path(os.path.relpath(file.resolve(), folder)).as_posix() for file in table.file]
+    with atomic_path(path) as temporary:
+        table.assign(file=files).to_csv(temporary, index=False)
+
+
+def _summarise(table: pd.DataFrame) -> None:
+    for (kind, source), rows in table.groupby(["kind", "source"]):
+        print(f"{kind} {source or '(unnamed)'}: kept {rows.kept.sum()} of {len(rows)}")
+    demonstrations = table[table.kind == "demonstration"].kept
+    if demonstrations.nunique() == 1:
+        extent = "every one" if demonstrations.iloc[0] else "none"
+        print(
+            f"warning: the classifier keeps {extent} of {len(demonstrations)} demonstrations, so it selects nothing; "
+            "look at scores and metrics, then try score.threshold=balanced, other inputs, or more rollouts",
+            file=sys.stderr,
+        )

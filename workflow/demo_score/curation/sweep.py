@@ -1,0 +1,148 @@
+"""The classifier sweep (step 3): one architecture on one split, for every seed, learning rate and weight decay."""
+
+import itertools
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from demo_score.curation.classifiers import build_architecture
+from demo_score.curation.features import Normalisation, Rollouts, read_rollouts
+from demo_score.curation.metrics import accuracy, balanced_threshold, roc_auc
+from demo_score.curation.settings import CurationSettings, read_settings
+from demo_score.curation.storage import Classifiers, Member, Variant, save_classifiers
+from demo_score.curation.training import Evaluation, Samples, Trainer
+from demo_score.errors import UserError
+from demo_score.files import atomic_path
+from demo_score.hardware import available_threads
+
+COLUMNS = [
+    "training_loss",
+    "training_auc",
+    "training_accuracy",
+    "cross_val_loss",
+    "cross_val_auc",
+    "cross_val_accuracy",
+]
+
+
+def train_classifiers(
+    settings: Path, model_arch: str, train: list[Path], cross_val: list[Path], out: Path, metrics: Path
+) -> None:
+    """Train all members of `model_arch`; write them at their best epochs to `out`, and the table to `metrics`.
+
+    `train` and `cross_val` are episode files, one a checkpoint. The table has a row for each member and
+    evaluated epoch; accuracy there is at the published threshold. Raises UserError for bad settings or data.
+    """
+    torch.set_num_threads(available_threads())
+    sweep = read_settings(settings)
+    if model_arch not in sweep.model_archs:
+        raise UserError(f"model_archs has no {model_arch}; choose from: {', '.join(sweep.model_archs)}")
+    architecture = build_architecture(sweep.model_archs[model_arch])
+    rollouts = _read_split(sweep, train, cross_val)
+    normalisation = Normalisation.of(rollouts[0].frames)
+    samples = [Samples(architecture, part, normalisation) for part in rollouts]
+    variants = [Variant(*values) for values in itertools.product(sweep.seeds, sweep.lr, sweep.weight_decay)]
+    trainer = Trainer(architecture, len(normalisation.mean), variants, *samples)
+    parameters, best_epochs, table = _train(trainer, variants, sweep)
+    members = _describe(trainer, parameters, best_epochs, variants)
+    classifiers = Classifiers(model_arch, sweep.model_archs[model_arch], sweep.inputs, sweep.max_frames, members)
+    with atomic_path(metrics) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.9g")
+    save_classifiers(out, classifiers, trainer.named(parameters), normalisation)
+
+
+def _read_split(settings: CurationSettings, training: list[Path], cross_val: list[Path]) -> list[Rollouts]:
+    if shared := {path.resolve() for path in training} & {path.resolve() for path in cross_val}:
+        raise UserError(f"{min(shared)}: is in both training and cross-validation; give each its own checkpoints")
+    sizes = {"tr_dataset_size": settings.tr_dataset_size, "cross_val_dataset_size": settings.cross_val_dataset_size}
+    parts = zip((training, cross_val), sizes.items(), strict=True)
+    rollouts = [read_rollouts(paths, size, name, settings.inputs, settings.max_frames) for paths, (name, size) in parts]
+    widths = {frames.shape[1] for part in rollouts for frames in part.frames}
+    if len(widths) > 1:
+        raise UserError(f"{training[0]}, ...: inputs are {sorted(widths)} wide; do not mix rollouts of several tasks")
+    return rollouts
+
+
+def _train(
+    trainer: Trainer, variants: list[Variant], settings: CurationSettings
+) -> tuple[Tensor, list[int], pd.DataFrame]:
+    """Train to the end; parameters (M, parameters) and epoch with the lowest cross-validation loss, and the table."""
+    best = trainer.parameters.detach().clone()
+    best_loss = torch.full((len(variants),), torch.inf)
+    best_epoch = torch.zeros(len(variants), dtype=torch.int64)
+    measured = {}
+    for epoch in range(1, settings.epochs + 1):
+        training_loss = trainer.train_epoch(settings.batch_size)
+        if epoch % settings.eval_every and epoch < settings.epochs:
+            continue
+        evaluation = trainer.evaluate(trainer.parameters)
+        _check_finite(training_loss + evaluation.cross_val_loss, variants, epoch)
+        improved = evaluation.cross_val_loss < best_loss
+        best[improved] = trainer.parameters.detach()[improved]
+        best_loss[improved] = evaluation.cross_val_loss[improved]
+        best_epoch[improved] = epoch
+        measured[epoch] = _measures(trainer, training_loss, evaluation)
+        _report(epoch, settings, best_loss)
+    return best, best_epoch.tolist(), _table(measured, variants)
+
+
+def _check_finite(losses: Tensor, variants: list[Variant], epoch: int) -> None:
+    for loss, variant in zip(losses.tolist(), variants, strict=True):
+        if not np.isfinite(loss):
+            raise UserError(f"the loss of {variant} is {loss} at epoch {epoch}; set a smaller lr")
+
+
+def _measures(trainer: Trainer, training_loss: Tensor, evaluation: Evaluation) -> Tensor:
+    """The columns of the table at one epoch: (M, columns)."""
+    training, cross_val = trainer.training.success, trainer.cross_val.success
+    columns = [
+        training_loss,
+        roc_auc(evaluation.training_scores, training),
+        accuracy(evaluation.training_scores, training, evaluation.thresholds),
+        evaluation.cross_val_loss,
+        roc_auc(evaluation.cross_val_scores, cross_val),
+        accuracy(evaluation.cross_val_scores, cross_val, evaluation.thresholds),
+    ]
+    return torch.stack(columns, dim=1)
+
+
+def _table(measured: dict[int, Tensor], variants: list[Variant]) -> pd.DataFrame:
+    values = torch.stack(list(measured.values()), dim=1)  # (M, epochs, columns)
+    tables = [
+        pd.DataFrame(rows.numpy(), columns=COLUMNS).assign(member=number, epoch=list(measured), **asdict(variant))
+        for number, (rows, variant) in enumerate(zip(values, variants, strict=True))
+    ]
+    return pd.concat(tables)[["member", "seed", "lr", "weight_decay", "epoch", *COLUMNS]]
+
+
+def _report(epoch: int, settings: CurationSettings, best_loss: Tensor) -> None:
+    if epoch % max(1, settings.epochs // 10) == 0:
+        lowest = f"{best_loss.min():.4f} (lowest of {len(best_loss)} members)"
+        print(f"epoch {epoch}/{settings.epochs}: cross-validation loss {lowest}", file=sys.stderr)
+
+
+def _describe(trainer: Trainer, parameters: Tensor, epochs: list[int], variants: list[Variant]) -> list[Member]:
+    """The members at their best epochs, with the thresholds of both rules."""
+    evaluation = trainer.evaluate(parameters)
+    success = trainer.cross_val.success
+    auc = roc_auc(evaluation.cross_val_scores, success).tolist()
+    correct = accuracy(evaluation.cross_val_scores, success, evaluation.thresholds).tolist()
+    return [
+        Member(
+            **asdict(variant),
+            best_epoch=epochs[number],
+            cross_val_loss=float(evaluation.cross_val_loss[number]),
+            cross_val_auc=auc[number],
+            cross_val_accuracy=correct[number],
+            thresholds={
+                "mean": float(evaluation.thresholds[number]),
+                "balanced": balanced_threshold(evaluation.cross_val_scores[number], success),
+            },
+        )
+        for number, variant in enumerate(variants)
+    ]

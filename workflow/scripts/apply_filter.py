@@ -1,0 +1,26 @@
+"""Step 4: score demonstrations and rollouts, and list those to train on."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.curation.scoring import apply_filter
+from demo_score.errors import run_command
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--classifier", type=Path, required=True, help="the choice of select_classifier.py")
+    parser.add_argument("--settings", type=Path, required=True, help="YAML file of the sweep")
+    parser.add_argument("--demonstrations", type=Path, required=True, help="dataset list of all demonstrations")
+    parser.add_argument("--rollouts", type=Path, nargs="+", required=True, help="rollouts of all checkpoints")
+    parser.add_argument("--scores", type=Path, required=True, help="table of all scores (.csv)")
+    parser.add_argument("--demos-only", type=Path, required=True, help="list of kept demonstrations")
+    parser.add_argument("--rollouts-plus-demos", type=Path, required=True, help="list of kept rollouts and those")
+    apply_filter(**vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,25 @@
+"""Step 3: train all classifiers of one architecture on one split of the rollouts."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.curation.sweep import train_classifiers
+from demo_score.errors import run_command
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=Path, required=True, help="YAML file of the sweep")
+    parser.add_argument("--model-arch", required=True, help="a name in model_archs")
+    parser.add_argument("--train", type=Path, nargs="+", required=True, help="rollouts, one file a checkpoint")
+    parser.add_argument("--cross-val", type=Path, nargs="+", required=True, help="rollouts of other checkpoints")
+    parser.add_argument("--out", type=Path, required=True, help="classifiers (.safetensors)")
+    parser.add_argument("--metrics", type=Path, required=True, help="losses of every evaluated epoch (.csv)")
+    train_classifiers(**vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    run_command(main)
