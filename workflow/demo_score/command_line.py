@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from demo_score.settings import CONFIGS, compose_settings, to_yaml
 
@@ -34,3 +34,9 @@ def read_settings(arguments: argparse.Namespace) -> tuple[DictConfig, Path]:
         print(to_yaml(settings), end="")
         raise SystemExit
     return settings, run_dir
+
+
+def read_environment(arguments: argparse.Namespace) -> dict:
+    """The settings `env`, for a command that needs no others."""
+    settings, _ = compose_settings([*arguments.overrides, "seed=0"], arguments.config_path, arguments.config_name)
+    return OmegaConf.to_container(settings.env)

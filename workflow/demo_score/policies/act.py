@@ -1,9 +1,11 @@
 """ACT, Action Chunking with Transformers (Zhao et al. 2023, arXiv 2304.13705), low-dimensional inputs.
 
 A conditional VAE: an encoder compresses the demonstrated action chunk into a latent z, a transformer predicts
-the chunk from the observation and z. At inference z = 0, the mean of its prior.
+the chunk from the observation and z. At inference z = 0, the mean of its prior, or, with sample_latent, a draw
+from it: then a policy trained on several strategies follows each now and then instead of one in between.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from omegaconf import DictConfig
@@ -39,8 +41,9 @@ class ACT(nn.Module):
         self.decoder = Decoder(settings.n_decoder_layers, **_layer(settings))
         self.action_head = nn.Linear(dim, settings.actions_per_query * action_dim)
 
-    def reset(self) -> None:
-        """Forget the episode before; without temporal ensembling there is nothing to forget."""
+    def reset(self, seeds: list[int]) -> None:
+        """Begin a batch of episodes; `seeds` decide the latents that are drawn for each, with sample_latent."""
+        self.generators = [np.random.default_rng(seed) for seed in seeds]
 
     def loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean absolute error over the actions that are not padding, plus kl_weight times the KL divergence.
@@ -65,9 +68,16 @@ class ACT(nn.Module):
     def act(self, observations: dict[str, Tensor]) -> Tensor:
         """The next n_action_steps actions, (B, n_action_steps, action_dim), in the environment's units."""
         normalized = self._normalized(observations)
-        latent = normalized[STATE].new_zeros(len(normalized[STATE]), self.settings.latent_dim)
+        latent = self._latent().to(self.latent_projection.weight.device)
         actions = self.normalization.restore(ACTION, self._predict(normalized, latent))
         return actions[:, : self.settings.n_action_steps]
+
+    def _latent(self) -> Tensor:
+        size = self.settings.latent_dim
+        if not self.settings.sample_latent:
+            return torch.zeros(len(self.generators), size)
+        draws = [generator.standard_normal(size, dtype=np.float32) for generator in self.generators]
+        return torch.from_numpy(np.stack(draws))
 
     def _normalized(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
         return {key: self.normalization.normalize(key, arrays[key]) for key in self.observation_keys}

@@ -42,7 +42,7 @@ def _rollout_batch(
     policy: nn.Module, environments: Environments, seeds: list[int], device: torch.device | str
 ) -> list[Episode]:
     observations = environments.reset(seeds)
-    policy.reset()
+    policy.reset(seeds)
     done = np.zeros(len(seeds), dtype=bool)
     while not done.all():
         inputs = {key: torch.from_numpy(values).to(device) for key, values in observations.items()}

@@ -11,8 +11,7 @@ from demo_score.evaluation.statistics import wilson_interval
 from demo_score.files import write_text
 from demo_score.hardware import available_threads, select_device
 from demo_score.rollout.loop import rollout
-from demo_score.settings import compose_settings
-from demo_score.training.checkpoints import SETTINGS, load_checkpoint
+from demo_score.training.checkpoints import load_policy, read_checkpoint_settings
 
 
 def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:
@@ -33,12 +32,12 @@ def evaluate(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:
 def run_checkpoint(checkpoint: Path, overrides: list[str]) -> tuple[list[Episode], dict]:
     """Roll out a checkpoint with its own settings changed by `overrides`. Returns episodes and env settings."""
     torch.set_num_threads(1)  # environments run in parallel, not the policy: its bits then never depend on threads
-    policy, _ = load_checkpoint(checkpoint, select_device("cpu"))
-    settings, _ = compose_settings(overrides, checkpoint, Path(SETTINGS).stem)
+    settings = read_checkpoint_settings(checkpoint, overrides)
     device = select_device(settings.device)
+    policy = load_policy(checkpoint, settings, device)
     env_settings = OmegaConf.to_container(settings.env)
     seeds = list(range(settings.seed, settings.seed + settings.eval.n_episodes))
-    episodes = rollout(policy.to(device), env_settings, seeds, settings.eval.batch_size, available_threads(), device)
+    episodes = rollout(policy, env_settings, seeds, settings.eval.batch_size, available_threads(), device)
     report(episodes)
     return episodes, env_settings
 

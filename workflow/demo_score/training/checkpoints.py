@@ -16,11 +16,6 @@ from demo_score.policies import make_policy
 WEIGHTS, SETTINGS = "model.safetensors", "settings.yaml"
 
 
-def checkpoint_name(step: int) -> str:
-    """Folder name of the checkpoint after `step` gradient steps."""
-    return f"{step:06d}"
-
-
 def save_checkpoint(folder: Path, policy: nn.Module, settings: DictConfig) -> None:
     """Write both files, the weights last: a folder with weights is complete."""
     settings_files.save(settings, folder / SETTINGS)
@@ -28,16 +23,19 @@ def save_checkpoint(folder: Path, policy: nn.Module, settings: DictConfig) -> No
         save_file({name: tensor.contiguous() for name, tensor in policy.state_dict().items()}, temporary)
 
 
-def load_checkpoint(folder: str | Path, device: torch.device) -> tuple[nn.Module, DictConfig]:
-    """The policy of a checkpoint, ready to act, and the settings it was trained with."""
-    folder = Path(folder)
-    if not (folder / WEIGHTS).is_file():
+def read_checkpoint_settings(folder: str | Path, overrides: list[str]) -> DictConfig:
+    """The settings a checkpoint was trained with, changed by `overrides`."""
+    if not (Path(folder) / WEIGHTS).is_file():
         raise UserError(f"{folder}: not a checkpoint (no {WEIGHTS}); -p takes a folder such as checkpoints/003000")
-    settings = settings_files.load(folder / SETTINGS)
+    return settings_files.compose_settings(overrides, folder, Path(SETTINGS).stem)[0]
+
+
+def load_policy(folder: str | Path, settings: DictConfig, device: torch.device) -> nn.Module:
+    """The policy of `settings` with a checkpoint's weights, ready to act."""
     policy = make_policy(settings)
     try:
-        policy.load_state_dict(load_file(folder / WEIGHTS))
+        policy.load_state_dict(load_file(Path(folder) / WEIGHTS))
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{folder / WEIGHTS}: damaged, or of another policy ({reason}); train it again") from None
-    return policy.to(device).eval(), settings
+        raise UserError(f"{folder}: damaged, or of another policy ({reason}); train it again") from None
+    return policy.to(device).eval()

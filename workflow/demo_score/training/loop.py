@@ -16,10 +16,11 @@ from demo_score.errors import UserError
 from demo_score.hardware import available_threads, select_device
 from demo_score.policies import make_policy
 from demo_score.provenance import code_digest
-from demo_score.training.checkpoints import checkpoint_name, save_checkpoint
+from demo_score.training.checkpoints import save_checkpoint
 from demo_score.training.evaluation import evaluate_in_training
 from demo_score.training.metrics import MetricsTable
 from demo_score.training.resume import ResumeFolder, capture_generators, restore_generators
+from demo_score.training.steps import checkpoint_name, is_due
 
 
 @dataclass
@@ -128,8 +129,3 @@ def take_step(run: Run, data: ChunkSampler, settings: DictConfig) -> None:
     run.scheduler.step()
     run.step += 1
     run.metrics.add(loss=loss.detach(), grad_norm=norm, **parts)
-
-
-def is_due(step: int, every: int, settings: DictConfig) -> bool:
-    """Whether something done every so many steps, and after the last, is due."""
-    return step % every == 0 or step == settings.training.offline_steps

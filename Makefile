@@ -1,0 +1,39 @@
+# make            install, then run the default experiment
+# make test       install, then run the tests
+# make lint       ruff, snakefmt, snakemake --lint
+# make lock       resolve envs/requirements.in again
+CORES ?= all
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: all test lint lock clean
+all: $(INSTALLED)
+	$(BIN)/snakemake --cores $(CORES)
+	@cat results/*/tables/summary.md
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+# --no-deps: the lock is complete, and names opencv-python-headless where gym-pusht asks for opencv-python.
+$(INSTALLED): envs/requirements.lock envs/uv.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; set PYTHON=python3.12, say")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r envs/requirements.lock
+	touch $@
+
+lock: $(INSTALLED)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --override envs/overrides.in envs/requirements.in -o envs/requirements.lock
+	echo "uv==$$($(BIN)/uv --version | cut -d' ' -f2)" | $(BIN)/uv pip compile --quiet --universal --generate-hashes \
+	    --no-emit-index-url - -o envs/uv.lock
+
+clean:
+	rm -rf .venv .snakemake

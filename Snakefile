@@ -1,0 +1,32 @@
+# Demo-SCORE: keep the robot demonstrations that help, by trying a policy trained on all of them.
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/demonstrations.smk"
+include: "rules/train.smk"
+include: "rules/rollouts.smk"
+include: "rules/classifiers.smk"
+include: "rules/demo_score.smk"
+include: "rules/evaluation.smk"
+include: "rules/figures.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    all,
+    figures,
+
+
+rule all:
+    default_target: True
+    input:
+        expand("results/{experiment}/tables/summary.md", experiment=config["run"]),
+        rules.figures.input,

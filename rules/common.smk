@@ -1,0 +1,181 @@
+# What the rules share: the checked configuration, the code each command depends on, and look-ups in both.
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+from demo_score import workflow_config
+from demo_score.dependencies import source_files
+from demo_score.errors import UserError
+from demo_score.schema import check_against
+
+ARMS = [
+    "base",
+    *dict.fromkeys(arm for e in config["experiments"].values() for arm in e["final_policy"]["arms"]),
+]
+FINAL_ARM = "|".join(ARMS[1:])
+FIGURES = ["success", "checkpoints", "classifier_curves", "scores", "kept"]
+
+try:
+    check_against(config, Path(workflow.basedir) / "workflow/schemas/config.schema.yaml", "config")
+    workflow_config.check_config(config)
+except UserError as error:
+    raise WorkflowError(str(error))
+
+
+wildcard_constraints:
+    experiment="|".join(config["experiments"]),
+    seed=r"\d+",
+    step=r"\d\d\d\d\d\d+",
+    arm="|".join(ARMS),
+    strategy=r"\w+",
+    split=r"\w+",
+    model_arch=r"\w+",
+    figure="|".join(FIGURES),
+
+
+def code(script):
+    """A command and all the library files that it imports: an edit to any of them makes its results stale."""
+    files = source_files(Path(workflow.basedir) / "workflow/scripts" / script)
+    return [os.path.relpath(path) for path in files]
+
+
+def experiment(wildcards):
+    return config["experiments"][wildcards.experiment]
+
+
+def demonstrations(wildcards):
+    """The episode files of all strategies."""
+    return expand(
+        "results/{experiment}/demonstrations/{strategy}.hdf5",
+        experiment=wildcards.experiment,
+        strategy=experiment(wildcards)["demonstrations"],
+    )
+
+
+def rollouts(wildcards, eps=None):
+    """The rollouts of some checkpoints of a run's base policy (default: of all that are tried)."""
+    return expand(
+        "results/{experiment}/seed{seed}/rollouts/{step}.hdf5",
+        experiment=wildcards.experiment,
+        seed=wildcards.seed,
+        step=eps or experiment(wildcards)["rollouts"]["eps"],
+    )
+
+
+def stage(wildcards):
+    return "base_policy" if wildcards.arm == "base" else "final_policy"
+
+
+def datasets_file(wildcards):
+    """The list of episodes that an arm's policy trains on."""
+    if wildcards.arm == "base":
+        return f"results/{wildcards.experiment}/demonstrations/all.txt"
+    return f"results/{wildcards.experiment}/seed{wildcards.seed}/{wildcards.arm}/datasets_file.txt"
+
+
+def policy_overrides(wildcards):
+    """Hydra overrides of an arm's training, complete."""
+    e = experiment(wildcards)
+    seed = int(wildcards.seed) + e[stage(wildcards)].get("seed_offset", 0)
+    data = f"+datasets_file={datasets_file(wildcards)}"
+    return shlex.join([*workflow_config.stage_overrides(e, stage(wildcards)), f"seed={seed}", data])
+
+
+def resolved_settings(wildcards):
+    """What the overrides amount to: an edit of the settings tree counts only if it changes this."""
+    return str(workflow_config.stage_settings(experiment(wildcards), stage(wildcards)))
+
+
+def final_checkpoint(wildcards):
+    """The last checkpoint of an arm's policy."""
+    step = workflow_config.final_step(experiment(wildcards), stage(wildcards))
+    return f"results/{wildcards.experiment}/seed{wildcards.seed}/{wildcards.arm}/checkpoints/{step}/model.safetensors"
+
+
+def rollout_overrides(wildcards):
+    e = experiment(wildcards)
+    seed = workflow_config.rollout_seed(e, int(wildcards.seed), wildcards.step)
+    return shlex.join([*workflow_config.stage_overrides(e, "rollouts"), f"seed={seed}"])
+
+
+def evaluation_overrides(wildcards):
+    e = experiment(wildcards)
+    seed = int(wildcards.seed) + e["evaluation"]["seed_offset"]
+    return shlex.join([*workflow_config.stage_overrides(e, "evaluation"), f"seed={seed}"])
+
+
+def per_seed(pattern):
+    """Input function: `pattern` for every seed of the experiment."""
+    return lambda wildcards: expand(pattern, seed=experiment(wildcards)["seeds"], allow_missing=True)
+
+
+def environment_settings(wildcards):
+    """The resolved environment settings: demonstrations depend on nothing else of the settings tree."""
+    settings = workflow_config.stage_settings(experiment(wildcards), "base_policy")
+    return str(settings.env)
+
+
+def split(wildcards):
+    return experiment(wildcards)["classifiers"]["eps_dict"][wildcards.split]
+
+
+def classifier_settings(wildcards):
+    """The settings of one architecture's sweep, as JSON (which is YAML)."""
+    settings = workflow_config.classifier_settings(experiment(wildcards))
+    model_archs = {wildcards.model_arch: settings["model_archs"][wildcards.model_arch]}
+    return json.dumps({**settings, "model_archs": model_archs}, indent=2)
+
+
+def classifiers(wildcards, model_archs, suffix):
+    return expand(
+        "results/{experiment}/seed{seed}/classifiers/{split}/{model_arch}.{suffix}",
+        experiment=wildcards.experiment,
+        seed=wildcards.get("seed", experiment(wildcards)["seeds"]),
+        split=experiment(wildcards)["classifiers"]["eps_dict"],
+        model_arch=model_archs,
+        suffix=suffix,
+    )
+
+
+def candidate_classifiers(wildcards):
+    """The classifiers of the architecture that filters, or of all of them."""
+    e = experiment(wildcards)
+    chosen = e["demo_score"]["model_arch"]
+    return classifiers(
+        wildcards, e["classifiers"]["model_archs"] if chosen == "best" else chosen, "safetensors"
+    )
+
+
+def classifier_metrics(wildcards):
+    """The training curves of every classifier of every seed."""
+    return classifiers(wildcards, experiment(wildcards)["classifiers"]["model_archs"], "csv")
+
+
+def evaluations(wildcards):
+    """The evaluations of every arm and seed."""
+    return expand(
+        "results/{experiment}/seed{seed}/{arm}/evaluation.csv",
+        experiment=wildcards.experiment,
+        seed=experiment(wildcards)["seeds"],
+        arm=["base", *experiment(wildcards)["final_policy"]["arms"]],
+    )
+
+
+def outcomes_of_rollouts(wildcards):
+    """The labels of the rollouts of every checkpoint and seed."""
+    return expand(
+        "results/{experiment}/seed{seed}/rollouts/{step}.csv",
+        experiment=wildcards.experiment,
+        seed=experiment(wildcards)["seeds"],
+        step=experiment(wildcards)["rollouts"]["eps"],
+    )
+
+
+def figure_table(wildcards):
+    """The table that a figure shows."""
+    return f"results/{wildcards.experiment}/tables/{wildcards.figure}.csv"

@@ -1,0 +1,62 @@
+# Step 4: score every episode with the best classifier, keep those above its threshold, and choose what the
+# final policies train on.
+
+
+rule select_classifier:
+    input:
+        classifiers=candidate_classifiers,
+        code=code("select_classifier.py"),
+    output:
+        "results/{experiment}/seed{seed}/demo_score/classifier.yaml",
+    log:
+        "logs/{experiment}/seed{seed}/demo_score/classifier.log",
+    conda:
+        "../envs/demo_score.yaml"
+    params:
+        model_arch=lookup("experiments/{experiment}/demo_score/model_arch", within=config),
+    shell:
+        "python workflow/scripts/select_classifier.py --model-arch {params.model_arch}"
+        " --classifiers {input.classifiers} --out {output} > {log} 2>&1"
+
+
+rule apply_filter:
+    input:
+        classifier="results/{experiment}/seed{seed}/demo_score/classifier.yaml",
+        classifiers=candidate_classifiers,
+        list="results/{experiment}/demonstrations/all.txt",
+        demonstrations=demonstrations,
+        rollouts=rollouts,
+        code=code("apply_filter.py"),
+    output:
+        scores="results/{experiment}/seed{seed}/demo_score/scores.csv",
+        demos_only="results/{experiment}/seed{seed}/demo_score_datasets/demo_score_demos_only.txt",
+        rollouts_plus_demos="results/{experiment}/seed{seed}/demo_score_datasets/demo_score_rollouts_plus_demos.txt",
+    log:
+        "logs/{experiment}/seed{seed}/demo_score/filter.log",
+    conda:
+        "../envs/demo_score.yaml"
+    params:
+        threshold=lookup("experiments/{experiment}/demo_score/threshold", within=config),
+    shell:
+        "python workflow/scripts/apply_filter.py --classifier {input.classifier} --threshold {params.threshold}"
+        " --demonstrations {input.list} --rollouts {input.rollouts} --scores {output.scores}"
+        " --demos-only {output.demos_only} --rollouts-plus-demos {output.rollouts_plus_demos} > {log} 2>&1"
+
+
+rule choose_episodes:
+    input:
+        scores="results/{experiment}/seed{seed}/demo_score/scores.csv",
+        code=code("choose_episodes.py"),
+    output:
+        "results/{experiment}/seed{seed}/{arm}/datasets_file.txt",
+    log:
+        "logs/{experiment}/seed{seed}/{arm}/datasets_file.log",
+    wildcard_constraints:
+        arm=FINAL_ARM,
+    conda:
+        "../envs/demo_score.yaml"
+    params:
+        oracle=lookup("experiments/{experiment}/final_policy/oracle", within=config),
+    shell:
+        "python workflow/scripts/choose_episodes.py {wildcards.arm} --scores {input.scores} --seed {wildcards.seed}"
+        " --oracle {params.oracle} --out {output} 2> {log}"

@@ -1,0 +1,35 @@
+# Demonstrations of mixed quality, made by scripted demonstrators in the simulator.
+
+
+rule collect_demonstrations:
+    input:
+        code=code("collect_demonstrations.py"),
+    output:
+        "results/{experiment}/demonstrations/{strategy}.hdf5",
+    log:
+        "logs/{experiment}/demonstrations/{strategy}.log",
+    conda:
+        "../envs/demo_score.yaml"
+    threads: 2
+    params:
+        env=lookup("experiments/{experiment}/env", within=config),
+        environment=lambda wildcards: environment_settings(wildcards),
+        n_episodes=lookup("experiments/{experiment}/demonstrations/{strategy}/n_episodes", within=config),
+        seed=lookup("experiments/{experiment}/demonstrations/{strategy}/seed", within=config),
+    shell:
+        "python workflow/scripts/collect_demonstrations.py env={params.env} --strategy {wildcards.strategy}"
+        " --n-episodes {params.n_episodes} --seed {params.seed} --out {output} 2> {log}"
+
+
+rule list_demonstrations:
+    input:
+        demonstrations=demonstrations,
+        code=code("list_episodes.py"),
+    output:
+        "results/{experiment}/demonstrations/all.txt",
+    log:
+        "logs/{experiment}/demonstrations/all.log",
+    conda:
+        "../envs/demo_score.yaml"
+    shell:
+        "python workflow/scripts/list_episodes.py {input.demonstrations} --out {output} 2> {log}"

@@ -1,0 +1,22 @@
+# Step 2: try several checkpoints of the base policy; every rollout is labelled by the environment.
+
+
+rule collect_rollouts:
+    input:
+        model="results/{experiment}/seed{seed}/base/checkpoints/{step}/model.safetensors",
+        settings="results/{experiment}/seed{seed}/base/checkpoints/{step}/settings.yaml",
+        code=code("collect_rollouts.py"),
+    output:
+        episodes="results/{experiment}/seed{seed}/rollouts/{step}.hdf5",
+        outcomes="results/{experiment}/seed{seed}/rollouts/{step}.csv",
+    log:
+        "logs/{experiment}/seed{seed}/rollouts/{step}.log",
+    conda:
+        "../envs/demo_score.yaml"
+    params:
+        checkpoint=subpath(input.model, parent=True),
+        out_dir=subpath(output.episodes, parent=True),
+        overrides=rollout_overrides,
+    shell:
+        "python workflow/scripts/collect_rollouts.py -p {params.checkpoint} --out-dir {params.out_dir}"
+        " {params.overrides} > {log} 2>&1"

@@ -1,0 +1,132 @@
+"""The workflow's config.yaml: what it must satisfy beyond its schema, and what follows from it."""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+
+from omegaconf import DictConfig
+
+from demo_score.curation.settings import check_classifier_settings
+from demo_score.demonstrations.seeds import demonstration_seeds
+from demo_score.demonstrations.strategies import get_strategy
+from demo_score.errors import UserError
+from demo_score.settings import compose_settings
+from demo_score.training.steps import checkpoint_name, saved_steps
+
+POLICY_STAGES = ("base_policy", "final_policy")
+
+
+def check_config(config: dict) -> None:
+    """Raise UserError, in one line, for the first thing that could not work. The schema was checked before."""
+    if unknown := [name for name in config["run"] if name not in config["experiments"]]:
+        raise UserError(f"run: no experiment {unknown[0]}; there are {', '.join(config['experiments'])}")
+    for name, experiment in config["experiments"].items():
+        try:
+            check_experiment(experiment)
+        except UserError as error:
+            raise UserError(f"experiments.{name}: {error}") from None
+
+
+def check_experiment(experiment: dict) -> None:
+    """The checks of one experiment, cheapest first."""
+    _check_checkpoints(experiment)
+    check_classifier_settings(classifier_settings(experiment))
+    model_arch, known = experiment["demo_score"]["model_arch"], experiment["classifiers"]["model_archs"]
+    if model_arch != "best" and model_arch not in known:
+        raise UserError(f"demo_score.model_arch: no architecture {model_arch}; set best or one of {', '.join(known)}")
+    for strategy in experiment["final_policy"]["oracle"]:
+        if strategy not in experiment["demonstrations"]:
+            raise UserError(f"final_policy.oracle: {strategy} is not among the demonstrations")
+    for strategy in experiment["demonstrations"]:
+        get_strategy(stage_settings(experiment, "base_policy").env.task, strategy)
+    stage_settings(experiment, "rollouts")
+    stage_settings(experiment, "evaluation")
+    _check_saved(experiment)
+    _check_seeds(experiment)
+
+
+def classifier_settings(experiment: dict) -> dict:
+    """The part of `classifiers` that the classifier commands read."""
+    return {key: value for key, value in experiment["classifiers"].items() if key != "eps_dict"}
+
+
+def stage_overrides(experiment: dict, stage: str) -> list[str]:
+    """Hydra overrides of a stage (base_policy, rollouts, final_policy or evaluation), without seed and data."""
+    choice = [f"env={experiment['env']}", f"policy={experiment['policy']}"]
+    if stage in POLICY_STAGES:
+        return [*choice, *experiment[stage]["overrides"]]
+    return [f"eval.n_episodes={experiment[stage]['n_episodes']}", *experiment[stage]["overrides"]]
+
+
+def stage_settings(experiment: dict, stage: str) -> DictConfig:
+    """The resolved settings of a stage; its seed, which differs between runs, is 0."""
+    overrides = stage_overrides(experiment, stage)
+    if stage not in POLICY_STAGES:  # these change the settings stored with a checkpoint
+        overrides = stage_overrides(experiment, "base_policy") + overrides
+    return _compose(tuple(overrides))
+
+
+@cache
+def _compose(overrides: tuple[str, ...]) -> DictConfig:
+    return compose_settings([*overrides, "seed=0"])[0]
+
+
+def final_step(experiment: dict, stage: str) -> str:
+    """The name of the last checkpoint of base_policy or final_policy."""
+    return saved_checkpoints(experiment, stage)[-1]
+
+
+def saved_checkpoints(experiment: dict, stage: str) -> list[str]:
+    """The names of all checkpoints of base_policy or final_policy."""
+    return [checkpoint_name(step) for step in saved_steps(stage_settings(experiment, stage))]
+
+
+def rollout_seed(experiment: dict, seed: int, step: str) -> int:
+    """The first environment seed of a checkpoint's rollouts: every checkpoint starts where no other does."""
+    rollouts = experiment["rollouts"]
+    return seed + rollouts["seed_offset"] + rollouts["eps"].index(step) * rollouts["n_episodes"]
+
+
+def _check_checkpoints(experiment: dict) -> None:
+    eps = experiment["rollouts"]["eps"]
+    for name, split in experiment["classifiers"]["eps_dict"].items():
+        if unknown := sorted(set(split["train"] + split["cross_val"]) - set(eps)):
+            raise UserError(f"classifiers.eps_dict.{name}: {unknown[0]} is not in rollouts.eps ({', '.join(eps)})")
+        if shared := sorted(set(split["train"]) & set(split["cross_val"])):
+            raise UserError(f"classifiers.eps_dict.{name}: {shared[0]} is in both train and cross_val")
+
+
+def _check_saved(experiment: dict) -> None:
+    settings, saved = stage_settings(experiment, "base_policy"), saved_checkpoints(experiment, "base_policy")
+    for step in experiment["rollouts"]["eps"]:
+        if step not in saved:
+            raise UserError(
+                f"rollouts.eps: training.save_freq={settings.training.save_freq} never saves {step}; "
+                f"choose from {', '.join(saved[:20])}"
+            )
+
+
+def _check_seeds(experiment: dict) -> None:
+    ranges = sorted(_environment_seeds(experiment), key=lambda item: item[1].start)
+    for (name, seeds), (next_name, next_seeds) in pairwise(ranges):
+        if next_seeds.start < seeds.stop:
+            raise UserError(
+                f"seeds of {name} ({seeds.start} to {seeds.stop - 1}) and {next_name} (from {next_seeds.start}) "
+                "overlap; move a seed or seed_offset"
+            )
+
+
+def _environment_seeds(experiment: dict) -> Iterator[tuple[str, range]]:
+    """Every range of environment seeds that the experiment may use, and what for."""
+    for strategy, demonstrations in experiment["demonstrations"].items():
+        yield f"demonstrations.{strategy}", demonstration_seeds(demonstrations["seed"], demonstrations["n_episodes"])
+    for seed in experiment["seeds"]:
+        for stage, offset in (("base_policy", 0), ("final_policy", experiment["final_policy"]["seed_offset"])):
+            settings = stage_settings(experiment, stage)
+            n_episodes = settings.eval.n_episodes if settings.training.eval_freq else 1
+            yield f"{stage} (seed {seed})", range(seed + offset, seed + offset + n_episodes)
+        rollouts = experiment["rollouts"]
+        start = seed + rollouts["seed_offset"]
+        yield f"rollouts (seed {seed})", range(start, start + len(rollouts["eps"]) * rollouts["n_episodes"])
+        start = seed + experiment["evaluation"]["seed_offset"]
+        yield f"evaluation (seed {seed})", range(start, start + experiment["evaluation"]["n_episodes"])

@@ -1,0 +1,26 @@
+"""Choose the episodes that an arm of the comparison trains on, from the scores of the filter."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.curation.arms import choose_episodes
+from demo_score.data.lists import write_list
+from demo_score.errors import run_command
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("arm", help="curated_demos, curated_rollouts_plus_demos, random, length_matched or oracle")
+    parser.add_argument("--scores", type=Path, required=True, help="scores.csv of apply_filter.py")
+    parser.add_argument("--seed", type=int, required=True, help="of the random choices")
+    parser.add_argument("--oracle", nargs="*", default=[], help="strategies that the oracle keeps")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    write_list(arguments.out, choose_episodes(arguments.arm, arguments.scores, arguments.seed, arguments.oracle))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,33 @@
+"""Collect successful demonstrations of a scripted strategy in the environment of the settings.
+
+collect_demonstrations.py env=aloha_cube_state --strategy reliable --n-episodes 60 --seed 1000000 --out FILE.hdf5
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.command_line import read_environment, settings_parser
+from demo_score.data.episodes import write_episodes
+from demo_score.demonstrations.collect import collect_demonstrations
+from demo_score.errors import run_command
+from demo_score.hardware import available_threads
+
+
+def main() -> None:
+    parser = settings_parser(__doc__)
+    parser.add_argument("--strategy", required=True)
+    parser.add_argument("--n-episodes", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True, help="environment seed of the first attempt")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    env = read_environment(arguments)
+    episodes = collect_demonstrations(
+        env, arguments.strategy, arguments.n_episodes, arguments.seed, available_threads()
+    )
+    write_episodes(arguments.out, episodes, {"env_name": env["task"], **env})
+
+
+if __name__ == "__main__":
+    run_command(main)

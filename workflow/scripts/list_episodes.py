@@ -1,0 +1,23 @@
+"""List all episodes of some episode files, as a dataset list."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.data.episodes import count_episodes
+from demo_score.data.lists import write_list
+from demo_score.errors import run_command
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    write_list(arguments.out, {path: list(range(count_episodes(path))) for path in arguments.files})
+
+
+if __name__ == "__main__":
+    run_command(main)
