@@ -181,6 +181,10 @@ def test_training_twice_gives_the_same_bytes(folder: Path) -> None:
     assert first.with_suffix(".csv").read_bytes() == second.with_suffix(".csv").read_bytes()
 
 
+def test_classifier_file_is_as_readable_as_the_table(folder: Path) -> None:
+    assert (folder / "stepwise.safetensors").stat().st_mode == (folder / "stepwise.csv").stat().st_mode
+
+
 def test_eval_every_leaves_training_as_it_is(folder: Path) -> None:
     sparse = pd.read_csv(train(folder, name="sparse", epochs=5, eval_every=2).with_suffix(".csv"))
     dense = pd.read_csv(folder / "stepwise.csv")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from demo_score.curation.classifiers import Architecture, Parameters, build_architecture
 from demo_score.curation.features import Normalisation
@@ -63,8 +63,9 @@ def save_classifiers(
     """Write a classifier file atomically; `parameters` have the members in front."""
     tensors = {name: value.contiguous() for name, value in parameters.items()}
     tensors |= {"normalisation.mean": normalisation.mean, "normalisation.std": normalisation.std}
+    content = save(tensors, metadata={_METADATA: json.dumps(asdict(classifiers))})
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={_METADATA: json.dumps(asdict(classifiers))})
+        temporary.write_bytes(content)  # save_file would let nobody but its owner read it
 
 
 def load_description(path: str | Path) -> Classifiers:
