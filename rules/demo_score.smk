@@ -14,8 +14,9 @@ rule select_classifier:
         "../envs/demo_score.yaml"
     params:
         model_arch=lookup("experiments/{experiment}/demo_score/model_arch", within=config),
+        threshold=lookup("experiments/{experiment}/demo_score/threshold", within=config),
     shell:
-        "python workflow/scripts/select_classifier.py --model-arch {params.model_arch}"
+        "python workflow/scripts/select_classifier.py --model-arch {params.model_arch} --threshold {params.threshold}"
         " --classifiers {input.classifiers} --out {output} > {log} 2>&1"
 
 
@@ -35,10 +36,8 @@ rule apply_filter:
         "logs/{experiment}/seed{seed}/demo_score/filter.log",
     conda:
         "../envs/demo_score.yaml"
-    params:
-        threshold=lookup("experiments/{experiment}/demo_score/threshold", within=config),
     shell:
-        "python workflow/scripts/apply_filter.py --classifier {input.classifier} --threshold {params.threshold}"
+        "python workflow/scripts/apply_filter.py --classifier {input.classifier}"
         " --demonstrations {input.list} --rollouts {input.rollouts} --scores {output.scores}"
         " --demos-only {output.demos_only} --rollouts-plus-demos {output.rollouts_plus_demos} > {log} 2>&1"
 

@@ -11,7 +11,6 @@ import torch
 import yaml
 from demo_score.curation.classifiers import Stepwise
 from demo_score.curation.scoring import Scorer
-from demo_score.curation.settings import read_settings
 from demo_score.curation.storage import load_description
 from demo_score.data.episodes import Episode, write_episodes
 from demo_score.data.lists import read_list, write_list
@@ -40,7 +39,6 @@ SETTINGS = {
     "epochs": 30,
     "batch_size": 256,
     "max_frames": None,
-    "score": {"aggregate": "mean", "threshold": "mean"},
 }
 
 
@@ -102,12 +100,11 @@ def train(folder: Path, model_arch: str = "small_stepwise", name: str = "run", *
     return out
 
 
-def apply(folder: Path, classifier: Path, settings: Path) -> pd.DataFrame:
+def apply(folder: Path, classifier: Path) -> pd.DataFrame:
     """Filter the folder's demonstrations and rollouts; the scores table."""
     command(
         "apply_filter",
         classifier=classifier,
-        settings=settings,
         demonstrations=folder / "all.txt",
         rollouts=[folder / f"rollouts_{number}.hdf5" for number in (1, 2, 3)],
         scores=folder / "out" / "scores.csv",
@@ -194,7 +191,7 @@ def test_eval_every_leaves_training_as_it_is(folder: Path) -> None:
 
 
 def test_scoring_twice_gives_the_same_scores(folder: Path) -> None:
-    scorer = Scorer(folder / "classifier.yaml", read_settings(folder / "stepwise_settings.yaml"))
+    scorer = Scorer(folder / "classifier.yaml")
     frames = [torch.randn(25, 5)]
     assert scorer.scores(frames) == scorer.scores(frames)
 
@@ -207,12 +204,12 @@ def test_score_is_the_mean_probability_of_the_stored_module_without_dropout(fold
     module.load_state_dict({name: values[chosen["member"]] for name, values in tensors.items()})
     episodes = [torch.randn(25, 5), torch.randn(3, 5)]
     expected = [module((frames - mean) / std).sigmoid().mean().item() for frames in episodes]
-    scorer = Scorer(folder / "classifier.yaml", read_settings(folder / "stepwise_settings.yaml"))
+    scorer = Scorer(folder / "classifier.yaml")
     assert scorer.scores(episodes) == pytest.approx(expected, rel=1e-5)
 
 
 def test_filter_keeps_reliable_demonstrations_and_no_failed_rollout(folder: Path) -> None:
-    table = apply(folder, folder / "classifier.yaml", folder / "stepwise_settings.yaml")
+    table = apply(folder, folder / "classifier.yaml")
     demonstrations, rollouts = table[table.kind == "demonstration"], table[table.kind == "rollout"]
     assert len(demonstrations) == 59
     assert len(rollouts) == 120
@@ -229,7 +226,7 @@ def test_filter_keeps_reliable_demonstrations_and_no_failed_rollout(folder: Path
 
 
 def test_lists_hold_what_the_table_keeps(folder: Path) -> None:
-    table = apply(folder, folder / "classifier.yaml", folder / "stepwise_settings.yaml")
+    table = apply(folder, folder / "classifier.yaml")
     kept = table[table.kept == 1]
     for name, rows in (("demos_only", kept[kept.kind == "demonstration"]), ("rollouts_plus_demos", kept)):
         expected = {(folder / "out" / file).resolve(): part.episode.tolist() for file, part in rows.groupby("file")}
@@ -239,16 +236,11 @@ def test_lists_hold_what_the_table_keeps(folder: Path) -> None:
 
 @pytest.mark.parametrize(("threshold", "words"), [(1.0, "keeps none of 59"), (-1.0, "keeps every one of 59")])
 def test_filter_warns_when_it_selects_nothing(
-    folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, threshold: float, words: str
+    folder: Path, capsys: pytest.CaptureFixture, threshold: float, words: str
 ) -> None:
-    def with_threshold(path: Path) -> object:
-        description = load_description(path)
-        for member in description.members:
-            member.thresholds["mean"] = threshold
-        return description
-
-    monkeypatch.setattr("demo_score.curation.scoring.load_description", with_threshold)
-    table = apply(folder, folder / "classifier.yaml", folder / "stepwise_settings.yaml")
+    selection = yaml.safe_load((folder / "classifier.yaml").read_text()) | {"threshold": threshold}
+    (folder / "extreme.yaml").write_text(yaml.safe_dump(selection))
+    table = apply(folder, folder / "extreme.yaml")
     warnings = capsys.readouterr().err.strip().splitlines()
     assert len(warnings) == 1
     assert warnings[0].startswith("warning: ")
@@ -258,15 +250,23 @@ def test_filter_warns_when_it_selects_nothing(
 
 
 def test_balanced_threshold_is_used_without_training_again(folder: Path) -> None:
-    settings = write_settings(folder / "balanced.yaml", score={"aggregate": "mean", "threshold": "balanced"})
-    scorer = Scorer(folder / "classifier.yaml", read_settings(settings))
-    assert scorer.threshold == yaml.safe_load((folder / "classifier.yaml").read_text())["thresholds"]["balanced"]
+    mean = yaml.safe_load((folder / "classifier.yaml").read_text())
+    classifiers = [folder / mean["file"]]
+    command(
+        "select_classifier",
+        model_arch=mean["model_arch"],
+        threshold="balanced",
+        classifiers=classifiers,
+        out=folder / "balanced.yaml",
+    )
+    assert mean["threshold"] == mean["thresholds"]["mean"]
+    assert Scorer(folder / "balanced.yaml").threshold == mean["thresholds"]["balanced"] != mean["threshold"]
 
 
 def test_frames_after_max_frames_change_nothing(folder: Path, tmp_path: Path) -> None:
     classifier = train(folder, name="cut", max_frames=10, epochs=2)
     command("select_classifier", model_arch="best", classifiers=[classifier], out=folder / "cut.yaml")
-    scorer = Scorer(folder / "cut.yaml", read_settings(folder / "cut_settings.yaml"))
+    scorer = Scorer(folder / "cut.yaml")
     episode = make_episode(True, True, 5)
     write_episodes(tmp_path / "whole.hdf5", [episode], {})
     episode.observations["observation.state"][10:] = 100
@@ -274,12 +274,6 @@ def test_frames_after_max_frames_change_nothing(folder: Path, tmp_path: Path) ->
     whole, changed = (scorer.rows("rollout", tmp_path / f"{name}.hdf5", [0])[0] for name in ("whole", "changed"))
     assert whole["score"] == changed["score"]
     assert whole["length"] == len(episode)
-
-
-def test_filter_refuses_settings_that_differ_from_training(folder: Path) -> None:
-    settings = write_settings(folder / "other.yaml", max_frames=10)
-    with pytest.raises(UserError, match="train the classifiers again"):
-        apply(folder, folder / "classifier.yaml", settings)
 
 
 @pytest.mark.parametrize(("outcome", "word"), [(True, "successes"), (False, "failures")])

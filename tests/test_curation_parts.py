@@ -195,7 +195,7 @@ def files(tmp_path: Path) -> list[Path]:
 
 
 def choose(tmp_path: Path, model_arch: str, files: list[Path]) -> dict:
-    select_classifier(model_arch, files, tmp_path / "classifier.yaml")
+    select_classifier(model_arch, "mean", files, tmp_path / "classifier.yaml")
     return yaml.safe_load((tmp_path / "classifier.yaml").read_text())
 
 

@@ -16,8 +16,7 @@ from torch import Tensor
 from demo_score.curation.classifiers import Architecture, Parameters
 from demo_score.curation.features import Normalisation, read_frames
 from demo_score.curation.metrics import episode_means
-from demo_score.curation.settings import CurationSettings, read_settings
-from demo_score.curation.storage import Classifiers, load_description, load_member
+from demo_score.curation.storage import load_description, load_member
 from demo_score.curation.training import evaluation_logits
 from demo_score.data.episodes import Episode, count_episodes
 from demo_score.data.lists import Selection, read_list, write_list
@@ -31,15 +30,13 @@ KEPT, BELOW, FAILED = "score above threshold", "score not above threshold", "fai
 class Scorer:
     """One chosen classifier."""
 
-    def __init__(self, selection_path: Path, settings: CurationSettings) -> None:
-        path, member = _read_selection(selection_path)
+    def __init__(self, selection_path: Path) -> None:
+        path, member, self.threshold = _read_selection(selection_path)
         self.description = load_description(path)
-        _check_agreement(self.description, settings, path)
         self.architecture: Architecture = self.description.build()
         self.parameters: Parameters
         self.normalisation: Normalisation
         self.parameters, self.normalisation = load_member(path, member)
-        self.threshold = self.description.members[member].thresholds[settings.score["threshold"]]
 
     def scores(self, frames: list[Tensor]) -> list[float]:
         """Mean probability of success of each episode's frames (T, width), dropout off."""
@@ -79,7 +76,6 @@ class Scorer:
 
 def apply_filter(
     classifier: Path,
-    settings: Path,
     demonstrations: Path,
     rollouts: list[Path],
     scores: Path,
@@ -89,10 +85,10 @@ def apply_filter(
     """Score the demonstrations of a list and all rollouts; write the scores table and both dataset lists.
 
     Prints how many of each source were kept, and warns when that is no demonstration, or every one.
-    Raises UserError for bad files, or a classifier that was trained with other inputs than the settings say.
+    Raises UserError for bad files.
     """
     torch.set_num_threads(available_threads())
-    scorer = Scorer(classifier, read_settings(settings))
+    scorer = Scorer(classifier)
     demonstration_files = read_list(demonstrations)
     if not demonstration_files:
         raise UserError(f"{demonstrations}: lists no demonstration; there is nothing to filter")
@@ -109,23 +105,18 @@ def apply_filter(
     _summarise(table)
 
 
-def _read_selection(path: Path) -> tuple[Path, int]:
+def _read_selection(path: Path) -> tuple[Path, int, float]:
+    """File and number of the chosen member, and its threshold."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; select_classifier.py makes it")
     try:
         selection = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Path(os.path.normpath(path.parent / selection["file"])), int(selection["member"])
+        file = Path(os.path.normpath(path.parent / selection["file"]))
+        return file, int(selection["member"]), float(selection["threshold"])
     except (yaml.YAMLError, KeyError, TypeError, ValueError):
-        raise UserError(f"{path}: does not name a file and a member; make it again with select_classifier.py") from None
-
-
-def _check_agreement(description: Classifiers, settings: CurationSettings, path: Path) -> None:
-    trained = (description.inputs, description.max_frames)
-    if trained != (settings.inputs, settings.max_frames):
         raise UserError(
-            f"{path}: was trained with inputs {trained[0]} and max_frames {trained[1]}, the settings say "
-            f"{settings.inputs} and {settings.max_frames}; train the classifiers again"
-        )
+            f"{path}: does not name a file, member and threshold; make it again with select_classifier.py"
+        ) from None
 
 
 def _check_distinct(paths: list[Path]) -> None:
@@ -155,6 +146,6 @@ def _summarise(table: pd.DataFrame) -> None:
         extent = "every one" if demonstrations.iloc[0] else "none"
         print(
             f"warning: the classifier keeps {extent} of {len(demonstrations)} demonstrations, so it selects nothing; "
-            "look at scores and metrics, then try score.threshold=balanced, other inputs, or more rollouts",
+            "look at scores and metrics, then try demo_score.threshold=balanced, other inputs, or more rollouts",
             file=sys.stderr,
         )

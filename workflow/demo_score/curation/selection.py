@@ -13,8 +13,11 @@ from demo_score.files import write_text
 Candidate = tuple[str, str, Path, int, Member]  # type, model_arch, file, member number, member
 
 
-def select_classifier(model_arch: str, classifiers: list[Path], out: Path) -> None:
+def select_classifier(model_arch: str, threshold: str, classifiers: list[Path], out: Path) -> None:
     """Write to `out` (YAML) which member to use: of `model_arch`, or of all architectures when it is "best".
+
+    `threshold` names the rule for the score above which an episode is kept: mean (published: the mean score of
+    the training rollouts) or balanced (best balanced accuracy on the cross-validation rollouts).
 
     The lowest cross-validation loss wins. Frame losses (step-wise) and trajectory losses (transformer) are on
     different scales, so where both types compete the lowest loss of each type meets on cross-validation AUC.
@@ -30,7 +33,7 @@ def select_classifier(model_arch: str, classifiers: list[Path], out: Path) -> No
         known = ", ".join(sorted({candidate[1] for candidate in candidates}))
         raise UserError(f"no classifier of architecture {model_arch}; choose best or one of: {known}")
     (winner, *others), rule = _rank(named)
-    chosen = _entry(winner, out)
+    chosen = {**_entry(winner, out), "threshold": winner[4].thresholds[threshold], "threshold_rule": threshold}
     runner_up = _entry(others[0], out) if others else None
     reason = f"{rule} among {len(named)} candidates"
     selection = {**chosen, "n_candidates": len(named), "runner_up": runner_up, "reason": reason}

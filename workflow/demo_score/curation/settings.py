@@ -1,4 +1,4 @@
-"""Settings of the classifier sweep and of the filter."""
+"""Settings of the classifier sweep."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +30,6 @@ _SCHEMA = {
         "eval_every": _COUNT,
         "batch_size": _COUNT,
         "max_frames": _COUNT_OR_ALL,
-        "score": {
-            "type": "object",
-            "properties": {"aggregate": {"enum": ["mean"]}, "threshold": {"enum": ["mean", "balanced"]}},
-            "required": ["aggregate", "threshold"],
-            "additionalProperties": False,
-        },
     },
     "additionalProperties": False,
 }
@@ -62,7 +56,6 @@ class CurationSettings:
     weight_decay: list[float]
     epochs: int
     batch_size: int  # frames (step-wise) or trajectories (transformer)
-    score: dict[str, str]  # aggregate and threshold rule, see scoring
     max_frames: int | None = None  # only the first so many frames of an episode count
     eval_every: int = 1  # epochs between evaluations; the best epoch is one that was evaluated
 
