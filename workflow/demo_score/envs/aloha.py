@@ -6,6 +6,7 @@ Source: gym_aloha 0.1.5, env.py and tasks/sim.py.
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 os.environ.setdefault("MUJOCO_GL", "disable")  # before dm_control: nothing is rendered, so ask for no OpenGL
@@ -14,6 +15,7 @@ import gymnasium
 import mujoco
 import numpy as np
 from dm_control.mujoco import Physics
+from dm_control.mujoco.wrapper import MjModel
 from dm_control.rl.control import Environment, PhysicsError
 from gym_aloha.constants import ASSETS_DIR, DT
 from gym_aloha.tasks.sim import BOX_POSE, BimanualViperXTask, InsertionTask, TransferCubeTask
@@ -75,6 +77,12 @@ TASKS = {"AlohaTransferCube-v0": _TransferCube, "AlohaInsertion-v0": _Insertion}
 OBSERVATION_TYPES = ("environment_state_agent_pos",)
 
 
+@cache
+def _compiled_model(file: str) -> MjModel:
+    """Compiling the meshes takes a good part of a second: environments share the model, each has its own state."""
+    return MjModel.from_xml_path(str(ASSETS_DIR / file))
+
+
 class AlohaEnv(gymnasium.Env):
     """An ALOHA task observed as numbers, at 50 control steps a second (10 physics steps each).
 
@@ -87,7 +95,7 @@ class AlohaEnv(gymnasium.Env):
         self.task = task
         self.episode_length = episode_length
         self._task = TASKS[task]()
-        physics = Physics.from_xml_path(str(ASSETS_DIR / self._task.model_file))
+        physics = Physics.from_model(_compiled_model(self._task.model_file))
         self._env = Environment(physics, self._task, control_timestep=DT)
         self.observation_space = gymnasium.spaces.Dict(
             {
