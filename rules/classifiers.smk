@@ -10,6 +10,8 @@ rule write_classifier_settings:
         "../envs/demo_score.yaml"
     params:
         settings=classifier_settings,
+    message:
+        "Write settings of classifier {wildcards.model_arch}"
     shell:
         "printf '%s\\n' {params.settings:q} > {output} 2> {log}"
 
@@ -27,6 +29,8 @@ rule train_classifiers:
         "logs/{experiment}/seed{seed}/classifiers/{split}/{model_arch}.log",
     conda:
         "../envs/demo_score.yaml"
+    message:
+        "Train classifiers {wildcards.model_arch} on {wildcards.split}, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/train_classifiers.py --settings {input.settings} --model-arch {wildcards.model_arch}"
         " --train {input.train} --cross-val {input.cross_val}"

@@ -15,6 +15,8 @@ rule select_classifier:
     params:
         model_arch=lookup("experiments/{experiment}/demo_score/model_arch", within=config),
         threshold=lookup("experiments/{experiment}/demo_score/threshold", within=config),
+    message:
+        "Select the classifier, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/select_classifier.py --model-arch {params.model_arch} --threshold {params.threshold}"
         " --classifiers {input.classifiers} --out {output} > {log} 2>&1"
@@ -36,6 +38,8 @@ rule apply_filter:
         "logs/{experiment}/seed{seed}/demo_score/filter.log",
     conda:
         "../envs/demo_score.yaml"
+    message:
+        "Score and filter all episodes, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/apply_filter.py --classifier {input.classifier}"
         " --demonstrations {input.list} --rollouts {input.rollouts} --scores {output.scores}"
@@ -56,6 +60,8 @@ rule choose_episodes:
         "../envs/demo_score.yaml"
     params:
         oracle=lookup("experiments/{experiment}/final_policy/oracle", within=config),
+    message:
+        "Choose the episodes of {wildcards.arm}, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/choose_episodes.py {wildcards.arm} --scores {input.scores} --seed {wildcards.seed}"
         " --oracle {params.oracle} --out {output} 2> {log}"

@@ -16,6 +16,8 @@ rule collect_demonstrations:
         environment=lambda wildcards: environment_settings(wildcards),
         n_episodes=lookup("experiments/{experiment}/demonstrations/{strategy}/n_episodes", within=config),
         seed=lookup("experiments/{experiment}/demonstrations/{strategy}/seed", within=config),
+    message:
+        "Collect demonstrations of strategy {wildcards.strategy}"
     shell:
         "python workflow/scripts/collect_demonstrations.py env={params.env} --strategy {wildcards.strategy}"
         " --n-episodes {params.n_episodes} --seed {params.seed} --out {output} 2> {log}"
@@ -31,5 +33,7 @@ rule list_demonstrations:
         "logs/{experiment}/demonstrations/all.log",
     conda:
         "../envs/demo_score.yaml"
+    message:
+        "List all demonstrations"
     shell:
         "python workflow/scripts/list_episodes.py {input.demonstrations} --out {output} 2> {log}"

@@ -15,6 +15,8 @@ rule evaluate:
         checkpoint=subpath(input.model, parent=True),
         out_dir=subpath(output[0], parent=True),
         overrides=evaluation_overrides,
+    message:
+        "Evaluate {wildcards.arm}, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/eval.py -p {params.checkpoint} --out-dir {params.out_dir}"
         " {params.overrides} > {log} 2>&1"
@@ -49,6 +51,8 @@ rule make_tables:
         "../envs/demo_score.yaml"
     params:
         out_dir=subpath(output.summary, parent=True),
+    message:
+        "Tables of {wildcards.experiment}"
     shell:
         "python workflow/scripts/make_tables.py --evaluations {input.evaluations} --rollouts {input.rollouts}"
         " --scores {input.scores} --classifiers {input.classifiers} --out {params.out_dir} > {log} 2>&1"

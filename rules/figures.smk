@@ -29,6 +29,8 @@ rule plot_table:
         figure="success|checkpoints|kept",
     conda:
         "../envs/demo_score.yaml"
+    message:
+        "Figure {wildcards.figure} of {wildcards.experiment}"
     shell:
         "python workflow/scripts/plot.py {wildcards.figure} --table {input.table} --out {output} 2> {log}"
 
@@ -50,6 +52,8 @@ rule plot_classifier_curves:
         "logs/{experiment}/figures/classifier_curves.log",
     conda:
         "../envs/demo_score.yaml"
+    message:
+        "Figure classifier_curves of {wildcards.experiment}"
     shell:
         "python workflow/scripts/plot.py classifier_curves --metrics {input.metrics}"
         " --classifiers {input.classifiers} --out {output} 2> {log}"
@@ -72,6 +76,8 @@ rule plot_scores:
         "logs/{experiment}/figures/scores.log",
     conda:
         "../envs/demo_score.yaml"
+    message:
+        "Figure scores of {wildcards.experiment}"
     shell:
         "python workflow/scripts/plot.py scores --scores {input.scores} --classifiers {input.classifiers}"
         " --out {output} 2> {log}"

@@ -17,6 +17,8 @@ rule collect_rollouts:
         checkpoint=subpath(input.model, parent=True),
         out_dir=subpath(output.episodes, parent=True),
         overrides=rollout_overrides,
+    message:
+        "Roll out checkpoint {wildcards.step} of the base policy, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/collect_rollouts.py -p {params.checkpoint} --out-dir {params.out_dir}"
         " {params.overrides} > {log} 2>&1"

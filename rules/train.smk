@@ -11,6 +11,8 @@ rule compose_settings:
     params:
         overrides=policy_overrides,
         resolved=resolved_settings,
+    message:
+        "Compose settings: {wildcards.arm}, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/compose_settings.py {params.overrides} --out {output} 2> {log}"
 
@@ -40,9 +42,13 @@ for name, e in config["experiments"].items():
             f"logs/{name}/seed{{seed}}/base/train.log",
         conda:
             "../envs/demo_score.yaml"
+        params:
+            run_dir=subpath(input.settings, parent=True),
+        message:
+            "Train base policy, seed {wildcards.seed} (progress: {log})"
         shell:
-            f"python workflow/scripts/train.py --config-path results/{name}/seed{{wildcards.seed}}/base"
-            f" --config-name settings hydra.run.dir=results/{name}/seed{{wildcards.seed}}/base 2> {{log}}"
+            "python workflow/scripts/train.py --config-path {params.run_dir} --config-name settings"
+            " hydra.run.dir={params.run_dir} 2> {log}"
 
 
 rule train_final_policy:
@@ -63,7 +69,10 @@ rule train_final_policy:
         arm=FINAL_ARM,
     conda:
         "../envs/demo_score.yaml"
+    params:
+        run_dir=subpath(input.settings, parent=True),
+    message:
+        "Train policy: {wildcards.arm}, seed {wildcards.seed} (progress: {log})"
     shell:
-        "python workflow/scripts/train.py --config-path results/{wildcards.experiment}/seed{wildcards.seed}/{wildcards.arm}"
-        " --config-name settings hydra.run.dir=results/{wildcards.experiment}/seed{wildcards.seed}/{wildcards.arm}"
-        " 2> {log}"
+        "python workflow/scripts/train.py --config-path {params.run_dir} --config-name settings"
+        " hydra.run.dir={params.run_dir} 2> {log}"
