@@ -3,44 +3,49 @@ import json
 import os
 import shlex
 import sys
+from itertools import product
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
+# The commands run with the Python that runs snakemake, also where its environment is not activated.
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
 from demo_score import workflow_config
 from demo_score.dependencies import source_files
 from demo_score.errors import UserError
 from demo_score.schema import check_against
 
-ARMS = [
-    "base",
-    *dict.fromkeys(arm for e in config["experiments"].values() for arm in e["final_policy"]["arms"]),
-]
-FINAL_ARM = "|".join(ARMS[1:])
-FIGURES = ["success", "checkpoints", "classifier_curves", "scores", "kept"]
-
 try:
-    check_against(config, Path(workflow.basedir) / "workflow/schemas/config.schema.yaml", "config")
+    check_against(config, Path(workflow.basedir, "workflow/schemas/config.schema.yaml"), "config")
     workflow_config.check_config(config)
 except UserError as error:
     raise WorkflowError(str(error))
 
+EXPERIMENTS = list(config["experiments"].values())
+FINAL_ARMS = sorted({arm for e in EXPERIMENTS for arm in e["final_policy"]["arms"]})
+STAGE_ARMS = {"base_policy": ["base"], "final_policy": FINAL_ARMS}
+FIGURES = ["success", "checkpoints", "classifier_curves", "scores", "kept"]
+
+
+def one_of(values):
+    """The regular expression that matches just these values."""
+    return "|".join(sorted({str(value) for value in values}))
+
 
 wildcard_constraints:
-    experiment="|".join(config["experiments"]),
-    seed=r"\d+",
-    step=r"\d\d\d\d\d\d+",
-    arm="|".join(ARMS),
-    strategy=r"\w+",
-    split=r"\w+",
-    model_arch=r"\w+",
-    figure="|".join(FIGURES),
+    experiment=one_of(config["experiments"]),
+    seed=one_of(seed for e in EXPERIMENTS for seed in e["seeds"]),
+    step=one_of(step for e in EXPERIMENTS for step in e["rollouts"]["eps"]),
+    arm=one_of(["base", *FINAL_ARMS]),
+    strategy=one_of(strategy for e in EXPERIMENTS for strategy in e["demonstrations"]),
+    split=one_of(split for e in EXPERIMENTS for split in e["classifiers"]["eps_dict"]),
+    model_arch=one_of(arch for e in EXPERIMENTS for arch in e["classifiers"]["model_archs"]),
+    figure=one_of(FIGURES),
 
 
 def code(script):
     """A command and all the library files that it imports: an edit to any of them makes its results stale."""
-    files = source_files(Path(workflow.basedir) / "workflow/scripts" / script)
+    files = source_files(Path(workflow.basedir, "workflow/scripts", script))
     return [os.path.relpath(path) for path in files]
 
 
@@ -78,12 +83,19 @@ def datasets_file(wildcards):
     return f"results/{wildcards.experiment}/seed{wildcards.seed}/{wildcards.arm}/datasets_file.txt"
 
 
+def listed_episodes(wildcards):
+    """The files that the episodes of an arm's list lie in."""
+    if wildcards.arm == "curated_rollouts_plus_demos":
+        return [*demonstrations(wildcards), *rollouts(wildcards)]
+    return demonstrations(wildcards)
+
+
 def policy_overrides(wildcards):
     """Hydra overrides of an arm's training, complete."""
-    e = experiment(wildcards)
-    seed = int(wildcards.seed) + e[stage(wildcards)].get("seed_offset", 0)
-    data = f"+datasets_file={datasets_file(wildcards)}"
-    return shlex.join([*workflow_config.stage_overrides(e, stage(wildcards)), f"seed={seed}", data])
+    overrides = workflow_config.training_overrides(
+        experiment(wildcards), stage(wildcards), int(wildcards.seed), datasets_file(wildcards)
+    )
+    return shlex.join(overrides)
 
 
 def resolved_settings(wildcards):
@@ -105,7 +117,7 @@ def rollout_overrides(wildcards):
 
 def evaluation_overrides(wildcards):
     e = experiment(wildcards)
-    seed = int(wildcards.seed) + e["evaluation"]["seed_offset"]
+    seed = workflow_config.stage_seed(e, "evaluation", int(wildcards.seed))
     return shlex.join([*workflow_config.stage_overrides(e, "evaluation"), f"seed={seed}"])
 
 

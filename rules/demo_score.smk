@@ -55,7 +55,7 @@ rule choose_episodes:
     log:
         "logs/{experiment}/seed{seed}/{arm}/datasets_file.log",
     wildcard_constraints:
-        arm=FINAL_ARM,
+        arm=one_of(FINAL_ARMS),
     conda:
         "../envs/demo_score.yaml"
     params:

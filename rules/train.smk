@@ -1,4 +1,4 @@
-# Steps 1 and 5: a policy trained on all demonstrations, and one on the episodes of each other arm.
+# Steps 1 and 5: the base policy learns from all demonstrations, each arm's final policy from what was chosen.
 
 
 rule compose_settings:
@@ -17,62 +17,36 @@ rule compose_settings:
         "python workflow/scripts/compose_settings.py {params.overrides} --out {output} 2> {log}"
 
 
-# One run saves several checkpoints, which ones differs between experiments: hence a rule for each.
-for name, e in config["experiments"].items():
+# A run saves several checkpoints, and which ones differs between experiments and stages: a rule for each.
+for experiment_name, stage_name in product(config["experiments"], STAGE_ARMS):
 
     rule:
         name:
-            f"train_base_policy_{name}"
+            f"train_{stage_name}_{experiment_name}"
         input:
-            settings=f"results/{name}/seed{{seed}}/base/settings.yaml",
-            datasets_file=f"results/{name}/demonstrations/all.txt",
-            episodes=expand(
-                "results/{name}/demonstrations/{strategy}.hdf5", name=name, strategy=e["demonstrations"]
-            ),
+            settings="results/{experiment}/seed{seed}/{arm}/settings.yaml",
+            datasets_file=datasets_file,
+            episodes=listed_episodes,
             code=code("train.py"),
         output:
-            expand(
-                "results/{name}/seed{{seed}}/base/checkpoints/{step}/{file}",
-                name=name,
-                step=workflow_config.saved_checkpoints(e, "base_policy"),
+            metrics="results/{experiment}/seed{seed}/{arm}/metrics.csv",
+            checkpoints=expand(
+                "results/{experiment}/seed{seed}/{arm}/checkpoints/{step}/{file}",
+                step=workflow_config.saved_checkpoints(config["experiments"][experiment_name], stage_name),
                 file=["model.safetensors", "settings.yaml"],
+                allow_missing=True,
             ),
-            f"results/{name}/seed{{seed}}/base/metrics.csv",
         log:
-            f"logs/{name}/seed{{seed}}/base/train.log",
+            "logs/{experiment}/seed{seed}/{arm}/train.log",
+        wildcard_constraints:
+            experiment=experiment_name,
+            arm=one_of(STAGE_ARMS[stage_name]),
         conda:
             "../envs/demo_score.yaml"
         params:
             run_dir=subpath(input.settings, parent=True),
         message:
-            "Train base policy, seed {wildcards.seed} (progress: {log})"
+            "Train policy: {wildcards.arm}, seed {wildcards.seed} (progress: {log})"
         shell:
             "python workflow/scripts/train.py --config-path {params.run_dir} --config-name settings"
             " hydra.run.dir={params.run_dir} 2> {log}"
-
-
-rule train_final_policy:
-    input:
-        settings="results/{experiment}/seed{seed}/{arm}/settings.yaml",
-        datasets_file="results/{experiment}/seed{seed}/{arm}/datasets_file.txt",
-        episodes=demonstrations,
-        rollouts=branch(
-            lambda wildcards: wildcards.arm == "curated_rollouts_plus_demos", then=rollouts, otherwise=[]
-        ),
-        code=code("train.py"),
-    output:
-        "results/{experiment}/seed{seed}/{arm}/checkpoints/{step}/model.safetensors",
-        "results/{experiment}/seed{seed}/{arm}/checkpoints/{step}/settings.yaml",
-    log:
-        "logs/{experiment}/seed{seed}/{arm}/train_{step}.log",
-    wildcard_constraints:
-        arm=FINAL_ARM,
-    conda:
-        "../envs/demo_score.yaml"
-    params:
-        run_dir=subpath(input.settings, parent=True),
-    message:
-        "Train policy: {wildcards.arm}, seed {wildcards.seed} (progress: {log})"
-    shell:
-        "python workflow/scripts/train.py --config-path {params.run_dir} --config-name settings"
-        " hydra.run.dir={params.run_dir} 2> {log}"

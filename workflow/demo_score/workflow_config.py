@@ -58,6 +58,17 @@ def stage_overrides(experiment: dict, stage: str) -> list[str]:
     return [f"eval.n_episodes={experiment[stage]['n_episodes']}", *experiment[stage]["overrides"]]
 
 
+def stage_seed(experiment: dict, stage: str, seed: int) -> int:
+    """The seed of a stage in the run `seed`."""
+    return seed + experiment[stage].get("seed_offset", 0)
+
+
+def training_overrides(experiment: dict, stage: str, seed: int, datasets_file: str) -> list[str]:
+    """Hydra overrides of a training run, complete."""
+    seed = stage_seed(experiment, stage, seed)
+    return [*stage_overrides(experiment, stage), f"seed={seed}", f"+datasets_file={datasets_file}"]
+
+
 def stage_settings(experiment: dict, stage: str) -> DictConfig:
     """The resolved settings of a stage; its seed, which differs between runs, is 0."""
     overrides = stage_overrides(experiment, stage)
@@ -84,7 +95,7 @@ def saved_checkpoints(experiment: dict, stage: str) -> list[str]:
 def rollout_seed(experiment: dict, seed: int, step: str) -> int:
     """The first environment seed of a checkpoint's rollouts: every checkpoint starts where no other does."""
     rollouts = experiment["rollouts"]
-    return seed + rollouts["seed_offset"] + rollouts["eps"].index(step) * rollouts["n_episodes"]
+    return stage_seed(experiment, "rollouts", seed) + rollouts["eps"].index(step) * rollouts["n_episodes"]
 
 
 def _check_checkpoints(experiment: dict) -> None:
@@ -121,12 +132,15 @@ def _environment_seeds(experiment: dict) -> Iterator[tuple[str, range]]:
     for strategy, demonstrations in experiment["demonstrations"].items():
         yield f"demonstrations.{strategy}", demonstration_seeds(demonstrations["seed"], demonstrations["n_episodes"])
     for seed in experiment["seeds"]:
-        for stage, offset in (("base_policy", 0), ("final_policy", experiment["final_policy"]["seed_offset"])):
+        for stage in POLICY_STAGES:
             settings = stage_settings(experiment, stage)
             n_episodes = settings.eval.n_episodes if settings.training.eval_freq else 1
-            yield f"{stage} (seed {seed})", range(seed + offset, seed + offset + n_episodes)
+            yield _seeds(experiment, stage, seed, n_episodes)
         rollouts = experiment["rollouts"]
-        start = seed + rollouts["seed_offset"]
-        yield f"rollouts (seed {seed})", range(start, start + len(rollouts["eps"]) * rollouts["n_episodes"])
-        start = seed + experiment["evaluation"]["seed_offset"]
-        yield f"evaluation (seed {seed})", range(start, start + experiment["evaluation"]["n_episodes"])
+        yield _seeds(experiment, "rollouts", seed, len(rollouts["eps"]) * rollouts["n_episodes"])
+        yield _seeds(experiment, "evaluation", seed, experiment["evaluation"]["n_episodes"])
+
+
+def _seeds(experiment: dict, stage: str, seed: int, n_episodes: int) -> tuple[str, range]:
+    start = stage_seed(experiment, stage, seed)
+    return f"{stage} (seed {seed})", range(start, start + n_episodes)
