@@ -19,7 +19,7 @@ try:
     check_against(config, Path(workflow.basedir, "workflow/schemas/config.schema.yaml"), "config")
     workflow_config.check_config(config)
 except UserError as error:
-    raise WorkflowError(str(error))
+    sys.exit(f"error: {error}")
 
 EXPERIMENTS = list(config["experiments"].values())
 FINAL_ARMS = sorted({arm for e in EXPERIMENTS for arm in e["final_policy"]["arms"]})
