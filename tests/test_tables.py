@@ -10,6 +10,7 @@ import pytest
 import yaml
 from demo_score.errors import UserError
 from demo_score.evaluation.inputs import read_classifiers, read_evaluations, read_rollouts, read_scores, seed_of
+from demo_score.evaluation.summary import summarise
 from demo_score.evaluation.tables import checkpoint_table, difference_table, kept_table, make_tables, success_table
 from synthetic_results import write_experiment, write_table
 
@@ -236,3 +237,14 @@ def test_command_reports_bad_input_in_one_line(tmp_path, monkeypatch, capsys):
     assert exit_status.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "tables").exists()
+
+
+def test_summary_says_what_was_kept_and_warns_of_lengths(tmp_path: Path) -> None:
+    rows = [("demonstration", "reliable", 230, 1), ("demonstration", "fast", 200, 0)]
+    scores = pd.DataFrame(rows, columns=["kind", "source", "length", "kept"]).assign(seed="10000")
+    success = pd.DataFrame({"arm": ["base"], "seed": ["pooled"], "rate": [0.5], "low": [0.4], "high": [0.6], "n": [9]})
+    text = summarise(success, pd.DataFrame(), kept_table(scores))
+    assert "seed 10000: 0 of 1 fast, 1 of 1 reliable; mean length kept 230, dropped 200" in text
+    assert "add length_matched" in text
+    shorter = kept_table(scores.replace({"length": {200: 225}}))
+    assert "add length_matched" not in summarise(success, pd.DataFrame(), shorter)

@@ -9,12 +9,19 @@ class UserError(Exception):
 
 
 def run_command(main: Callable[[], None]) -> None:
-    """Run a command's `main`; turn a UserError, or memory that ran out, into one line and an exit status."""
+    """Run a command's `main`; turn what a user can mend into one line and an exit status.
+
+    That is a UserError, a file that cannot be read or written, or memory (a GPU's, too) that ran out.
+    """
     try:
         main()
     except UserError as error:
         sys.exit(_report(str(error), status=2))
-    except MemoryError:
+    except OSError as error:
+        sys.exit(_report(str(error), status=2))
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and type(error).__name__ != "OutOfMemoryError":  # torch's
+            raise
         sys.exit(_report("out of memory: set a smaller training.batch_size or eval.batch_size", status=3))
     except KeyboardInterrupt:
         sys.exit(_report("interrupted", status=130))

@@ -21,6 +21,8 @@ def choose_episodes(arm: str, scores: Path, seed: int, oracle: list[str]) -> Sel
     """
     if arm not in ARMS:
         raise UserError(f"no arm {arm}; choose from {', '.join(ARMS)}")
+    if not scores.is_file():
+        raise UserError(f"{scores}: no such table; --scores takes scores.csv of apply_filter.py")
     table = pd.read_csv(scores, keep_default_na=False)
     demonstrations = table[table["kind"] == "demonstration"]
     if arm != "oracle":

@@ -93,5 +93,15 @@ def _check(episodes: list[Episode], observation_keys: list[str]) -> None:
                 f"training episode {number} has no {missing[0]} but {have}; set policy.input_shapes to match"
             )
         arrays = [*episode.observations.values(), episode.actions]
+        if (shapes := _shapes(episode, observation_keys)) != _shapes(episodes[0], observation_keys):
+            raise UserError(
+                f"training episode {number} has sizes {shapes}, episode 0 others; list episodes of one task"
+            )
         if not all(np.isfinite(array).all() for array in arrays):
             raise UserError(f"training episode {number} (seed {episode.seed}) holds NaN or infinite values")
+
+
+def _shapes(episode: Episode, observation_keys: list[str]) -> dict[str, tuple[int, ...]]:
+    """The shape of a frame's arrays."""
+    arrays = {**{key: episode.observations[key] for key in observation_keys}, ACTION: episode.actions}
+    return {key: values.shape[1:] for key, values in arrays.items()}

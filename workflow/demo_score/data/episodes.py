@@ -120,8 +120,12 @@ def _read_episode(path: str | Path, group: h5py.Group) -> Episode:
             strategy=group.attrs.get("strategy"),
             checkpoint=group.attrs.get("checkpoint"),
         )
+        num_samples = int(group.attrs["num_samples"])
     except (KeyError, OSError) as error:
         raise UserError(f"{path}: episode {group.name} is incomplete or damaged ({error})") from None
-    if len(episode) != group.attrs["num_samples"]:
-        raise UserError(f"{path}: episode {group.name} has {len(episode)} actions, not num_samples of them")
+    lengths = {len(values) for values in (*episode.observations.values(), episode.actions, episode.rewards)}
+    if lengths != {num_samples}:
+        raise UserError(
+            f"{path}: episode {group.name} has arrays of {sorted(lengths)} steps; num_samples={num_samples}"
+        )
     return episode

@@ -19,7 +19,7 @@ ARMS = {  # in the order of every table and figure
     "curated_rollouts_plus_demos": "Curated (rollouts + demos)",
     "random": "Random subset, equal size",
     "length_matched": "Random subset, matched length",
-    "oracle": "Oracle (reliable only)",
+    "oracle": "Oracle (knows the strategies)",
 }
 POOLED = "pooled"  # in place of a seed: the episodes of all seeds together
 UNNAMED = "unnamed"  # in place of a source: demonstrations that name no strategy

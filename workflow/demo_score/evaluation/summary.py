@@ -10,15 +10,19 @@ NOTE = (
 )
 
 
-def summarise(success: pd.DataFrame, differences: pd.DataFrame) -> str:
-    """Markdown: a row an arm, in percent and points, then the verdict on the curated demonstrations."""
+# Beyond this, a filter may merely prefer short or long episodes (arXiv 2606.10229).
+LENGTH_RATIO = 1.1
+
+
+def summarise(success: pd.DataFrame, differences: pd.DataFrame, kept: pd.DataFrame) -> str:
+    """Markdown: a row an arm, in percent and points, the verdict on the curated demonstrations, what was kept."""
     seeds = [seed for seed in dict.fromkeys(success["seed"]) if seed != POOLED]
     header = f"| Arm | Success, pooled (%) | n | Seed {', '.join(seeds)} (%) | Minus base (points) | p |"
     against_base = differences[differences["against"] == "base"] if len(differences) else differences
     lines = [header, "|---|---|---|---|---|---|"]
     for arm, rows in success.groupby("arm", sort=False):
         lines.append(_arm_line(arm, rows.set_index("seed"), seeds, _pooled(against_base, arm)))
-    return "\n".join([*lines, "", _verdict(differences), "", NOTE, ""])
+    return "\n".join([*lines, "", _verdict(differences), "", *_kept_lines(kept, success), "", NOTE, ""])
 
 
 def _arm_line(arm: str, rows: pd.DataFrame, seeds: list[str], difference: dict | None) -> str:
@@ -37,6 +41,25 @@ def _verdict(differences: pd.DataFrame) -> str:
             points, p = _difference_cells(pooled)
             parts.append(f"{points} points against {ARMS[against]} (n = {pooled['n']} paired episodes, p = {p})")
     return f"{ARMS['curated_demos']}: {'; '.join(parts) or 'nothing to compare with'}."
+
+
+def _kept_lines(kept: pd.DataFrame, success: pd.DataFrame) -> list[str]:
+    """What the filter kept of each strategy in each run, and how long those episodes are."""
+    lines = []
+    for seed, rows in kept[kept["kind"] == "demonstration"].groupby("seed"):
+        total = rows[rows["source"] == "all"].iloc[0]
+        counts = [f"{row.kept} of {row.n} {row.source}" for row in rows.itertuples() if row.source != "all"]
+        lengths = total["mean_length_kept"], total["mean_length_dropped"]
+        text = f"Kept demonstrations, seed {seed}: {', '.join(counts)}; mean length kept {lengths[0]:.0f}, "
+        lines.append(f"- {text}dropped {lengths[1]:.0f} control steps.{_length_advice(*lengths, success)}")
+    return lines
+
+
+def _length_advice(kept: float, dropped: float, success: pd.DataFrame) -> str:
+    differ = max(kept, dropped) > LENGTH_RATIO * min(kept, dropped)
+    if not differ or "length_matched" in set(success["arm"]):
+        return ""
+    return " They differ by more than 10%: add length_matched to final_policy.arms."
 
 
 def _pooled(differences: pd.DataFrame, arm: str) -> dict | None:

@@ -38,7 +38,7 @@ def make_tables(
     }
     for name, table in tables.items():
         write_text(out / f"{name}.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-    summary = summarise(tables["success"], tables["differences"])
+    summary = summarise(tables["success"], tables["differences"], tables["kept"])
     write_text(out / "summary.md", summary)
     return summary
 

@@ -3,6 +3,7 @@
 A policy is a torch module with
     loss(batch) -> (scalar tensor, {name: detached scalar})   batch: see data/chunks.py
     act(observations) -> (B, n_action_steps, action_dim)      observations: key -> (B, ...) float32, raw units
+    normalization: Normalization                              whose statistics training sets
     reset(seeds) -> None                                      before each batch of episodes, with their seeds
 """
 

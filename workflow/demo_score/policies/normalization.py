@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from demo_score.errors import UserError
+
 Statistics = dict[str, tuple[np.ndarray, np.ndarray]]  # key -> mean, std, of shape (features,)
 
 
@@ -22,9 +24,16 @@ class Normalization(nn.Module):
             self.register_buffer(_name(key, "std"), torch.ones(*shapes[key]))
 
     def set_statistics(self, statistics: Statistics, min_std: float) -> None:
-        """Take mean and standard deviation of each key; a deviation below `min_std` counts as `min_std`."""
+        """Take mean and standard deviation of each key; a deviation below `min_std` counts as `min_std`.
+
+        Raises UserError where they are of other sizes than the settings say.
+        """
         for key in self.keys:
             mean, std = statistics[key]
+            if mean.shape != (size := tuple(self.get_buffer(_name(key, "mean")).shape)):
+                raise UserError(
+                    f"{key} is {mean.shape} in the training data but {size} in the settings; set env to match"
+                )
             self.get_buffer(_name(key, "mean")).copy_(torch.from_numpy(mean))
             self.get_buffer(_name(key, "std")).copy_(torch.from_numpy(np.maximum(std, min_std)))
 

@@ -1,7 +1,7 @@
 """Many environments stepped together, in this process or spread over several."""
 
 import multiprocessing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +10,7 @@ from demo_score.data.episodes import Episode
 from demo_score.envs import make_env
 
 Observations = dict[str, np.ndarray]  # key -> (n_envs, ...)
+Outcome = tuple[Observations, np.ndarray, np.ndarray]  # after a chunk; who is done and who succeeded, (n_envs,) bool
 
 
 class Environments(Protocol):
@@ -17,8 +18,8 @@ class Environments(Protocol):
 
     def reset(self, seeds: list[int]) -> Observations: ...
 
-    def step(self, chunks: np.ndarray) -> tuple[Observations, np.ndarray]:
-        """Carry out (n, n_actions, action_dim); return the observations after it and who is done, (n,) bool."""
+    def step(self, chunks: np.ndarray) -> Outcome:
+        """Carry out (n, n_actions, action_dim)."""
 
     def episodes(self) -> list[Episode]:
         """What happened since the reset."""
@@ -73,9 +74,10 @@ class LocalEnvironments:
         self.active = self.recorders[: len(seeds)]
         return _stack([recorder.reset(seed) for recorder, seed in zip(self.active, seeds, strict=True)])
 
-    def step(self, chunks: np.ndarray) -> tuple[Observations, np.ndarray]:
+    def step(self, chunks: np.ndarray) -> Outcome:
         observations = [recorder.step(chunk) for recorder, chunk in zip(self.active, chunks, strict=True)]
-        return _stack(observations), np.array([recorder.done for recorder in self.active])
+        done, success = ([getattr(recorder, name) for recorder in self.active] for name in ("done", "success"))
+        return _stack(observations), np.array(done), np.array(success)
 
     def episodes(self) -> list[Episode]:
         return [recorder.episode() for recorder in self.active]
@@ -100,12 +102,13 @@ class ProcessEnvironments:
             self.workers.append((connection, process))
 
     def reset(self, seeds: list[int]) -> Observations:
-        self.shares = np.array_split(np.arange(len(seeds)), len(self.workers))
+        self.active = self.workers[: len(seeds)]  # a last batch may hold fewer episodes than there are processes
+        self.shares = np.array_split(np.arange(len(seeds)), len(self.active))
         return _concatenate(self._call("reset", [[seeds[i] for i in share] for share in self.shares]))
 
-    def step(self, chunks: np.ndarray) -> tuple[Observations, np.ndarray]:
-        results = self._call("step", [chunks[share] for share in self.shares])
-        return _concatenate([observations for observations, _ in results]), np.concatenate([d for _, d in results])
+    def step(self, chunks: np.ndarray) -> Outcome:
+        observations, done, success = zip(*self._call("step", [chunks[share] for share in self.shares]), strict=True)
+        return _concatenate(observations), np.concatenate(done), np.concatenate(success)
 
     def episodes(self) -> list[Episode]:
         return [episode for episodes in self._call("episodes") for episode in episodes]
@@ -116,9 +119,9 @@ class ProcessEnvironments:
             process.join()
 
     def _call(self, method: str, arguments: list | None = None) -> list:
-        for index, (connection, _) in enumerate(self.workers):
+        for index, (connection, _) in enumerate(self.active):
             connection.send((method, () if arguments is None else (arguments[index],)))
-        results = [connection.recv() for connection, _ in self.workers]
+        results = [connection.recv() for connection, _ in self.active]
         for result in results:
             if isinstance(result, Exception):
                 raise result
@@ -150,5 +153,5 @@ def _stack(observations: list[Observations]) -> Observations:
     return {key: np.stack([observation[key] for observation in observations]) for key in observations[0]}
 
 
-def _concatenate(observations: list[Observations]) -> Observations:
+def _concatenate(observations: Sequence[Observations]) -> Observations:
     return {key: np.concatenate([part[key] for part in observations]) for key in observations[0]}

@@ -1,6 +1,6 @@
 """The rollout loop."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,25 +26,28 @@ def rollout(
     The policy always sees a whole batch, finished episodes included, so that the result does not depend on
     how the environments are spread over processes.
     """
-    batches = [seeds[start : start + batch_size] for start in range(0, len(seeds), batch_size)]
     environments = make_environments(env_settings, min(batch_size, len(seeds)), n_processes)
     episodes: list[Episode] = []
     with tqdm(total=len(seeds), desc=description, unit="episode") as progress:
-        for batch in batches:
-            episodes += _rollout_batch(policy, environments, batch, device)
-            progress.update(len(batch))
-            progress.set_postfix(success=f"{np.mean([episode.success for episode in episodes]):.0%}")
+        for start in range(0, len(seeds), batch_size):
+            outcomes = _run_batch(policy, environments, seeds[start : start + batch_size], device)
+            n_successes = sum(episode.success for episode in episodes)
+            for done, success in outcomes:
+                progress.n = start + int(done.sum())
+                progress.set_postfix(success=f"{(n_successes + success.sum()) / max(1, progress.n):.0%}")
+            episodes += environments.episodes()
     environments.close()
     return episodes
 
 
-def _rollout_batch(
+def _run_batch(
     policy: nn.Module, environments: Environments, seeds: list[int], device: torch.device | str
-) -> list[Episode]:
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """One batch of episodes; yields after each chunk who is done and who has succeeded."""
     observations = environments.reset(seeds)
     policy.reset(seeds)
     done = np.zeros(len(seeds), dtype=bool)
     while not done.all():
         inputs = {key: torch.from_numpy(values).to(device) for key, values in observations.items()}
-        observations, done = environments.step(policy.act(inputs).cpu().numpy())
-    return environments.episodes()
+        observations, done, success = environments.step(policy.act(inputs).cpu().numpy())
+        yield done, success

@@ -60,7 +60,9 @@ def train(settings: DictConfig, run_dir: Path) -> None:
     run = start_run(settings, data.to(device), device)
     if settings.training.resume and (state := folder.load()):
         run.load(state)
-    progress = tqdm(total=settings.training.offline_steps, initial=run.step, desc=run_dir.name, unit="step")
+    progress = tqdm(
+        total=settings.training.offline_steps, initial=run.step, desc=run_dir.name, unit="step", mininterval=1
+    )
     while run.step < settings.training.offline_steps:
         take_step(run, data, settings)
         progress.update()
@@ -105,12 +107,12 @@ def start_run(settings: DictConfig, data: ChunkSampler, device: torch.device) ->
 
 def learning_rate_factor(step: int, training: DictConfig) -> float:
     """The learning rate at `step`, as a fraction of training.lr: linear warm-up, then constant or cosine."""
+    if training.lr_scheduler not in ("constant", "cosine"):
+        raise UserError(f"training.lr_scheduler={training.lr_scheduler}: set constant or cosine")
     if step < training.lr_warmup_steps:
         return (step + 1) / training.lr_warmup_steps
     if training.lr_scheduler == "constant":
         return 1.0
-    if training.lr_scheduler != "cosine":
-        raise UserError(f"training.lr_scheduler={training.lr_scheduler}: set constant or cosine")
     progress = (step - training.lr_warmup_steps) / max(1, training.offline_steps - training.lr_warmup_steps)
     final = training.lr_final_fraction
     return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))

@@ -7,6 +7,7 @@ any of them starts afresh.
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 
@@ -28,7 +29,7 @@ class ResumeFolder:
         """The last state stored, if there is one that can be read."""
         try:
             return torch.load(self.state_file, weights_only=True)
-        except (FileNotFoundError, RuntimeError, EOFError):
+        except (FileNotFoundError, RuntimeError, EOFError, UnpicklingError):
             return None
 
     def save(self, state: State) -> None:
@@ -37,12 +38,15 @@ class ResumeFolder:
             torch.save(state, temporary)
 
     def publish(self) -> None:
-        """Move the results to where they belong and remove this folder and those of other attempts."""
-        for source in sorted(path for path in self.results.rglob("*") if path.is_file()):
-            target = self.run_dir / source.relative_to(self.results)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            source.replace(target)
+        """Copy the results to where they belong, then remove this folder and those of other attempts.
+
+        A kill at any moment leaves either the state and all results, or no state.
+        """
+        for source in sorted(self.results.rglob("[!.]*.*")):  # without what a kill left half-written
+            with atomic_path(self.run_dir / source.relative_to(self.results)) as temporary:
+                shutil.copyfile(source, temporary)
         for folder in self.run_dir.glob(".unfinished_*"):
+            (folder / self.state_file.name).unlink(missing_ok=True)
             shutil.rmtree(folder)
 
 

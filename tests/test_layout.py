@@ -1,0 +1,48 @@
+"""The house rules that a program can check."""
+
+import re
+from pathlib import Path
+
+import yaml
+from demo_score.curation.arms import ARMS as CHOICES
+from demo_score.evaluation.inputs import ARMS as LABELS
+
+REPOSITORY = Path(__file__).parents[1]
+LIBRARY = REPOSITORY / "workflow/demo_score"
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def test_files_stay_short():
+    assert lines(REPOSITORY / "Snakefile") <= 60
+    assert {path.name for path in (REPOSITORY / "workflow/scripts").glob("*.py") if lines(path) > 40} == set()
+    assert {
+        str(path) for path in [*LIBRARY.rglob("*.py"), *REPOSITORY.glob("rules/*.smk")] if lines(path) > 400
+    } == set()
+
+
+def test_library_never_imports_snakemake():
+    assert [path for path in LIBRARY.rglob("*.py") if re.search(r"(import|from) snakemake", path.read_text())] == []
+
+
+def test_arms_are_the_same_everywhere():
+    schema = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
+    arms = schema["$defs"]["experiment"]["properties"]["final_policy"]["properties"]["arms"]["items"]["enum"]
+    assert set(arms) == set(CHOICES)
+    assert list(LABELS) == ["base", *arms]
+
+
+def test_every_rule_has_log_and_environment():
+    for path in REPOSITORY.glob("rules/*.smk"):
+        for rule in re.split(r"\n\s*rule ?", path.read_text())[1:]:
+            if "shell:" in rule:
+                assert "log:" in rule and "conda:" in rule and "../envs/demo_score.yaml" in rule, rule
+
+
+def test_no_file_names_a_package_registry():
+    tracked = [path for folder in ("envs", "workflow", "rules") for path in (REPOSITORY / folder).rglob("*")]
+    for path in [*tracked, REPOSITORY / "Makefile", REPOSITORY / "pyproject.toml"]:
+        if path.is_file() and path.suffix != ".pyc":
+            assert not re.search(r"pypi\.|index-url [^-\n]*://|anaconda\.org", path.read_text()), path

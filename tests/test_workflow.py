@@ -1,0 +1,179 @@
+"""The whole workflow in miniature (tests/tiny/config.yaml): results, staleness, reproducibility, kills."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+TINY = "tests/tiny/config.yaml"
+RUN = "results/tiny/seed10000"
+FINAL = "train_final_policy_tiny"
+AFTER_EVALUATION = {"make_tables", "plot_table", "all"}
+AFTER_FILTER = {"choose_episodes", FINAL, "evaluate", "plot_scores"} | AFTER_EVALUATION
+
+
+def copy_repository(folder: Path) -> Path:
+    for name in ("rules", "workflow", "profiles", "envs", "tests/tiny"):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Snakefile", "config.yaml", "README.md"):
+        shutil.copy(REPOSITORY / name, folder / name)
+    return folder
+
+
+def snakemake(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "snakemake", *arguments, "--cores", str(cores), "--configfile", TINY]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def stale_rules(folder: Path) -> set[str]:
+    """The rules that another run would execute."""
+    lines = snakemake(folder, "--dry-run").stdout.splitlines()
+    if "Job stats:" not in lines:
+        assert any("Nothing to be done" in line for line in lines)
+        return set()
+    table = lines[lines.index("Job stats:") + 3 :]
+    return {line.split()[0] for line in table[: table.index("")]} - {"total"}
+
+
+def append(path: Path, text: str) -> None:
+    path.write_text(path.read_text() + text)
+
+
+def digests(folder: Path, *patterns: str) -> dict[str, bytes]:
+    files = [path for pattern in patterns for path in (folder / "results").glob(pattern) if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(files)}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = copy_repository(tmp_path_factory.mktemp("finished"))
+    run = snakemake(folder)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    return folder
+
+
+@pytest.fixture
+def edited(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, to edit."""
+    return shutil.copytree(finished, tmp_path / "edited", symlinks=True)
+
+
+def test_run_ends_in_tables_and_figures(finished: Path) -> None:
+    success = pd.read_csv(finished / "results/tiny/tables/success.csv")
+    assert set(success["arm"]) == {"base", "oracle", "random", "length_matched", "curated_demos"} | {
+        "curated_rollouts_plus_demos"
+    }
+    assert (success["n"] == 6).all()
+    assert success["rate"].between(success["low"], success["high"]).all()
+    for figure in ("success", "checkpoints", "classifier_curves", "scores", "kept"):
+        assert (finished / f"results/tiny/figures/{figure}.png").stat().st_size > 5000
+        assert "<svg" in (finished / f"results/tiny/figures/{figure}.svg").read_text()
+
+
+def test_lists_hold_the_kept_episodes_and_no_failed_rollout(finished: Path) -> None:
+    scores = pd.read_csv(finished / RUN / "demo_score/scores.csv")
+    kept = scores[scores["kept"] == 1]
+    lists = finished / RUN / "demo_score_datasets"
+    counts = {
+        name: sum(len(line.split(" ")[-1].split(",")) for line in (lists / name).read_text().splitlines())
+        for name in ("demo_score_demos_only.txt", "demo_score_rollouts_plus_demos.txt")
+    }
+    assert counts["demo_score_demos_only.txt"] == (kept["kind"] == "demonstration").sum()
+    assert counts["demo_score_rollouts_plus_demos.txt"] == len(kept)
+    assert (kept["success"] == 1).all()
+
+
+def test_second_run_has_nothing_to_do(finished: Path) -> None:
+    assert stale_rules(finished) == set()
+
+
+def test_touched_files_are_not_stale(edited: Path) -> None:
+    for path in (edited / "workflow").rglob("*.py"):
+        path.touch()
+    assert stale_rules(edited) == set()
+
+
+def test_edit_of_the_classifiers_reruns_from_step_3(edited: Path) -> None:
+    config = edited / TINY
+    config.write_text(config.read_text().replace("epochs: 20", "epochs: 21"))
+    expected = {"write_classifier_settings", "train_classifiers", "select_classifier", "apply_filter"}
+    assert stale_rules(edited) == expected | AFTER_FILTER | {"plot_classifier_curves"}
+
+
+def test_edit_of_the_final_training_reruns_only_that(edited: Path) -> None:
+    config = edited / TINY
+    head, final = config.read_text().split("final_policy:")
+    config.write_text(f"{head}final_policy:{final.replace('training.batch_size=16', 'training.batch_size=15')}")
+    assert stale_rules(edited) == {"compose_settings", FINAL, "evaluate"} | AFTER_EVALUATION
+
+
+def test_edit_of_the_settings_tree_counts_only_where_it_changes_a_run(edited: Path) -> None:
+    append(edited / "workflow/configs/policy/act_state.yaml", "# a comment\n")
+    assert stale_rules(edited) == set()
+    experiment = edited / "workflow/configs/experiment/small_act.yaml"
+    experiment.write_text(experiment.read_text().replace("kl_weight: 0.01", "kl_weight: 0.02"))
+    assert "train_base_policy_tiny" in stale_rules(edited)
+    assert "collect_demonstrations" not in stale_rules(edited)
+
+
+def test_edit_of_a_library_module_makes_its_stages_stale(edited: Path) -> None:
+    append(edited / "workflow/demo_score/plots/figures.py", "\n# edited\n")
+    assert stale_rules(edited) == {"plot_table", "plot_scores", "plot_classifier_curves", "all"}
+    append(edited / "workflow/demo_score/curation/scoring.py", "\n# edited\n")
+    assert stale_rules(edited) == {"apply_filter", "plot_classifier_curves"} | AFTER_FILTER
+
+
+def test_edit_of_the_readme_makes_nothing_stale(edited: Path) -> None:
+    append(edited / "README.md", "\nedited\n")
+    assert stale_rules(edited) == set()
+
+
+def kill_when(folder: Path, target: str, script: str, sign: str) -> None:
+    """Start making `target`; kill -9 the process that runs `script` once a path like `sign` exists."""
+    command = [sys.executable, "-m", "snakemake", target, "--cores", "1", "--configfile", TINY]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 240
+        while not list(folder.glob(sign)):
+            assert process.poll() is None, "snakemake ended before there was anything to kill"
+            assert time.monotonic() < deadline, f"{sign} never appeared"
+            time.sleep(0.1)
+        for number in processes_running(script, folder):
+            os.kill(number, signal.SIGKILL)
+        assert process.wait() != 0
+
+
+def processes_running(script: str, folder: Path) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+            if any(word.endswith(script.encode()) for word in command[:2]) and (entry / "cwd").readlink() == folder:
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    assert found, f"no process runs {script}"
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="finds the process to kill in /proc")
+def test_killed_jobs_and_fewer_cores_lead_to_the_same_bits(finished: Path, tmp_path: Path) -> None:
+    folder = copy_repository(tmp_path.resolve() / "killed")
+    checkpoint = f"{RUN}/base/checkpoints/001200/model.safetensors"
+    kill_when(folder, checkpoint, "scripts/train.py", f"{RUN}/base/.unfinished_*/state.pt")
+    assert not (folder / checkpoint).exists()
+    rollouts = f"{RUN}/rollouts/001200.hdf5"
+    kill_when(folder, rollouts, "scripts/collect_rollouts.py", "logs/tiny/seed10000/rollouts/001200.log")
+    assert not (folder / rollouts).exists()
+    run = snakemake(folder, f"{RUN}/curated_demos/datasets_file.txt", cores=1)
+    assert run.returncode == 0, run.stderr[-3000:]
+    made = digests(folder, "tiny/demonstrations/*", "tiny/seed10000/*/**/*")
+    uninterrupted = digests(finished, "tiny/demonstrations/*", "tiny/seed10000/*/**/*")
+    assert {name.split("/")[-1] for name in made} >= {"001200.hdf5", "scores.csv", "small_stepwise.safetensors"}
+    assert {name: uninterrupted.get(name) == content for name, content in made.items()} == dict.fromkeys(made, True)
