@@ -4,6 +4,7 @@ The workflow declares them as inputs, so that an edit makes stale exactly what i
 """
 
 import ast
+import hashlib
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,14 @@ def source_files(script: Path) -> list[Path]:
             found.add(path)
             waiting += _imported(path)
     return [script, *sorted(found - {script})]
+
+
+def code_digest(script: Path) -> str:
+    """A hash of the content of `source_files(script)`."""
+    digest = hashlib.sha256()
+    for path in source_files(script):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 @cache

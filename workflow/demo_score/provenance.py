@@ -1,14 +1,43 @@
-"""What code made a result."""
+"""What made a result."""
 
-import hashlib
-from functools import cache
+import os
+import platform
+import shutil
+import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
+import yaml
 
-@cache
-def code_digest() -> str:
-    """A hash of this library's source files."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+from demo_score.errors import UserError
+from demo_score.files import atomic_path, write_text
+
+PACKAGES = ["snakemake", "torch", "numpy", "mujoco", "dm-control", "gym-aloha", "hydra-core", "pandas", "scipy"]
+
+
+def describe_run(command: str) -> dict:
+    """What a published result was made with: command, code, versions, machine."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    return {
+        "command": command,
+        "commit": commit,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+    }
+
+
+def publish(experiment: Path, config: Path, command: str, out: Path) -> None:
+    """Copy an experiment's tables and figures to `out`, with its configuration, settings and `describe_run`.
+
+    Raises UserError if the experiment is not finished.
+    """
+    if not (experiment / "tables/summary.md").is_file():
+        raise UserError(f"{experiment}: has no tables/summary.md; run snakemake for this experiment first")
+    entry = yaml.safe_load(config.read_text(encoding="utf-8"))["experiments"][experiment.name]
+    files = [path for folder in ("tables", "figures") for path in sorted((experiment / folder).iterdir())]
+    for path in [*files, *sorted(experiment.glob("seed*/*/settings.yaml"))]:
+        with atomic_path(out / path.relative_to(experiment)) as temporary:
+            shutil.copyfile(path, temporary)
+    write_text(out / "config.yaml", yaml.safe_dump(entry, sort_keys=False))
+    write_text(out / "run.yaml", yaml.safe_dump(describe_run(command), sort_keys=False))

@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from demo_score.errors import UserError
 from demo_score.files import write_text
@@ -24,8 +25,8 @@ def compose_settings(
 ) -> tuple[DictConfig, Path]:
     """Compose `config_name` of the tree at `config_path` with `overrides`.
 
-    Returns the resolved settings and hydra.run.dir. Raises UserError for an unknown key or option, and for
-    every value still missing (`???`).
+    Returns the resolved settings and hydra.run.dir. Raises UserError for what is not YAML or not Hydra's grammar,
+    for an unknown key or option, and for every value still missing (`???`).
     """
     config_path = Path(config_path).resolve()
     if not (config_path / f"{config_name}.yaml").is_file():
@@ -40,7 +41,7 @@ def compose_settings(
         if missing := sorted(OmegaConf.missing_keys(settings)):
             raise UserError(f"missing settings: give {' '.join(f'{key}=VALUE' for key in missing)}")
         OmegaConf.resolve(settings)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise UserError(_one_line(error)) from None
     return settings, run_dir
 
@@ -65,7 +66,10 @@ def load(path: str | Path) -> DictConfig:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such settings file")
-    return OmegaConf.create(path.read_text(encoding="utf-8"))
+    try:
+        return OmegaConf.create(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        raise UserError(f"{path}: not a YAML file ({_one_line(error)})") from None
 
 
 def digest(*texts: str) -> str:

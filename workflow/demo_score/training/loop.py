@@ -12,10 +12,10 @@ from tqdm import tqdm
 from demo_score import settings as settings_files
 from demo_score.data.chunks import ChunkSampler
 from demo_score.data.lists import read_listed_episodes
+from demo_score.dependencies import code_digest
 from demo_score.errors import UserError
 from demo_score.hardware import available_threads, select_device
 from demo_score.policies import make_policy
-from demo_score.provenance import code_digest
 from demo_score.training.checkpoints import save_checkpoint
 from demo_score.training.evaluation import evaluate_in_training
 from demo_score.training.metrics import MetricsTable
@@ -56,24 +56,25 @@ def train(settings: DictConfig, run_dir: Path) -> None:
     torch.set_num_threads(available_threads())
     device = select_device(settings.device)
     data, content = load_data(settings)
-    folder = ResumeFolder(run_dir, settings_files.digest(settings_files.to_yaml(settings), content, code_digest()))
+    folder = ResumeFolder(
+        run_dir, settings_files.digest(settings_files.to_yaml(settings), content, code_digest(Path(__file__)))
+    )
     run = start_run(settings, data.to(device), device)
     if settings.training.resume and (state := folder.load()):
         run.load(state)
-    progress = tqdm(
-        total=settings.training.offline_steps, initial=run.step, desc=run_dir.name, unit="step", mininterval=1
-    )
-    while run.step < settings.training.offline_steps:
-        take_step(run, data, settings)
-        progress.update()
-        if is_due(run.step, settings.training.log_freq, settings):
-            progress.set_postfix(run.metrics.flush(run.step, lr=run.scheduler.get_last_lr()[0]))
-        if settings.training.eval_freq and run.step % settings.training.eval_freq == 0:
-            run.metrics.add_evaluation(run.step, evaluate_in_training(run.policy, settings, device))
-        if is_due(run.step, settings.training.save_freq, settings):
-            save_checkpoint(folder.results / "checkpoints" / checkpoint_name(run.step), run.policy, settings)
-        if run.step % settings.training.resume_freq == 0:
-            folder.save(run.state())
+    total = settings.training.offline_steps
+    with tqdm(total=total, initial=run.step, desc=run_dir.name, unit="step", mininterval=1) as progress:
+        while run.step < total:
+            take_step(run, data, settings)
+            progress.update()
+            if is_due(run.step, settings.training.log_freq, settings):
+                progress.set_postfix(run.metrics.flush(run.step, lr=run.scheduler.get_last_lr()[0]))
+            if settings.training.eval_freq and run.step % settings.training.eval_freq == 0:
+                run.metrics.add_evaluation(run.step, evaluate_in_training(run.policy, settings, device))
+            if is_due(run.step, settings.training.save_freq, settings):
+                save_checkpoint(folder.results / "checkpoints" / checkpoint_name(run.step), run.policy, settings)
+            if run.step % settings.training.resume_freq == 0:
+                folder.save(run.state())
     run.metrics.write(folder.results / "metrics.csv")
     folder.publish()
 
