@@ -1,0 +1,63 @@
+"""What several tests share: small episodes, the settings of a tiny policy, and what an error must look like."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from demo_score.data.episodes import Episode
+from demo_score.errors import UserError
+from demo_score.settings import compose_settings
+from omegaconf import DictConfig
+
+TINY = [
+    "device=cpu",
+    "seed=0",
+    "training.offline_steps=12",
+    "training.eval_freq=0",
+    "training.save_freq=5",
+    "training.log_freq=4",
+    "training.resume_freq=3",
+    "training.batch_size=4",
+    "training.lr=1e-3",
+    "policy.chunk_size=20",
+    "policy.n_action_steps=20",
+    "policy.actions_per_query=10",
+    "policy.dim_model=16",
+    "policy.n_heads=2",
+    "policy.dim_feedforward=32",
+    "policy.n_encoder_layers=1",
+    "policy.latent_dim=4",
+    "policy.n_vae_encoder_layers=1",
+    "env.episode_length=30",
+]
+
+
+def tiny_settings(*overrides: str) -> DictConfig:
+    """The settings of an ACT that trains in milliseconds, changed by `overrides`."""
+    return compose_settings([*TINY, *overrides])[0]
+
+
+def random_episode(length: int, seed: int = 0, **attributes) -> Episode:
+    """An episode of noise with the sizes of the cube task."""
+    generator = np.random.default_rng(seed)
+    return Episode(
+        observations={
+            "observation.state": generator.normal(size=(length, 14)).astype(np.float32),
+            "observation.environment_state": generator.normal(size=(length, 7)).astype(np.float32),
+        },
+        actions=generator.normal(size=(length, 14)).astype(np.float32),
+        rewards=generator.integers(0, 5, length).astype(np.float32),
+        **{"success": True, "seed": seed, **attributes},
+    )
+
+
+@contextmanager
+def one_line_error(*parts: object) -> Iterator[None]:
+    """Expect a UserError of one line that holds all `parts`."""
+    with pytest.raises(UserError) as caught:
+        yield
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in parts:
+        assert str(part) in message

@@ -1,0 +1,152 @@
+"""The arms of the comparison, chosen from a table of scores."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import one_line_error, random_episode
+from demo_score.curation.arms import choose_episodes
+from demo_score.data.episodes import write_episodes
+from demo_score.data.lists import Selection, read_list
+
+ORACLE = ["good"]
+RANDOM_ARMS = ["random", "length_matched"]
+SCRIPT = Path(__file__).parents[1] / "workflow/scripts/choose_episodes.py"
+
+
+def row(kind: str, file: str, episode: int, length: int, source: str, kept: int) -> dict:
+    return {
+        "kind": kind,
+        "file": file,
+        "episode": episode,
+        "length": length,
+        "source": source,
+        "success": 1,
+        "score": 0.5,
+        "kept": kept,
+        "reason": "",
+    }
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """20 good demonstrations of 100 + 10 k steps, k even: kept; 20 bad ones as long, none kept; 4 rollouts."""
+    rows = [row("rollout", "../rollouts/003000.hdf5", k, 50, "003000", int(k > 1)) for k in range(4)]
+    rows += [row("demonstration", "../good.hdf5", k, 100 + 10 * k, "good", int(k % 2 == 0)) for k in range(20)]
+    rows += [row("demonstration", "../bad.hdf5", k, 100 + 10 * k, "bad", 0) for k in range(20)]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def scores(tmp_path, table) -> Path:
+    return stored(table, tmp_path)
+
+
+def stored(table: pd.DataFrame, folder: Path) -> Path:
+    table.to_csv(folder / "scores.csv", index=False)
+    return folder / "scores.csv"
+
+
+def named(selection: Selection) -> dict[str, list[int]]:
+    return {path.name: episodes for path, episodes in selection.items()}
+
+
+def lengths(selection: Selection) -> list[int]:
+    return sorted(100 + 10 * k for episodes in selection.values() for k in episodes)
+
+
+def test_curated_demos_are_the_kept_demonstrations(scores) -> None:
+    chosen = choose_episodes("curated_demos", scores, 0, ORACLE)
+    assert named(chosen) == {"good.hdf5": list(range(0, 20, 2))}
+    assert list(chosen) == [scores.parent / "../good.hdf5"]
+
+
+def test_curated_rollouts_come_with_the_kept_demonstrations(scores) -> None:
+    chosen = choose_episodes("curated_rollouts_plus_demos", scores, 0, ORACLE)
+    assert named(chosen) == {"003000.hdf5": [2, 3], "good.hdf5": list(range(0, 20, 2))}
+
+
+def test_oracle_takes_its_strategies_whatever_was_kept(scores) -> None:
+    assert named(choose_episodes("oracle", scores, 0, ["good"])) == {"good.hdf5": list(range(20))}
+    assert named(choose_episodes("oracle", scores, 0, ["good", "bad"])).keys() == {"good.hdf5", "bad.hdf5"}
+
+
+@pytest.mark.parametrize("arm", RANDOM_ARMS)
+def test_random_arms_take_as_many_demonstrations_as_were_kept(scores, arm) -> None:
+    for seed in range(5):
+        chosen = named(choose_episodes(arm, scores, seed, ORACLE))
+        assert set(chosen) <= {"good.hdf5", "bad.hdf5"}
+        assert all(episodes == sorted(set(episodes)) for episodes in chosen.values())
+        assert sum(map(len, chosen.values())) == 10
+
+
+@pytest.mark.parametrize("arm", RANDOM_ARMS)
+def test_random_arms_follow_from_their_seed(scores, arm) -> None:
+    first, again, other = (named(choose_episodes(arm, scores, seed, ORACLE)) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_random_takes_every_demonstration_equally_often(scores) -> None:
+    counts = dict.fromkeys([("good.hdf5", k) for k in range(20)] + [("bad.hdf5", k) for k in range(20)], 0)
+    for seed in range(200):
+        for name, episodes in named(choose_episodes("random", scores, seed, ORACLE)).items():
+            for k in episodes:
+                counts[name, k] += 1
+    assert min(counts.values()) > 20 and max(counts.values()) < 85  # 50 expected, deviation 6
+
+
+def test_length_matched_has_the_lengths_of_the_kept_but_not_only_them(tmp_path, table) -> None:
+    """The kept are short good ones: a random choice is far from their lengths, a matched one is not."""
+    table["kept"] = ((table["source"] == "good") & (table["length"] < 200)).astype(int)
+    scores = stored(table, tmp_path)
+    kept = lengths(choose_episodes("curated_demos", scores, 0, ORACLE))
+    matched = choose_episodes("length_matched", scores, 0, ORACLE)
+    assert lengths(matched) == kept
+    assert set(named(matched)) == {"good.hdf5", "bad.hdf5"}
+    assert np.abs(np.subtract(lengths(choose_episodes("random", scores, 0, ORACLE)), kept)).mean() > 20
+
+
+@pytest.mark.parametrize(("kept", "what"), [(0, "none of 40"), (1, "every one of 40")])
+def test_filter_that_chose_nothing_is_reported_but_for_the_oracle(tmp_path, table, kept, what) -> None:
+    table["kept"] = kept
+    scores = stored(table, tmp_path)
+    for arm in ("curated_demos", "curated_rollouts_plus_demos", *RANDOM_ARMS):
+        with one_line_error(scores, what, "cross_val_auc"):
+            choose_episodes(arm, scores, 0, ORACLE)
+    assert named(choose_episodes("oracle", scores, 0, ORACLE)) == {"good.hdf5": list(range(20))}
+
+
+def test_unknown_arm_lists_those_that_exist(scores) -> None:
+    with one_line_error("no arm best", "curated_demos", "oracle"):
+        choose_episodes("best", scores, 0, ORACLE)
+
+
+def test_oracle_without_episodes_is_reported(scores) -> None:
+    with one_line_error("oracle", "final_policy.oracle"):
+        choose_episodes("oracle", scores, 0, ["perfect"])
+
+
+def test_missing_scores_are_reported(tmp_path) -> None:
+    with one_line_error(tmp_path / "scores.csv", "apply_filter.py"):
+        choose_episodes("random", tmp_path / "scores.csv", 0, ORACLE)
+
+
+def test_demonstrations_without_a_strategy_are_no_oracles(tmp_path, table) -> None:
+    table["source"] = ""
+    with one_line_error("oracle"):
+        choose_episodes("oracle", stored(table, tmp_path), 0, ORACLE)
+
+
+def test_script_writes_a_list_that_finds_its_episodes(tmp_path, table) -> None:
+    for name in ("good", "bad"):
+        write_episodes(tmp_path / f"{name}.hdf5", [random_episode(1)], {})
+    folder = tmp_path / "demo_score"
+    folder.mkdir()
+    out = tmp_path / "oracle" / "datasets_file.txt"
+    command = [sys.executable, SCRIPT, "oracle", "--scores", stored(table, folder), "--seed", "0", "--out", out]
+    subprocess.run([*command, "--oracle", "good", "bad"], check=True)
+    assert read_list(out) == {tmp_path / f"{name}.hdf5": list(range(20)) for name in ("good", "bad")}

@@ -1,0 +1,66 @@
+"""Which files a command depends on."""
+
+from pathlib import Path
+
+import pytest
+from demo_score.dependencies import LIBRARY, source_files
+
+SCRIPTS = LIBRARY.parent / "scripts"
+
+
+def names(script: Path) -> set[str]:
+    """Library files that a script depends on, relative to the library."""
+    first, *library = source_files(script)
+    assert first == script
+    return {path.relative_to(LIBRARY).as_posix() for path in library}
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "script.py").write_text(text)
+    return folder / "script.py"
+
+
+def test_training_depends_on_the_policy_but_not_on_figures_or_curation() -> None:
+    files = names(SCRIPTS / "train.py")
+    assert {"policies/act.py", "policies/transformer.py", "training/loop.py", "settings.py"} <= files
+    assert not [name for name in files if name.startswith(("plots/", "curation/", "demonstrations/"))]
+
+
+def test_figures_depend_on_no_policy() -> None:
+    files = names(SCRIPTS / "plot.py")
+    assert "plots/figures.py" in files
+    assert not [name for name in files if name.startswith(("policies/", "training/", "rollout/"))]
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.name)
+def test_every_command_depends_on_how_errors_are_reported(script) -> None:
+    assert {"__init__.py", "errors.py"} <= names(script)
+
+
+def test_import_inside_a_function_counts(tmp_path) -> None:
+    script = written(tmp_path, "def main():\n    from demo_score.data.lists import read_list\n    return read_list\n")
+    expected = {"__init__.py", "data/__init__.py", "data/lists.py", "data/episodes.py", "errors.py", "files.py"}
+    assert names(script) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import demo_score.files",
+        "import numpy, demo_score.files as f",
+        "from demo_score import files",
+        "from demo_score.files import *",
+    ],
+)
+def test_all_forms_of_import_count(tmp_path, line) -> None:
+    assert names(written(tmp_path, f"{line}\n")) == {"__init__.py", "files.py"}
+
+
+def test_other_libraries_do_not_count(tmp_path) -> None:
+    assert names(written(tmp_path, "import json\nfrom numpy import array\nimport demo_score_extras\n")) == set()
+
+
+def test_order_is_fixed() -> None:
+    files = source_files(SCRIPTS / "train.py")
+    assert files[1:] == sorted(files[1:])
+    assert len(set(files)) == len(files)

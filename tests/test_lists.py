@@ -1,0 +1,117 @@
+"""Dataset lists: which episodes of which files."""
+
+from pathlib import Path
+
+import pytest
+from conftest import one_line_error, random_episode
+from demo_score.data.episodes import write_episodes
+from demo_score.data.lists import read_list, read_listed_episodes, write_list
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "a folder" / "some demos.hdf5"
+    write_episodes(path, [random_episode(3, seed=seed) for seed in range(5)], {})
+    return path
+
+
+def listed(folder: Path, text: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "list.txt").write_text(text)
+    return folder / "list.txt"
+
+
+def test_written_list_comes_back(tmp_path, source) -> None:
+    other = tmp_path / "other.hdf5"
+    write_episodes(other, [random_episode(2)], {})
+    selection = {other: [0], source: [4, 0, 2]}
+    write_list(tmp_path / "lists" / "list.txt", selection)
+    assert read_list(tmp_path / "lists" / "list.txt") == selection
+    assert list(read_list(tmp_path / "lists" / "list.txt")) == [other, source]
+
+
+def test_written_paths_are_relative_to_the_list(tmp_path, source) -> None:
+    write_list(tmp_path / "lists" / "list.txt", {source: [1, 3]})
+    assert (tmp_path / "lists" / "list.txt").read_text() == "../a folder/some demos.hdf5 1,3\n"
+
+
+def test_list_and_sources_can_be_moved_together(tmp_path, source) -> None:
+    write_list(source.parent / "list.txt", {source: [1]})
+    moved = tmp_path / "moved"
+    source.parent.rename(moved)
+    assert read_list(moved / "list.txt") == {moved / source.name: [1]}
+
+
+def test_sources_without_an_episode_are_left_out(tmp_path, source) -> None:
+    write_list(tmp_path / "list.txt", {tmp_path / "unused.hdf5": [], source: [0]})
+    assert read_list(tmp_path / "list.txt") == {source: [0]}
+
+
+def test_path_is_absolute_with_or_without_its_leading_slash(tmp_path, source) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    assert read_list(listed(elsewhere, f"{source} 2\n")) == {source: [2]}
+    assert read_list(listed(elsewhere, f"{str(source).lstrip('/')} 2\n")) == {source: [2]}
+
+
+def test_path_may_be_relative_to_the_working_directory(tmp_path, source, monkeypatch) -> None:
+    monkeypatch.chdir(source.parent)
+    assert read_list(listed(tmp_path / "elsewhere", f"{source.name} 0,1\n")) == {Path(source.name): [0, 1]}
+
+
+def test_path_beside_the_list_comes_before_the_working_directory(tmp_path, source, monkeypatch) -> None:
+    beside = tmp_path / "elsewhere" / source.name
+    write_episodes(beside, [random_episode(3)], {})
+    monkeypatch.chdir(source.parent)
+    assert read_list(listed(beside.parent, f"{source.name} 0\n")) == {beside: [0]}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["some demos.hdf5", "some demos.hdf5 ", "0,1", "some demos.hdf5 0,,1", "some demos.hdf5 0,x", "some demos.hdf5 -1"],
+)
+def test_malformed_line_is_reported_with_its_number(source, line) -> None:
+    path = listed(source.parent, f"some demos.hdf5 0\n{line}\n")
+    with one_line_error(f"{path}:2", "expected"):
+        read_list(path)
+
+
+def test_episode_listed_twice_is_reported(source) -> None:
+    with one_line_error("list.txt:1", "distinct"):
+        read_list(listed(source.parent, "some demos.hdf5 1,2,1\n"))
+
+
+def test_source_listed_twice_is_reported(source) -> None:
+    with one_line_error("list.txt:2", "listed twice"):
+        read_list(listed(source.parent, "some demos.hdf5 1\n../a folder/some demos.hdf5 2\n"))
+
+
+def test_missing_source_is_reported(source) -> None:
+    with one_line_error("list.txt:1", "cannot find gone.hdf5"):
+        read_list(listed(source.parent, "gone.hdf5 1\n"))
+
+
+def test_missing_list_is_reported(tmp_path) -> None:
+    with one_line_error(tmp_path / "list.txt", "+datasets_file"):
+        read_list(tmp_path / "list.txt")
+
+
+def test_episodes_are_read_in_the_order_of_the_list(source) -> None:
+    episodes = read_listed_episodes(listed(source.parent, "\nsome demos.hdf5 3,0\n\n"))
+    assert [episode.seed for episode in episodes] == [3, 0]
+
+
+def test_list_of_an_episode_that_does_not_exist_is_reported(source) -> None:
+    with one_line_error(source, "no episode 5"):
+        read_listed_episodes(listed(source.parent, "some demos.hdf5 5\n"))
+
+
+def test_empty_list_has_nothing_to_train_on(tmp_path) -> None:
+    path = listed(tmp_path, "")
+    assert read_list(path) == {}
+    with one_line_error(path, "no episode"):
+        read_listed_episodes(path)
+
+
+def test_episode_file_is_its_own_list(source) -> None:
+    assert read_list(source) == {source: [0, 1, 2, 3, 4]}
+    assert [episode.seed for episode in read_listed_episodes(source)] == [0, 1, 2, 3, 4]

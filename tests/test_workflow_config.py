@@ -1,0 +1,229 @@
+"""config.yaml: the one that is delivered works, and one line says what is wrong with others."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import one_line_error
+from demo_score.schema import check_against
+from demo_score.workflow_config import (
+    check_config,
+    check_experiment,
+    final_step,
+    rollout_seed,
+    saved_checkpoints,
+    stage_settings,
+)
+
+REPOSITORY = Path(__file__).parents[1]
+SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
+
+
+def delivered() -> dict:
+    return yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+
+
+@pytest.fixture
+def config() -> dict:
+    """The delivered configuration with its first experiment only; none of its parts is shared."""
+    values = delivered()
+    name = values["run"][0]
+    return {"run": [name], "experiments": {name: copy.deepcopy(values["experiments"][name])}}
+
+
+@pytest.fixture
+def experiment(config) -> dict:
+    return config["experiments"][config["run"][0]]
+
+
+@pytest.mark.parametrize("path", ["config.yaml", "tests/tiny/config.yaml"])
+def test_delivered_configuration_passes(path) -> None:
+    values = yaml.safe_load((REPOSITORY / path).read_text())
+    check_against(values, SCHEMA, "config")
+    check_config(values)
+
+
+def test_every_experiment_of_the_delivered_configuration_has_its_own_seeds() -> None:
+    """A confirmation on seeds that a choice of settings has seen would confirm nothing."""
+    experiments = delivered()["experiments"].values()
+    seeds = [seed for experiment in experiments for seed in experiment["seeds"]]
+    demonstrations = [d["seed"] for experiment in experiments for d in experiment["demonstrations"].values()]
+    assert len(set(seeds)) == len(seeds) and len(set(demonstrations)) == len(demonstrations)
+
+
+def test_experiment_to_run_must_exist(config) -> None:
+    config["run"].append("no_such")
+    with one_line_error("run", "no_such", next(iter(config["experiments"]))):
+        check_config(config)
+
+
+def test_wrong_experiment_is_named(config, experiment) -> None:
+    experiment["final_policy"]["oracle"] = ["perfect"]
+    with one_line_error(f"experiments.{config['run'][0]}: final_policy.oracle: perfect"):
+        check_config(config)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "parts"),
+    [
+        ((), None, ["seed_ofset"]),
+        (("rollouts",), None, ["rollouts", "seed_ofset"]),
+        (("demo_score",), None, ["demo_score", "seed_ofset"]),
+        (("demonstrations", "reliable"), None, ["demonstrations.reliable", "seed_ofset"]),
+        (("rollouts", "n_episodes"), 0, ["rollouts.n_episodes", "0"]),
+        (("rollouts", "n_episodes"), "many", ["rollouts.n_episodes", "many"]),
+        (("rollouts", "eps"), [3000], ["rollouts.eps.0", "3000"]),
+        (("rollouts", "eps"), ["3000"], ["rollouts.eps.0", "3000"]),
+        (("rollouts", "eps"), [], ["rollouts.eps"]),
+        (("rollouts", "overrides"), ["a b"], ["rollouts.overrides.0"]),
+        (("seeds",), [1, 1], ["seeds"]),
+        (("demo_score", "threshold"), "median", ["demo_score.threshold", "median", "balanced"]),
+        (("final_policy", "arms"), ["best"], ["final_policy.arms.0", "best", "oracle"]),
+    ],
+)
+def test_schema_names_what_is_wrong(config, experiment, keys, value, parts) -> None:
+    """Without a value: an unknown key is added."""
+    target = experiment
+    for key in keys if value is None else keys[:-1]:
+        target = target[key]
+    target["seed_ofset" if value is None else keys[-1]] = 1 if value is None else value
+    with one_line_error(f"config: experiments.{config['run'][0]}", *parts):
+        check_against(config, SCHEMA, "config")
+
+
+@pytest.mark.parametrize("key", ["env", "seeds", "demonstrations", "rollouts", "evaluation"])
+def test_schema_names_what_is_missing(config, experiment, key) -> None:
+    del experiment[key]
+    with one_line_error("config", key, "required"):
+        check_against(config, SCHEMA, "config")
+
+
+def test_checkpoint_of_a_split_must_be_rolled_out(experiment) -> None:
+    experiment["classifiers"]["eps_dict"]["mine"] = {"train": ["003000"], "cross_val": ["004321"]}
+    with one_line_error("classifiers.eps_dict.mine", "004321", "rollouts.eps"):
+        check_experiment(experiment)
+
+
+def test_checkpoint_cannot_both_train_and_choose(experiment) -> None:
+    shared = experiment["rollouts"]["eps"][0]
+    experiment["classifiers"]["eps_dict"]["mine"] = {"train": [shared], "cross_val": [shared]}
+    with one_line_error("classifiers.eps_dict.mine", shared, "both"):
+        check_experiment(experiment)
+
+
+def test_rolled_out_checkpoint_must_be_saved(experiment) -> None:
+    experiment["rollouts"]["eps"].append("001234")
+    with one_line_error(
+        "rollouts.eps", "001234", "training.save_freq=", saved_checkpoints(experiment, "base_policy")[0]
+    ):
+        check_experiment(experiment)
+
+
+def set_all(experiment: dict, **seeds: int) -> None:
+    """Choose where the environment seeds of run 0 and its demonstrations begin."""
+    experiment["seeds"] = [seeds.pop("seed", 0)]
+    for number, name in enumerate(experiment["demonstrations"]):
+        experiment["demonstrations"][name] = {"n_episodes": 10, "seed": seeds.pop(name, 10**6 * (number + 1))}
+    for stage, offset in {"rollouts": 1000, "final_policy": 5000, "evaluation": 9000}.items():
+        experiment[stage]["seed_offset"] = seeds.pop(stage, offset)
+    for stage in ("rollouts", "evaluation"):
+        experiment[stage]["n_episodes"] = 100
+    assert not seeds
+
+
+@pytest.mark.parametrize(
+    ("seeds", "parts"),
+    [
+        ({"reliable": 2 * 10**6 - 199}, ["demonstrations.reliable", "demonstrations.unreliable"]),
+        ({"reliable": 1000 - 199}, ["demonstrations.reliable", "rollouts (seed 0)"]),
+        ({"reliable": 9099}, ["demonstrations.reliable", "evaluation (seed 0)"]),
+        ({"evaluation": 1299}, ["rollouts (seed 0) (1000 to 1299)", "evaluation (seed 0)"]),
+        ({"evaluation": 901}, ["rollouts (seed 0)", "evaluation (seed 0) (901 to 1000)"]),
+        ({"final_policy": 1100}, ["rollouts (seed 0)", "final_policy (seed 0)"]),
+    ],
+)
+def test_environment_seeds_may_not_overlap(experiment, seeds, parts) -> None:
+    set_all(experiment)
+    check_experiment(experiment)
+    set_all(experiment, **seeds)
+    with one_line_error("overlap", *parts):
+        check_experiment(experiment)
+
+
+def test_environment_seeds_may_touch(experiment) -> None:
+    set_all(experiment, evaluation=1300, reliable=1000 - 200)
+    check_experiment(experiment)
+
+
+def test_runs_may_not_share_environment_seeds(experiment) -> None:
+    set_all(experiment)
+    experiment["seeds"] = [0, 299]
+    with one_line_error("overlap", "(seed 0)", "(seed 299)"):
+        check_experiment(experiment)
+
+
+def test_strategy_must_exist(experiment) -> None:
+    experiment["demonstrations"]["magic"] = {"n_episodes": 1, "seed": 10**7}
+    with one_line_error("magic", "reliable", "unreliable"):
+        check_experiment(experiment)
+
+
+def test_oracle_keeps_strategies_of_the_demonstrations(experiment) -> None:
+    experiment["final_policy"]["oracle"] = ["reliable", "perfect"]
+    with one_line_error("final_policy.oracle", "perfect"):
+        check_experiment(experiment)
+
+
+def test_architecture_that_filters_must_exist(experiment) -> None:
+    experiment["demo_score"]["model_arch"] = "huge"
+    with one_line_error("demo_score.model_arch", "huge", "best", *experiment["classifiers"]["model_archs"]):
+        check_experiment(experiment)
+
+
+@pytest.mark.parametrize("stage", ["base_policy", "rollouts", "final_policy", "evaluation"])
+def test_override_of_every_stage_must_exist(experiment, stage) -> None:
+    experiment[stage]["overrides"].append("training.offline_stepz=5")
+    with one_line_error("training.offline_stepz"):
+        check_experiment(experiment)
+
+
+def test_environment_and_policy_must_exist(experiment) -> None:
+    with one_line_error("no_such_env", "aloha_cube_state"):
+        check_experiment({**experiment, "env": "no_such_env"})
+    with one_line_error("no_such_policy", "act_state"):
+        check_experiment({**experiment, "policy": "no_such_policy"})
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"epocs": 3}, ["epocs"]),
+        ({"lr": [-1]}, ["lr.0", "-1"]),
+        ({"model_archs": {"mine": {"type": "stepwise", "hidden_size": [8], "dropout": 0.1}}}, ["mine", "hidden_size"]),
+        ({"model_archs": {"mine": {"type": "forest"}}}, ["mine", "forest", "stepwise"]),
+    ],
+)
+def test_classifier_setting_that_is_wrong_is_named(experiment, change, parts) -> None:
+    experiment["classifiers"] |= change
+    with one_line_error("classifiers", *parts):
+        check_experiment(experiment)
+
+
+def test_stage_settings_hold_the_overrides_of_their_stage(experiment) -> None:
+    experiment["rollouts"]["overrides"] = ["policy.n_action_steps=5"]
+    experiment["rollouts"]["n_episodes"] = 77
+    settings = stage_settings(experiment, "rollouts")
+    assert settings.policy.n_action_steps == 5 and settings.eval.n_episodes == 77
+    assert stage_settings(experiment, "base_policy").policy.n_action_steps != 5
+
+
+def test_final_step_is_the_last_of_training(experiment) -> None:
+    experiment["base_policy"]["overrides"].extend(["training.offline_steps=2500", "training.save_freq=1000"])
+    assert saved_checkpoints(experiment, "base_policy") == ["001000", "002000", "002500"]
+    assert final_step(experiment, "base_policy") == "002500"
+
+
+def test_rollouts_of_every_checkpoint_start_elsewhere(experiment) -> None:
+    experiment["rollouts"] |= {"eps": ["003000", "004000", "005000"], "n_episodes": 100, "seed_offset": 2000}
+    assert [rollout_seed(experiment, 10, step) for step in experiment["rollouts"]["eps"]] == [2010, 2110, 2210]
