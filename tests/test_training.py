@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,9 +29,11 @@ LONG = ["training.offline_steps=200", "training.save_freq=75", "training.log_fre
 SAMPLED = ["policy.sample_latent=true", "training.start_fraction=0.2"]
 
 
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -232,12 +234,8 @@ def script(run_dir: Path, *overrides: str) -> subprocess.Popen:
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory, data_file) -> dict[str, bytes]:
-    """What a run of the script leaves that nothing interrupts."""
-    run_dir = tmp_path_factory.mktemp("uninterrupted")
-    process = script(run_dir, f"+datasets_file={data_file}", *SAMPLED, *LONG)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    return files_of(run_dir)
+    """What a run leaves that nothing interrupts."""
+    return trained(tmp_path_factory.mktemp("uninterrupted"), f"+datasets_file={data_file}", *SAMPLED, *LONG)
 
 
 def stored_step(run_dir: Path) -> int:
