@@ -105,9 +105,18 @@ def test_length_matched_has_the_lengths_of_the_kept_but_not_only_them(tmp_path, 
     scores = stored(table, tmp_path)
     kept = lengths(choose_episodes("curated_demos", scores, 0, ORACLE))
     matched = choose_episodes("length_matched", scores, 0, ORACLE)
-    assert lengths(matched) == kept
+    assert len(lengths(matched)) == len(kept)
+    assert np.abs(np.subtract(lengths(matched), kept)).mean() < 15
     assert set(named(matched)) == {"good.hdf5", "bad.hdf5"}
     assert np.abs(np.subtract(lengths(choose_episodes("random", scores, 0, ORACLE)), kept)).mean() > 20
+
+
+def test_length_matched_is_a_random_choice_where_every_length_is_distinct(tmp_path, table) -> None:
+    table["length"] += np.arange(len(table))
+    scores = stored(table, tmp_path)
+    assert named(choose_episodes("length_matched", scores, 0, ORACLE)) != named(
+        choose_episodes("curated_demos", scores, 0, ORACLE)
+    )
 
 
 @pytest.mark.parametrize(("kept", "what"), [(0, "none of 40"), (1, "every one of 40")])

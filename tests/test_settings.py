@@ -165,3 +165,18 @@ def test_settings_are_written_whole_or_not_at_all(tmp_path, monkeypatch) -> None
         save(compose_settings(["seed=2"])[0], tmp_path / "settings.yaml")
     assert (tmp_path / "settings.yaml").read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["settings.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("training.log_freq=0", ("training.log_freq", "minimum of 1")),
+        ("eval.batch_size=0", ("eval.batch_size", "minimum of 1")),
+        ("seed=abc", ("seed", "'abc' is not of type 'integer'")),
+        ("training.lr=-1", ("training.lr", "0")),
+        ("training.start_fraction=1.5", ("training.start_fraction", "maximum of 1")),
+    ],
+)
+def test_values_of_the_wrong_kind_or_range_are_named(override, words) -> None:
+    with one_line_error(*words):
+        compose_settings(["seed=1", override])

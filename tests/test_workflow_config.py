@@ -227,3 +227,16 @@ def test_final_step_is_the_last_of_training(experiment) -> None:
 def test_rollouts_of_every_checkpoint_start_elsewhere(experiment) -> None:
     experiment["rollouts"] |= {"eps": ["003000", "004000", "005000"], "n_episodes": 100, "seed_offset": 2000}
     assert [rollout_seed(experiment, 10, step) for step in experiment["rollouts"]["eps"]] == [2010, 2110, 2210]
+
+
+@pytest.mark.parametrize("stage", ["rollouts", "evaluation"])
+def test_a_checkpoint_keeps_its_environment_and_policy(experiment, stage) -> None:
+    experiment[stage]["overrides"] = ["env=aloha_state"]
+    with one_line_error(f"{stage}.overrides", "env=aloha_state"):
+        check_experiment(experiment)
+
+
+def test_oracle_arm_needs_strategies(experiment) -> None:
+    experiment["final_policy"] |= {"arms": ["oracle"], "oracle": []}
+    with one_line_error("final_policy.oracle"):
+        check_experiment(experiment)

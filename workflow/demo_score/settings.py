@@ -16,8 +16,10 @@ from yaml import YAMLError
 
 from demo_score.errors import UserError
 from demo_score.files import write_text
+from demo_score.schema import check_against
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+SCHEMA = Path(__file__).resolve().parents[1] / "schemas/settings.schema.yaml"
 
 
 def compose_settings(
@@ -26,7 +28,7 @@ def compose_settings(
     """Compose `config_name` of the tree at `config_path` with `overrides`.
 
     Returns the resolved settings and hydra.run.dir. Raises UserError for what is not YAML or not Hydra's grammar,
-    for an unknown key or option, and for every value still missing (`???`).
+    for an unknown key or option, for every value still missing (`???`), and for a value of the wrong kind or range.
     """
     config_path = Path(config_path).resolve()
     if not (config_path / f"{config_name}.yaml").is_file():
@@ -43,6 +45,7 @@ def compose_settings(
         OmegaConf.resolve(settings)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise UserError(_one_line(error)) from None
+    check_against(OmegaConf.to_container(settings), SCHEMA, "settings")
     return settings, run_dir
 
 

@@ -37,10 +37,12 @@ def check_experiment(experiment: dict) -> None:
     for strategy in experiment["final_policy"]["oracle"]:
         if strategy not in experiment["demonstrations"]:
             raise UserError(f"final_policy.oracle: {strategy} is not among the demonstrations")
+    if "oracle" in experiment["final_policy"]["arms"] and not experiment["final_policy"]["oracle"]:
+        raise UserError("final_policy.oracle: name the strategies that the arm oracle keeps")
     for strategy in experiment["demonstrations"]:
         get_strategy(stage_settings(experiment, "base_policy").env.task, strategy)
-    stage_settings(experiment, "rollouts")
-    stage_settings(experiment, "evaluation")
+    for stage in ("rollouts", "evaluation"):
+        _check_checkpoint_overrides(experiment, stage)
     _check_saved(experiment)
     _check_seeds(experiment)
 
@@ -105,6 +107,13 @@ def _check_checkpoints(experiment: dict) -> None:
             raise UserError(f"classifiers.eps_dict.{name}: {unknown[0]} is not in rollouts.eps ({', '.join(eps)})")
         if shared := sorted(set(split["train"]) & set(split["cross_val"])):
             raise UserError(f"classifiers.eps_dict.{name}: {shared[0]} is in both train and cross_val")
+
+
+def _check_checkpoint_overrides(experiment: dict, stage: str) -> None:
+    for override in experiment[stage]["overrides"]:
+        if override.split("=")[0] in ("env", "policy", "experiment"):
+            raise UserError(f"{stage}.overrides: {override} names a file; a checkpoint's settings take single keys")
+    stage_settings(experiment, stage)
 
 
 def _check_saved(experiment: dict) -> None:

@@ -57,13 +57,11 @@ def _random(table, demonstrations, generator, oracle) -> pd.DataFrame:
 
 
 def _length_matched(table, demonstrations, generator, oracle) -> pd.DataFrame:
-    """For each kept episode in random order, the nearest in length of those not taken; ties fall at random."""
-    pool = demonstrations.iloc[generator.permutation(len(demonstrations))]
-    wanted = generator.permutation(demonstrations.loc[demonstrations["kept"] == 1, "length"].to_numpy())
-    lengths, taken = pool["length"].to_numpy(), np.zeros(len(pool), dtype=bool)
-    for length in wanted:
-        taken[np.argmin(np.where(taken, np.inf, np.abs(lengths - length)))] = True
-    return pool[taken]
+    """At random, but as many from each fifth of the lengths as the filter kept from it."""
+    shuffled = demonstrations.iloc[generator.permutation(len(demonstrations))]
+    fifths = pd.qcut(shuffled["length"], 5, labels=False, duplicates="drop")
+    chosen = [rows[: rows["kept"].sum()] for _, rows in shuffled.groupby(fifths)]
+    return pd.concat(chosen)
 
 
 def _oracle(table, demonstrations, generator, oracle) -> pd.DataFrame:

@@ -108,8 +108,6 @@ def start_run(settings: DictConfig, data: ChunkSampler, device: torch.device) ->
 
 def learning_rate_factor(step: int, training: DictConfig) -> float:
     """The learning rate at `step`, as a fraction of training.lr: linear warm-up, then constant or cosine."""
-    if training.lr_scheduler not in ("constant", "cosine"):
-        raise UserError(f"training.lr_scheduler={training.lr_scheduler}: set constant or cosine")
     if step < training.lr_warmup_steps:
         return (step + 1) / training.lr_warmup_steps
     if training.lr_scheduler == "constant":
