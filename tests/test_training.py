@@ -201,7 +201,7 @@ def test_steps_are_taken_with_the_scheduled_learning_rate(data) -> None:
 
 
 def test_unknown_schedule_is_reported_before_the_first_step(tmp_path, data, steps_taken) -> None:
-    with one_line_error("training.lr_scheduler=linear", "cosine"):
+    with one_line_error("training.lr_scheduler", "linear", "cosine"):
         train(tiny_settings(data, "training.lr_scheduler=linear", "training.lr_warmup_steps=5"), tmp_path)
     assert not steps_taken
 
