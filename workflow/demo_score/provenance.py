@@ -17,7 +17,8 @@ PACKAGES = ["snakemake", "torch", "numpy", "mujoco", "dm-control", "gym-aloha", 
 
 def describe_run(command: str) -> dict:
     """What a published result was made with: command, code, versions, machine."""
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    describe = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    commit = subprocess.run(describe, capture_output=True, text=True, check=False).stdout.strip() or "not under git"
     return {
         "command": command,
         "commit": commit,
