@@ -41,6 +41,8 @@ for experiment_name, stage_name in product(config["experiments"], STAGE_ARMS):
         wildcard_constraints:
             experiment=experiment_name,
             arm=one_of(STAGE_ARMS[stage_name]),
+        # The longest jobs first: else the last of them runs alone.
+        priority: 1
         conda:
             "../envs/demo_score.yaml"
         params:
