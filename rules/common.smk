@@ -24,7 +24,8 @@ except UserError as error:
 EXPERIMENTS = list(config["experiments"].values())
 FINAL_ARMS = sorted({arm for e in EXPERIMENTS for arm in e["final_policy"]["arms"]})
 STAGE_ARMS = {"base_policy": ["base"], "final_policy": FINAL_ARMS}
-FIGURES = ["success", "checkpoints", "classifier_curves", "scores", "kept"]
+TABLE_FIGURES = ["success", "checkpoints", "kept"]
+FIGURES = [*TABLE_FIGURES, "classifier_curves", "scores"]
 
 
 def one_of(values):
@@ -40,7 +41,6 @@ wildcard_constraints:
     strategy=one_of(strategy for e in EXPERIMENTS for strategy in e["demonstrations"]),
     split=one_of(split for e in EXPERIMENTS for split in e["classifiers"]["eps_dict"]),
     model_arch=one_of(arch for e in EXPERIMENTS for arch in e["classifiers"]["model_archs"]),
-    figure=one_of(FIGURES),
 
 
 def code(script):
@@ -186,8 +186,3 @@ def outcomes_of_rollouts(wildcards):
         seed=experiment(wildcards)["seeds"],
         step=experiment(wildcards)["rollouts"]["eps"],
     )
-
-
-def figure_table(wildcards):
-    """The table that a figure shows."""
-    return f"results/{wildcards.experiment}/tables/{wildcards.figure}.csv"

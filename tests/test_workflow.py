@@ -15,7 +15,8 @@ REPOSITORY = Path(__file__).parents[1]
 TINY = "tests/tiny/config.yaml"
 RUN = "results/tiny/seed10000"
 FINAL = "train_final_policy_tiny"
-AFTER_EVALUATION = {"make_tables", "plot_table", "all"}
+TABLE_FIGURES = {"plot_success", "plot_checkpoints", "plot_kept"}
+AFTER_EVALUATION = {"make_tables", "all"} | TABLE_FIGURES
 AFTER_FILTER = {"choose_episodes", FINAL, "evaluate", "plot_scores"} | AFTER_EVALUATION
 
 
@@ -90,6 +91,13 @@ def test_lists_hold_the_kept_episodes_and_no_failed_rollout(finished: Path) -> N
     assert (kept["success"] == 1).all()
 
 
+def test_report_is_one_file_with_every_figure_and_caption(finished: Path) -> None:
+    run = snakemake(finished, "--report", "report.html")
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert (finished / "report.html").stat().st_size > 500_000
+    (finished / "report.html").unlink()
+
+
 def test_second_run_has_nothing_to_do(finished: Path) -> None:
     assert stale_rules(finished) == set()
 
@@ -125,7 +133,7 @@ def test_edit_of_the_settings_tree_counts_only_where_it_changes_a_run(edited: Pa
 
 def test_edit_of_a_library_module_makes_its_stages_stale(edited: Path) -> None:
     append(edited / "workflow/demo_score/plots/figures.py", "\n# edited\n")
-    assert stale_rules(edited) == {"plot_table", "plot_scores", "plot_classifier_curves", "all"}
+    assert stale_rules(edited) == {"plot_scores", "plot_classifier_curves", "all"} | TABLE_FIGURES
     append(edited / "workflow/demo_score/curation/scoring.py", "\n# edited\n")
     assert stale_rules(edited) == {"apply_filter", "plot_classifier_curves"} | AFTER_FILTER
 
