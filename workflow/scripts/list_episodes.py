@@ -6,8 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo_score.data.episodes import count_episodes
-from demo_score.data.lists import write_list
+from demo_score.data.lists import all_episodes, write_list
 from demo_score.errors import run_command
 
 
@@ -16,7 +15,7 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    write_list(arguments.out, {path: list(range(count_episodes(path))) for path in arguments.files})
+    write_list(arguments.out, all_episodes(arguments.files))
 
 
 if __name__ == "__main__":

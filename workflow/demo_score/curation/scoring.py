@@ -18,8 +18,8 @@ from demo_score.curation.features import Normalisation, read_frames
 from demo_score.curation.metrics import episode_means
 from demo_score.curation.storage import load_description, load_member
 from demo_score.curation.training import evaluation_logits
-from demo_score.data.episodes import Episode, count_episodes
-from demo_score.data.lists import Selection, read_list, write_list
+from demo_score.data.episodes import Episode
+from demo_score.data.lists import Selection, all_episodes, read_list, write_list
 from demo_score.errors import UserError
 from demo_score.files import atomic_path
 from demo_score.hardware import available_threads
@@ -92,7 +92,7 @@ def apply_filter(
     demonstration_files = read_list(demonstrations)
     if not demonstration_files:
         raise UserError(f"{demonstrations}: lists no demonstration; there is nothing to filter")
-    rollout_files = {path: list(range(count_episodes(path))) for path in rollouts}
+    rollout_files = all_episodes(rollouts)
     sources = [("rollout", rollout_files), ("demonstration", demonstration_files)]
     _check_distinct([path for _, files in sources for path in files])
     rows = [

@@ -26,6 +26,11 @@ def write_list(path: str | Path, selection: Selection) -> None:
     write_text(path, "".join(lines))
 
 
+def all_episodes(paths: list[Path]) -> Selection:
+    """Every episode of some episode files."""
+    return {path: list(range(count_episodes(path))) for path in paths}
+
+
 def read_list(path: str | Path) -> Selection:
     """Read a list file, or take an episode file itself as the list of all of its episodes.
 
@@ -35,7 +40,7 @@ def read_list(path: str | Path) -> Selection:
     if not path.is_file():
         raise UserError(f"{path}: no such dataset list; set +datasets_file=LIST.txt to an existing one")
     if path.suffix != ".txt":
-        return {path: list(range(count_episodes(path)))}
+        return all_episodes([path])
     selection: Selection = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if line.strip():

@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from tqdm import tqdm
 
 from demo_score.data.episodes import Episode
+from demo_score.hardware import available_threads
 from demo_score.rollout.environments import Environments, make_environments
 
 
@@ -38,6 +40,15 @@ def rollout(
             episodes += environments.episodes()
     environments.close()
     return episodes
+
+
+def rollout_settings(
+    policy: nn.Module, settings: DictConfig, device: torch.device, description: str = "rollouts"
+) -> list[Episode]:
+    """The eval.n_episodes episodes that `settings` ask for, from environment seed settings.seed on."""
+    seeds = list(range(settings.seed, settings.seed + settings.eval.n_episodes))
+    env_settings = OmegaConf.to_container(settings.env)
+    return rollout(policy, env_settings, seeds, settings.eval.batch_size, available_threads(), device, description)
 
 
 def _run_batch(

@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 from demo_score.data.episodes import Episode, write_episodes
 from demo_score.evaluation.statistics import wilson_interval
 from demo_score.files import write_text
-from demo_score.hardware import available_threads, select_device
-from demo_score.rollout.loop import rollout
+from demo_score.hardware import select_device
+from demo_score.rollout.loop import rollout_settings
 from demo_score.training.checkpoints import load_policy, read_checkpoint_settings
 
 
@@ -35,11 +35,9 @@ def run_checkpoint(checkpoint: Path, overrides: list[str]) -> tuple[list[Episode
     settings = read_checkpoint_settings(checkpoint, overrides)
     device = select_device(settings.device)
     policy = load_policy(checkpoint, settings, device)
-    env_settings = OmegaConf.to_container(settings.env)
-    seeds = list(range(settings.seed, settings.seed + settings.eval.n_episodes))
-    episodes = rollout(policy, env_settings, seeds, settings.eval.batch_size, available_threads(), device)
+    episodes = rollout_settings(policy, settings, device)
     report(episodes)
-    return episodes, env_settings
+    return episodes, OmegaConf.to_container(settings.env)
 
 
 def write_outcomes(path: Path, episodes: list[Episode]) -> None:

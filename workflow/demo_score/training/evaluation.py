@@ -1,12 +1,11 @@
 """Evaluation during training."""
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
 from demo_score.evaluation.statistics import wilson_interval
-from demo_score.hardware import available_threads
-from demo_score.rollout.loop import rollout
+from demo_score.rollout.loop import rollout_settings
 
 
 def evaluate_in_training(policy: nn.Module, settings: DictConfig, device: torch.device) -> dict[str, float]:
@@ -14,13 +13,9 @@ def evaluate_in_training(policy: nn.Module, settings: DictConfig, device: torch.
 
     Training's own random generators are left as they were.
     """
-    seeds = list(range(settings.seed, settings.seed + settings.eval.n_episodes))
     policy.eval()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        env_settings = OmegaConf.to_container(settings.env)
-        episodes = rollout(
-            policy, env_settings, seeds, settings.eval.batch_size, available_threads(), device, "evaluation"
-        )
+        episodes = rollout_settings(policy, settings, device, "evaluation")
     policy.train()
     successes = sum(episode.success for episode in episodes)
     low, high = wilson_interval(successes, len(episodes))
