@@ -1,5 +1,6 @@
 # make            install, then run the default experiment
 # make test       install, then run the tests
+# make wandb      install Weights & Biases, for wandb.enable=true
 # make lint       ruff, snakefmt, snakemake --lint
 # make lock       resolve envs/requirements.in again
 CORES ?= all
@@ -9,13 +10,18 @@ INSTALLED := .venv/.installed
 # Importing torch takes twice as long without its byte code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all test lint lock clean
+.PHONY: all test wandb lint lock clean
 all: $(INSTALLED)
 	$(BIN)/snakemake --cores $(CORES)
 	@cat results/*/tables/summary.md
 
-test: $(INSTALLED)
+test: $(INSTALLED) wandb
 	$(BIN)/python -m pytest
+
+wandb: .venv/.wandb_installed
+.venv/.wandb_installed: envs/wandb.lock $(INSTALLED)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r envs/wandb.lock
+	touch $@
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -31,11 +37,11 @@ $(INSTALLED): envs/requirements.lock envs/uv.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r envs/requirements.lock
 	touch $@
 
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 lock: $(INSTALLED)
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --override envs/overrides.in envs/requirements.in -o envs/requirements.lock
-	echo "uv==$$($(BIN)/uv --version | cut -d' ' -f2)" | $(BIN)/uv pip compile --quiet --universal --generate-hashes \
-	    --no-emit-index-url - -o envs/uv.lock
+	$(COMPILE) --override envs/overrides.in envs/requirements.in -o envs/requirements.lock
+	$(COMPILE) envs/wandb.in -o envs/wandb.lock
+	echo "uv==$$($(BIN)/uv --version | cut -d' ' -f2)" | $(COMPILE) - -o envs/uv.lock
 
 clean:
 	rm -rf .venv .snakemake
