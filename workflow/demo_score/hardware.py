@@ -22,3 +22,10 @@ def select_device(name: str) -> torch.device:
 def available_threads() -> int:
     """Threads this command may use: OMP_NUM_THREADS, which the workflow sets, or one."""
     return int(os.environ.get("OMP_NUM_THREADS") or 1)
+
+
+def autocast(device: torch.device, use_amp: bool) -> torch.autocast:
+    """Automatic mixed precision in bfloat16, where `use_amp` asks for it. Raises UserError where there is none."""
+    if use_amp and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise UserError(f"use_amp=true: {torch.cuda.get_device_name(device)} has no bfloat16; set use_amp=false")
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_amp)
