@@ -11,6 +11,8 @@ from demo_score.settings import compose_settings
 from omegaconf import DictConfig
 
 TINY = [
+    "env=aloha_cube_state",
+    "policy=act_state",
     "device=cpu",
     "seed=0",
     "training.offline_steps=12",
@@ -19,6 +21,7 @@ TINY = [
     "training.log_freq=4",
     "training.resume_freq=3",
     "training.batch_size=4",
+    "training.num_workers=0",
     "training.lr=1e-3",
     "policy.chunk_size=20",
     "policy.n_action_steps=20",

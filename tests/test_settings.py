@@ -11,7 +11,8 @@ from demo_score.policies import make_policy
 from demo_score.settings import CONFIGS, compose_settings, digest, load, save, to_yaml
 from omegaconf import OmegaConf
 
-EXPERIMENT = min((CONFIGS / "experiment").glob("*.yaml")).stem
+CHOICES = ["env=aloha_cube_state", "policy=act_state"]
+SMALL = [*CHOICES, "experiment=small_act"]
 
 
 def leaves(values: dict, prefix: str = "") -> dict[str, object]:
@@ -28,35 +29,40 @@ def plain(path: str) -> dict:
 
 def test_missing_seed_says_what_to_type() -> None:
     with one_line_error("missing", "seed=VALUE"):
-        compose_settings([])
+        compose_settings(CHOICES)
 
 
 def test_every_missing_setting_is_named(tmp_path) -> None:
     (tmp_path / "mine.yaml").write_text("a:\n  b: ???\nc: ???\nd: 1\n")
     with one_line_error("a.b=VALUE c=VALUE"):
         compose_settings([], tmp_path, "mine")
+    (tmp_path / "my_experiment.yaml").write_text("defaults:\n- /env: aloha_state\n- /policy: mine\n")
+    (tmp_path / "policy").mkdir()
+    (tmp_path / "policy/mine.yaml").write_text("policy: {name: mine}\n")
+    with one_line_error("seed=VALUE training.batch_size=VALUE training.eval_freq=VALUE training.lr=VALUE"):
+        compose_settings([], tmp_path, "my_experiment")
 
 
 def test_unknown_key_is_reported() -> None:
     with one_line_error("training.learning_rate"):
-        compose_settings(["seed=0", "training.learning_rate=1"])
+        compose_settings([*CHOICES, "seed=0", "training.learning_rate=1"])
 
 
 @pytest.mark.parametrize(("group", "existing"), [("policy", "act_state"), ("env", "aloha_cube_state")])
 def test_unknown_choice_lists_those_that_exist(group, existing) -> None:
     with one_line_error("no_such", existing):
-        compose_settings(["seed=0", f"{group}=no_such"])
+        compose_settings([*CHOICES, "seed=0", f"{group}=no_such"])
 
 
 def test_unknown_policy_name_lists_those_that_exist() -> None:
     with one_line_error("policy.name=no_such", "act"):
-        make_policy(compose_settings(["seed=0", "policy.name=no_such"])[0])
+        make_policy(compose_settings([*CHOICES, "seed=0", "policy.name=no_such"])[0])
 
 
 @pytest.mark.parametrize("override", ["seed", "seed=[1", "=1", "policy=1", "training.lr={a:"])
 def test_override_that_cannot_be_read_is_reported(override) -> None:
     with one_line_error():
-        compose_settings(["seed=0", override])
+        compose_settings([*CHOICES, "seed=0", override])
 
 
 def test_missing_settings_file_is_reported(tmp_path) -> None:
@@ -75,7 +81,7 @@ def test_settings_file_that_is_not_yaml_is_reported(tmp_path) -> None:
 
 
 def test_stored_settings_compose_to_themselves(tmp_path) -> None:
-    settings, _ = compose_settings([f"experiment={EXPERIMENT}", "seed=7", "+datasets_file=a b/list.txt"])
+    settings, _ = compose_settings([*SMALL, "seed=7", "+datasets_file=a b/list.txt"])
     save(settings, tmp_path / "settings.yaml")
     again, _ = compose_settings([], tmp_path, "settings")
     assert again == settings
@@ -84,7 +90,7 @@ def test_stored_settings_compose_to_themselves(tmp_path) -> None:
 
 
 def test_stored_settings_can_be_overridden(tmp_path) -> None:
-    settings, _ = compose_settings(["seed=7"])
+    settings, _ = compose_settings([*CHOICES, "seed=7"])
     save(settings, tmp_path / "settings.yaml")
     changed, _ = compose_settings(["env.episode_length=3"], tmp_path, "settings")
     assert changed.env.episode_length == 3
@@ -93,17 +99,17 @@ def test_stored_settings_can_be_overridden(tmp_path) -> None:
 
 
 def test_cfg_prints_the_settings_and_stops(capsys) -> None:
-    arguments = settings_parser("").parse_args(["seed=3", "--cfg", "job"])
+    arguments = settings_parser("").parse_args([*CHOICES, "seed=3", "--cfg", "job"])
     with pytest.raises(SystemExit) as caught:
         read_settings(arguments)
     assert not caught.value.code
-    assert OmegaConf.create(capsys.readouterr().out) == compose_settings(["seed=3"])[0]
+    assert OmegaConf.create(capsys.readouterr().out) == compose_settings([*CHOICES, "seed=3"])[0]
 
 
 def test_experiment_comes_before_policy_and_policy_before_default() -> None:
-    settings, _ = compose_settings([f"experiment={EXPERIMENT}", "seed=0"])
+    settings, _ = compose_settings([*SMALL, "seed=0"])
     flat = leaves(OmegaConf.to_container(settings))
-    experiment = leaves(plain(f"experiment/{EXPERIMENT}.yaml"))
+    experiment = leaves(plain("experiment/small_act.yaml"))
     policy = leaves(plain("policy/act_state.yaml"))
     assert experiment.items() <= flat.items()
     shared = {key for key, value in policy.items() if key not in experiment and "shapes" not in key}
@@ -113,7 +119,7 @@ def test_experiment_comes_before_policy_and_policy_before_default() -> None:
 
 
 def test_default_experiment_is_resolved() -> None:
-    settings, _ = compose_settings([f"experiment={EXPERIMENT}", "seed=12"])
+    settings, _ = compose_settings([*SMALL, "seed=12"])
     text = to_yaml(settings)
     assert "${" not in text and "???" not in text and "hydra" not in text
     values = yaml.safe_load(text)
@@ -136,20 +142,111 @@ def test_default_experiment_is_resolved() -> None:
 
 
 def test_sizes_follow_the_environment() -> None:
-    settings, _ = compose_settings(["env=aloha_state", "seed=0"])
+    settings, _ = compose_settings(["env=aloha_state", "policy=act_state", "seed=0"])
     assert settings.policy.input_shapes["observation.environment_state"] == [14]
 
 
 def test_results_folder_names_env_policy_and_job() -> None:
-    _, run_dir = compose_settings(["seed=0", "hydra.job.name=trial"])
+    _, run_dir = compose_settings([*CHOICES, "seed=0", "hydra.job.name=trial"])
     assert run_dir.name.endswith("_aloha_act_trial")
-    assert compose_settings(["seed=0"])[1].name.endswith("_aloha_act_default")
-    assert compose_settings(["seed=0", "hydra.run.dir=some/where"])[1] == Path("some/where")
+    assert compose_settings([*CHOICES, "seed=0"])[1].name.endswith("_aloha_act_default")
+    assert compose_settings([*CHOICES, "seed=0", "hydra.run.dir=some/where"])[1] == Path("some/where")
 
 
-def test_settings_file_of_another_tree(tmp_path) -> None:
-    (tmp_path / "mine.yaml").write_text("a: 1\nb: ${a}\n")
-    assert compose_settings(["a=2"], tmp_path, "mine")[0] == {"a": 2, "b": 2}
+def test_settings_that_are_not_complete_say_what_they_lack(tmp_path) -> None:
+    (tmp_path / "mine.yaml").write_text("seed: 1\n")
+    with one_line_error("'device' is a required property"):
+        compose_settings([], tmp_path, "mine")
+
+
+def test_a_tree_of_ones_own_builds_on_ours(tmp_path) -> None:
+    (tmp_path / "mine.yaml").write_text("defaults: [default, override env: far, _self_]\nseed: 5\n")
+    (tmp_path / "env").mkdir()
+    (tmp_path / "env/far.yaml").write_text("# @package _global_\nfps: 50\nenv: {name: far, task: Far, state_dim: 3}\n")
+    settings, _ = compose_settings(["policy=act_state", "policy.output_shapes={action: [2]}"], tmp_path, "mine")
+    assert (settings.seed, settings.env.name) == (5, "far")
+    assert settings.policy.input_shapes == {"observation.state": [3]}
+
+
+@pytest.mark.parametrize("header", ["", "# @package _global_\n"])
+def test_files_of_a_group_need_no_package_line(tmp_path, header) -> None:
+    write_guide_tree(tmp_path / "configs", header)
+    settings, _ = compose_settings([], tmp_path / "configs/experiment", "my_experiment")
+    assert (settings.env.name, settings.policy.name, settings.fps) == ("my_env", "my_policy", 25)
+
+
+def write_guide_tree(configs: Path, header: str = "") -> None:
+    """A user's env, policy and experiment files, as in guide 2.6."""
+    for group in ("env", "policy", "experiment"):
+        (configs / group).mkdir(parents=True)
+    (configs / "env/my_env.yaml").write_text(
+        f"{header}fps: 25\nenv:\n  name: my_env\n  task: MyTask-v0\n  state_dim: 10\n  action_dim: 5\n"
+        "  fps: ${fps}\n  episode_length: 200\n"
+    )
+    (configs / "policy/my_policy.yaml").write_text(f"{header}policy:\n  name: my_policy\n")
+    (configs / "experiment/my_experiment.yaml").write_text(
+        f"{header}defaults:\n  - /env: my_env\n  - /policy: my_policy\n  - _self_\nseed: 42\n"
+        "training: {offline_steps: 7, eval_freq: 0, save_freq: 7, batch_size: 16, lr: 5e-5}\neval: {n_episodes: 100}\n"
+    )
+
+
+def test_an_experiment_file_lies_over_default_env_and_policy(tmp_path) -> None:
+    write_guide_tree(tmp_path / "configs")
+    settings, run_dir = compose_settings(["seed=43"], tmp_path / "configs/experiment", "my_experiment")
+    assert (settings.seed, settings.eval.n_episodes, settings.training.lr) == (43, 100, 5e-5)
+    assert settings.training.log_freq == plain("default.yaml")["training"]["log_freq"]
+    assert run_dir.name.endswith("_my_env_my_policy_default")
+
+
+def test_an_experiment_file_may_lie_anywhere(tmp_path) -> None:
+    (tmp_path / "mine.yaml").write_text("defaults:\n- /env: aloha_state\n- /policy: act_state\n- _self_\nseed: 3\n")
+    settings, _ = compose_settings([], tmp_path, "mine")
+    assert (settings.env.task, settings.seed) == ("AlohaInsertion-v0", 3)
+
+
+def test_config_path_is_looked_for_here_and_beside_our_tree(tmp_path, monkeypatch) -> None:
+    assert compose_settings([*CHOICES, "seed=1"], "configs")[0].seed == 1
+    monkeypatch.chdir(tmp_path)
+    write_guide_tree(tmp_path / "configs")
+    assert compose_settings([], "configs/experiment", "my_experiment")[0].seed == 42
+    with one_line_error("nowhere", "--config-path"):
+        compose_settings([], "nowhere", "my_experiment")
+
+
+@pytest.mark.parametrize("line", ["training: {learning_rate: 1}", "polic: {dim_model: 2}", "policy: {dim_mode: 2}"])
+def test_a_key_mistyped_in_an_experiment_file_is_reported(tmp_path, line) -> None:
+    defaults = "defaults:\n- /env: aloha_state\n- /policy: act_state\n- _self_\nseed: 3\n"
+    (tmp_path / "mine.yaml").write_text(f"{defaults}{line}\n")
+    key = f"{line.split(':')[0]}.{line.split('{')[1].split(':')[0]}"
+    with one_line_error("unknown setting", key):
+        compose_settings([], tmp_path, "mine")
+
+
+@pytest.mark.parametrize("override", ["+my_setting=value", "+training.mine=3", "+mine={a: 1}"])
+def test_new_settings_can_be_added_and_fed_back(tmp_path, override) -> None:
+    settings, _ = compose_settings([*CHOICES, "seed=1", override])
+    save(settings, tmp_path / "settings.yaml")
+    assert compose_settings([], tmp_path, "settings")[0] == settings
+
+
+def test_cfg_shows_what_is_missing(capsys) -> None:
+    with pytest.raises(SystemExit):
+        read_settings(settings_parser("").parse_args([*CHOICES, "--cfg", "job"]))
+    assert yaml.safe_load(capsys.readouterr().out)["seed"] == "???"
+
+
+def test_help_lists_the_tree(capsys) -> None:
+    with pytest.raises(SystemExit):
+        settings_parser("").parse_args(["--help"])
+    text = capsys.readouterr().out
+    for group in ("env", "policy", "experiment"):
+        for path in (CONFIGS / group).glob("*.yaml"):
+            assert path.stem in text
+    assert "eval_freq: ???" in text
+
+
+def test_job_name_reaches_weights_and_biases() -> None:
+    assert compose_settings([*CHOICES, "seed=1", "hydra.job.name=trial"])[0].wandb.name == "trial"
 
 
 def test_digest_tells_texts_and_their_borders_apart() -> None:
@@ -158,11 +255,11 @@ def test_digest_tells_texts_and_their_borders_apart() -> None:
 
 
 def test_settings_are_written_whole_or_not_at_all(tmp_path, monkeypatch) -> None:
-    save(compose_settings(["seed=1"])[0], tmp_path / "settings.yaml")
+    save(compose_settings([*CHOICES, "seed=1"])[0], tmp_path / "settings.yaml")
     before = (tmp_path / "settings.yaml").read_text()
     monkeypatch.setattr(settings_files, "to_yaml", lambda settings: "half \ud800")  # cannot be encoded
     with pytest.raises(UnicodeEncodeError):
-        save(compose_settings(["seed=2"])[0], tmp_path / "settings.yaml")
+        save(compose_settings([*CHOICES, "seed=2"])[0], tmp_path / "settings.yaml")
     assert (tmp_path / "settings.yaml").read_text() == before
     assert [path.name for path in tmp_path.iterdir()] == ["settings.yaml"]
 
@@ -179,4 +276,4 @@ def test_settings_are_written_whole_or_not_at_all(tmp_path, monkeypatch) -> None
 )
 def test_values_of_the_wrong_kind_or_range_are_named(override, words) -> None:
     with one_line_error(*words):
-        compose_settings(["seed=1", override])
+        compose_settings([*CHOICES, "seed=1", override])

@@ -5,17 +5,27 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from demo_score.settings import CONFIGS, compose_settings, to_yaml
+from demo_score.settings import compose_settings, to_yaml
+from demo_score.settings_tree import CONFIGS, GROUPS, choices
 
 
 def settings_parser(description: str) -> argparse.ArgumentParser:
     """A parser for Hydra overrides (key=value) and Hydra's own options; add a command's own to it."""
-    parser = argparse.ArgumentParser(description=description)
+    parser = argparse.ArgumentParser(
+        description=description, epilog=_settings_help(), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings to change, in Hydra's grammar")
-    parser.add_argument("--config-path", type=Path, default=CONFIGS, help="folder of the settings tree")
-    parser.add_argument("--config-name", default="default", help="settings file to start from, without .yaml")
-    parser.add_argument("--cfg", choices=["job"], help="print the settings and stop")
+    parser.add_argument("--config-path", "-cp", type=Path, default=CONFIGS, help="folder of the settings file")
+    parser.add_argument("--config-name", "-cn", default="default", help="settings file to start from, without .yaml")
+    parser.add_argument("--cfg", "-c", choices=["job"], help="print the settings and stop")
     return parser
+
+
+def _settings_help() -> str:
+    """The groups of the settings tree with their files, and the settings that all runs have."""
+    groups = "\n".join(f"  {group}={'|'.join(choices(group))}" for group in GROUPS)
+    defaults = (CONFIGS / "default.yaml").read_text(encoding="utf-8")
+    return f"Files of the settings tree ({CONFIGS}):\n{groups}\n\nSettings and their defaults:\n\n{defaults}"
 
 
 def checkpoint_parser(description: str) -> argparse.ArgumentParser:
@@ -29,14 +39,15 @@ def checkpoint_parser(description: str) -> argparse.ArgumentParser:
 
 def read_settings(arguments: argparse.Namespace) -> tuple[DictConfig, Path]:
     """The settings that a command line asks for, and hydra.run.dir. With --cfg, print them and exit."""
-    settings, run_dir = compose_settings(arguments.overrides, arguments.config_path, arguments.config_name)
+    chosen = (arguments.overrides, arguments.config_path, arguments.config_name)
     if arguments.cfg:
-        print(to_yaml(settings), end="")
+        settings, _ = compose_settings(*chosen, complete=False)
+        print(to_yaml(settings, resolve=not OmegaConf.missing_keys(settings)), end="")
         raise SystemExit
-    return settings, run_dir
+    return compose_settings(*chosen)
 
 
 def read_environment(arguments: argparse.Namespace) -> dict:
     """The settings `env`, for a command that needs no others."""
-    settings, _ = compose_settings([*arguments.overrides, "seed=0"], arguments.config_path, arguments.config_name)
-    return OmegaConf.to_container(settings.env)
+    settings, _ = compose_settings(arguments.overrides, arguments.config_path, arguments.config_name, complete=False)
+    return OmegaConf.to_container(settings.env, resolve=True)

@@ -1,13 +1,12 @@
 """Settings: Hydra's configuration tree, composed into one resolved mapping and checked.
 
-A run's settings come from the tree in workflow/configs (or a user's own, --config-path and --config-name)
+A run's settings come from the tree in workflow/configs (and a user's own, --config-path and --config-name)
 and from overrides on the command line, in Hydra's grammar.
 """
 
 import hashlib
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -16,37 +15,53 @@ from yaml import YAMLError
 
 from demo_score.errors import UserError
 from demo_score.files import write_text
+from demo_score.observations import observation_shapes
 from demo_score.schema import check_against
+from demo_score.settings_tree import CONFIGS, open_tree
 
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas/settings.schema.yaml"
 
 
 def compose_settings(
-    overrides: list[str], config_path: str | Path = CONFIGS, config_name: str = "default"
+    overrides: list[str], config_path: str | Path = CONFIGS, config_name: str = "default", complete: bool = True
 ) -> tuple[DictConfig, Path]:
     """Compose `config_name` of the tree at `config_path` with `overrides`.
 
-    Returns the resolved settings and hydra.run.dir. Raises UserError for what is not YAML or not Hydra's grammar,
-    for an unknown key or option, for every value still missing (`???`), and for a value of the wrong kind or range.
+    Returns the resolved settings and hydra.run.dir; with complete=False, settings in which values may be missing
+    (`???`) are returned as they are, unresolved. Raises UserError for what is not YAML or not Hydra's grammar, for an
+    unknown key or option, for every value still missing, and for a value of the wrong kind or range.
     """
-    config_path = Path(config_path).resolve()
-    if not (config_path / f"{config_name}.yaml").is_file():
-        raise UserError(f"{config_path}: has no {config_name}.yaml; check --config-path and --config-name")
     try:
-        with initialize_config_dir(str(config_path), version_base="1.3"):
-            settings = compose(config_name, overrides, return_hydra_config=True)
-        HydraConfig.instance().set_config(settings)
-        run_dir = Path(settings.hydra.run.dir)
-        with open_dict(settings):
-            del settings["hydra"]
+        settings, run_dir = _split(open_tree(config_path, config_name).compose(overrides))
         if missing := sorted(OmegaConf.missing_keys(settings)):
+            if not complete:
+                return settings, run_dir
             raise UserError(f"missing settings: give {' '.join(f'{key}=VALUE' for key in missing)}")
         OmegaConf.resolve(settings)
+        fill_input_shapes(settings)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise UserError(_one_line(error)) from None
     check_against(OmegaConf.to_container(settings), SCHEMA, "settings")
     return settings, run_dir
+
+
+def _split(settings: DictConfig) -> tuple[DictConfig, Path]:
+    """The settings without Hydra's own, and hydra.run.dir (empty where its name needs a value that is missing)."""
+    HydraConfig.instance().set_config(settings)
+    try:
+        run_dir = Path(settings.hydra.run.dir)
+    except OmegaConfBaseException:
+        run_dir = Path()
+    with open_dict(settings):
+        del settings["hydra"]
+    return settings, run_dir
+
+
+def fill_input_shapes(settings: DictConfig) -> None:
+    """policy.input_shapes: null stands for everything that the environment observes."""
+    if "env" in settings and "policy" in settings and settings.policy.get("input_shapes") is None:
+        with open_dict(settings):
+            settings.policy.input_shapes = observation_shapes(OmegaConf.to_container(settings.env))
 
 
 def _one_line(error: Exception) -> str:
@@ -54,9 +69,9 @@ def _one_line(error: Exception) -> str:
     return " ".join(lines[:3])
 
 
-def to_yaml(settings: DictConfig) -> str:
-    """Settings as YAML text, resolved, keys in their own order."""
-    return OmegaConf.to_yaml(settings, resolve=True)
+def to_yaml(settings: DictConfig, resolve: bool = True) -> str:
+    """Settings as YAML text, keys in their own order."""
+    return OmegaConf.to_yaml(settings, resolve=resolve)
 
 
 def save(settings: DictConfig, path: str | Path) -> None:

@@ -6,21 +6,29 @@ from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from demo_score import settings as settings_files
-from demo_score.data.chunks import ChunkSampler
-from demo_score.data.lists import read_listed_episodes
+from demo_score.data.chunks import ChunkDataset
+from demo_score.data.images import prepare_observations
+from demo_score.data.sources import training_episodes
 from demo_score.dependencies import code_digest
 from demo_score.errors import UserError
-from demo_score.hardware import available_threads, select_device
-from demo_score.policies import make_policy
+from demo_score.hardware import autocast, available_threads, select_device
+from demo_score.observations import IMAGE
+from demo_score.policies import action_offsets, make_policy
+from demo_score.training.batches import Batches
 from demo_score.training.checkpoints import save_checkpoint
 from demo_score.training.evaluation import evaluate_in_training
+from demo_score.training.image_transforms import ImageTransforms
 from demo_score.training.metrics import MetricsTable
 from demo_score.training.resume import ResumeFolder, capture_generators, restore_generators
 from demo_score.training.steps import checkpoint_name, is_due
+from demo_score.training.tracking import Tracker
+
+STATEFUL = ("policy", "average", "optimizer", "scheduler", "metrics")
 
 
 @dataclass
@@ -28,20 +36,27 @@ class Run:
     """What changes during training."""
 
     policy: nn.Module
+    average: AveragedModel | None
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LRScheduler
-    generator: torch.Generator
+    batches: Batches
     metrics: MetricsTable
     step: int = 0
 
+    @property
+    def result(self) -> nn.Module:
+        """What is evaluated and saved: the policy, or the moving average of its weights."""
+        return self.policy if self.average is None else self.average.module
+
     def state(self) -> dict:
-        modules = {name: getattr(self, name).state_dict() for name in ("policy", "optimizer", "scheduler", "metrics")}
-        return {**modules, "generators": capture_generators(self.generator), "step": self.step}
+        modules = {name: part.state_dict() for name in STATEFUL if (part := getattr(self, name)) is not None}
+        return {**modules, "generators": capture_generators(self.batches.generator_state()), "step": self.step}
 
     def load(self, state: dict) -> None:
-        for name in ("policy", "optimizer", "scheduler", "metrics"):
-            getattr(self, name).load_state_dict(state[name])
-        restore_generators(state["generators"], self.generator)
+        for name in STATEFUL:
+            if name in state:
+                getattr(self, name).load_state_dict(state[name])
+        restore_generators(state["generators"], self.batches.generator)
         self.step = state["step"]
 
 
@@ -55,55 +70,71 @@ def train(settings: DictConfig, run_dir: Path) -> None:
     """
     torch.set_num_threads(available_threads())
     device = select_device(settings.device)
-    data, content = load_data(settings)
+    data = load_data(settings)
     folder = ResumeFolder(
-        run_dir, settings_files.digest(settings_files.to_yaml(settings), content, code_digest(Path(__file__)))
+        run_dir, settings_files.digest(settings_files.to_yaml(settings), data.digest(), code_digest(Path(__file__)))
     )
-    run = start_run(settings, data.to(device), device)
-    if settings.training.resume and (state := folder.load()):
+    run = start_run(settings, data, device)
+    if settings.resume and (state := folder.load()):
         run.load(state)
+    tracker = Tracker(settings, run_dir, folder.path / "wandb_id")
     total = settings.training.offline_steps
     with tqdm(total=total, initial=run.step, desc=run_dir.name, unit="step", mininterval=1) as progress:
         while run.step < total:
-            take_step(run, data, settings)
+            take_step(run, settings, device)
             progress.update()
             if is_due(run.step, settings.training.log_freq, settings):
-                progress.set_postfix(run.metrics.flush(run.step, lr=run.scheduler.get_last_lr()[0]))
+                row = run.metrics.flush(run.step, lr=run.scheduler.get_last_lr()[0])
+                tracker.log(row, "train")
+                progress.set_postfix({name: f"{value:.4g}" for name, value in row.items() if name != "step"})
             if settings.training.eval_freq and run.step % settings.training.eval_freq == 0:
-                run.metrics.add_evaluation(run.step, evaluate_in_training(run.policy, settings, device))
+                results = evaluate_in_training(run.result, settings, device)
+                tracker.log(run.metrics.add_evaluation(run.step, results), "eval")
             if is_due(run.step, settings.training.save_freq, settings):
-                save_checkpoint(folder.results / "checkpoints" / checkpoint_name(run.step), run.policy, settings)
+                checkpoint = folder.results / "checkpoints" / checkpoint_name(run.step)
+                save_checkpoint(checkpoint, run.result, settings)
             if run.step % settings.training.resume_freq == 0:
                 folder.save(run.state())
+    tracker.finish()
     run.metrics.write(folder.results / "metrics.csv")
     folder.publish()
 
 
-def load_data(settings: DictConfig) -> tuple[ChunkSampler, str]:
-    """The batches' source, and a digest of its content."""
-    if "datasets_file" not in settings:
-        raise UserError("no training data: give +datasets_file=LIST.txt (or an episode file)")
-    data = ChunkSampler(
-        read_listed_episodes(settings.datasets_file),
+def load_data(settings: DictConfig) -> ChunkDataset:
+    """The frames that batches are drawn from."""
+    training = settings.training
+    return ChunkDataset(
+        training_episodes(settings),
         list(settings.policy.input_shapes),
-        settings.policy.chunk_size,
-        settings.training.start_fraction,
-        settings.training.start_frames,
+        settings.policy.n_obs_steps,
+        action_offsets(settings),
+        training.drop_n_last_frames,
+        training.start_fraction,
+        training.start_frames,
     )
-    return data, data.digest()
 
 
-def start_run(settings: DictConfig, data: ChunkSampler, device: torch.device) -> Run:
+def start_run(settings: DictConfig, data: ChunkDataset, device: torch.device) -> Run:
     """An untrained policy with its optimiser; all randomness follows from settings.seed."""
     torch.manual_seed(settings.seed)
     policy = make_policy(settings)
     policy.normalization.set_statistics(data.statistics(), settings.policy.min_std)
     policy.to(device).train()
     training = settings.training
-    optimizer = torch.optim.AdamW(policy.parameters(), lr=training.lr, weight_decay=training.weight_decay, fused=True)
+    optimizer = torch.optim.AdamW(
+        policy.parameter_groups(training),
+        lr=training.lr,
+        betas=tuple(training.adam_betas),
+        eps=training.adam_eps,
+        weight_decay=training.weight_decay,
+        fused=True,
+    )
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate_factor(step, training))
     generator = torch.Generator().manual_seed(settings.seed)
-    return Run(policy, optimizer, scheduler, generator, MetricsTable())
+    batches = Batches(data, training.batch_size, generator, training.num_workers, device)
+    decay = training.ema_decay
+    average = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(decay)) if decay else None
+    return Run(policy, average, optimizer, scheduler, batches, MetricsTable())
 
 
 def learning_rate_factor(step: int, training: DictConfig) -> float:
@@ -117,10 +148,11 @@ def learning_rate_factor(step: int, training: DictConfig) -> float:
     return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def take_step(run: Run, data: ChunkSampler, settings: DictConfig) -> None:
+def take_step(run: Run, settings: DictConfig, device: torch.device) -> None:
     """One gradient step on one batch."""
-    batch = data.sample(settings.training.batch_size, run.generator)
-    loss, parts = run.policy.loss(batch)
+    batch = prepare_batch(next(run.batches), settings)
+    with autocast(device, settings.use_amp):
+        loss, parts = run.policy.loss(batch)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(run.policy.parameters(), settings.training.grad_clip_norm)
@@ -128,5 +160,16 @@ def take_step(run: Run, data: ChunkSampler, settings: DictConfig) -> None:
         raise UserError(f"the loss is no longer finite at step {run.step + 1}; set a smaller training.lr")
     run.optimizer.step()
     run.scheduler.step()
+    if run.average:
+        run.average.update_parameters(run.policy)
     run.step += 1
     run.metrics.add(loss=loss.detach(), grad_norm=norm, **parts)
+
+
+def prepare_batch(batch: dict[str, Tensor], settings: DictConfig) -> dict[str, Tensor]:
+    """Images as floats, changed at random where training.image_transforms says so."""
+    observations = prepare_observations({key: batch[key] for key in settings.policy.input_shapes})
+    if settings.training.image_transforms.enable:
+        transform = ImageTransforms(settings.training.image_transforms)
+        observations |= {key: transform(values) for key, values in observations.items() if key.startswith(IMAGE)}
+    return {**batch, **observations}

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from demo_score.files import write_text
 
+Row = dict[str, float]
+
 
 class MetricsTable:
     """Collects per-step scalars; `flush` turns their means into a row."""
@@ -15,7 +17,7 @@ class MetricsTable:
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
         self.count = 0
-        self.rows: list[dict[str, float]] = []
+        self.rows: list[Row] = []
 
     def add(self, **values: Tensor) -> None:
         """Count one step's scalars (they stay on their device)."""
@@ -23,16 +25,19 @@ class MetricsTable:
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, torch.zeros_like(value)) + value
 
-    def flush(self, step: int, **exact: float) -> dict[str, str]:
-        """Append a row of means since the last one, and of `exact` values; return it for display."""
+    def flush(self, step: int, **exact: float) -> Row:
+        """Append a row of means since the last one, and of `exact` values."""
         means = {name: float(total) / self.count for name, total in self.sums.items()}
-        self.rows.append({"step": step, **means, **exact})
         self.sums, self.count = {}, 0
-        return {name: f"{value:.4g}" for name, value in means.items()}
+        return self._append({"step": step, **means, **exact})
 
-    def add_evaluation(self, step: int, results: dict[str, float]) -> None:
+    def add_evaluation(self, step: int, results: dict[str, float]) -> Row:
         """Append a row of evaluation results."""
-        self.rows.append({"step": step, **results})
+        return self._append({"step": step, **results})
+
+    def _append(self, row: Row) -> Row:
+        self.rows.append(row)
+        return row
 
     def write(self, path: Path) -> None:
         """Write all rows as CSV; what a row does not have stays empty."""

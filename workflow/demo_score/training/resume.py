@@ -50,9 +50,9 @@ class ResumeFolder:
             shutil.rmtree(folder)
 
 
-def capture_generators(generator: torch.Generator) -> State:
-    """The states of the batch generator and of torch's own (dropout, latents)."""
-    state: State = {"batches": generator.get_state(), "torch": torch.get_rng_state()}
+def capture_generators(batches: torch.Tensor) -> State:
+    """The state `batches` of the batches' generator, and those of torch's own (dropout, latents, transforms)."""
+    state: State = {"batches": batches, "torch": torch.get_rng_state()}
     if torch.cuda.is_available():
         state["cuda"] = torch.cuda.get_rng_state_all()
     return state
