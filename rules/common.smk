@@ -93,7 +93,11 @@ def listed_episodes(wildcards):
 def policy_overrides(wildcards):
     """Hydra overrides of an arm's training, complete."""
     overrides = workflow_config.training_overrides(
-        experiment(wildcards), stage(wildcards), int(wildcards.seed), datasets_file(wildcards)
+        experiment(wildcards),
+        stage(wildcards),
+        int(wildcards.seed),
+        f"{wildcards.experiment}_seed{wildcards.seed}_{wildcards.arm}",
+        datasets_file(wildcards),
     )
     return shlex.join(overrides)
 
@@ -126,10 +130,13 @@ def per_seed(pattern):
     return lambda wildcards: expand(pattern, seed=experiment(wildcards)["seeds"], allow_missing=True)
 
 
+def demonstration_overrides(wildcards):
+    return shlex.join(workflow_config.stage_overrides(experiment(wildcards), "demonstrations"))
+
+
 def environment_settings(wildcards):
     """The resolved environment settings: demonstrations depend on nothing else of the settings tree."""
-    settings = workflow_config.stage_settings(experiment(wildcards), "base_policy")
-    return str(settings.env)
+    return str(workflow_config.environment_settings(experiment(wildcards)))
 
 
 def split(wildcards):

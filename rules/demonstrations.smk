@@ -12,14 +12,14 @@ rule collect_demonstrations:
         "../envs/demo_score.yaml"
     threads: 2
     params:
-        env=lookup("experiments/{experiment}/env", within=config),
-        environment=lambda wildcards: environment_settings(wildcards),
+        overrides=demonstration_overrides,
+        environment=environment_settings,
         n_episodes=lookup("experiments/{experiment}/demonstrations/{strategy}/n_episodes", within=config),
         seed=lookup("experiments/{experiment}/demonstrations/{strategy}/seed", within=config),
     message:
         "Collect demonstrations of strategy {wildcards.strategy}"
     shell:
-        "python workflow/scripts/collect_demonstrations.py env={params.env} --strategy {wildcards.strategy}"
+        "python workflow/scripts/collect_demonstrations.py {params.overrides} --strategy {wildcards.strategy}"
         " --n-episodes {params.n_episodes} --seed {params.seed} --out {output} 2> {log}"
 
 

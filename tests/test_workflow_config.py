@@ -7,13 +7,17 @@ import pytest
 import yaml
 from conftest import one_line_error
 from demo_score.schema import check_against
+from demo_score.settings import compose_settings
 from demo_score.workflow_config import (
     check_config,
     check_experiment,
+    environment_settings,
     final_step,
     rollout_seed,
     saved_checkpoints,
+    stage_overrides,
     stage_settings,
+    training_overrides,
 )
 
 REPOSITORY = Path(__file__).parents[1]
@@ -240,3 +244,24 @@ def test_oracle_arm_needs_strategies(experiment) -> None:
     experiment["final_policy"] |= {"arms": ["oracle"], "oracle": []}
     with one_line_error("final_policy.oracle"):
         check_experiment(experiment)
+
+
+def test_overrides_of_an_experiment_hold_for_all_its_stages(experiment) -> None:
+    experiment["overrides"] = ["env.episode_length=333", "training.log_freq=17", "wandb.notes=two words"]
+    check_experiment(experiment)
+    for stage in ("base_policy", "rollouts", "final_policy", "evaluation"):
+        settings = stage_settings(experiment, stage)
+        assert (settings.env.episode_length, settings.training.log_freq) == (333, 17)
+        assert settings.wandb.notes == "two words"
+    assert environment_settings(experiment).episode_length == 333
+    assert stage_overrides(experiment, "demonstrations") == ["env=aloha_cube_state", "env.episode_length=333"]
+
+
+def test_overrides_of_a_stage_go_before_those_of_the_experiment(experiment) -> None:
+    experiment["overrides"] = ["policy.dim_model=32", "seed=5"]
+    experiment["final_policy"]["overrides"] = [*experiment["final_policy"]["overrides"], "policy.dim_model=16"]
+    assert stage_settings(experiment, "base_policy").policy.dim_model == 32
+    assert stage_settings(experiment, "final_policy").policy.dim_model == 16
+    overrides = training_overrides(experiment, "final_policy", 10000, "name", "list.txt")
+    assert compose_settings(overrides)[0].seed == 14000
+    assert compose_settings(overrides)[0].wandb.name == "name"

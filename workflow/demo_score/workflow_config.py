@@ -40,7 +40,7 @@ def check_experiment(experiment: dict) -> None:
     if "oracle" in experiment["final_policy"]["arms"] and not experiment["final_policy"]["oracle"]:
         raise UserError("final_policy.oracle: name the strategies that the arm oracle keeps")
     for strategy in experiment["demonstrations"]:
-        get_strategy(stage_settings(experiment, "base_policy").env.task, strategy)
+        get_strategy(environment_settings(experiment).task, strategy)
     for stage in ("rollouts", "evaluation"):
         _check_checkpoint_overrides(experiment, stage)
     _check_saved(experiment)
@@ -53,10 +53,12 @@ def classifier_settings(experiment: dict) -> dict:
 
 
 def stage_overrides(experiment: dict, stage: str) -> list[str]:
-    """Hydra overrides of a stage (base_policy, rollouts, final_policy or evaluation), without seed and data."""
-    choice = [f"env={experiment['env']}", f"policy={experiment['policy']}"]
+    """Hydra overrides of a stage (demonstrations, base_policy, rollouts, final_policy, evaluation); no seed, no data."""
+    env, common = f"env={experiment['env']}", experiment.get("overrides", [])
+    if stage == "demonstrations":
+        return [env, *(override for override in common if override.lstrip("+").startswith(("env.", "fps=")))]
     if stage in POLICY_STAGES:
-        return [*choice, *experiment[stage]["overrides"]]
+        return [env, f"policy={experiment['policy']}", *common, *experiment[stage]["overrides"]]
     return [f"eval.n_episodes={experiment[stage]['n_episodes']}", *experiment[stage]["overrides"]]
 
 
@@ -65,10 +67,16 @@ def stage_seed(experiment: dict, stage: str, seed: int) -> int:
     return seed + experiment[stage].get("seed_offset", 0)
 
 
-def training_overrides(experiment: dict, stage: str, seed: int, datasets_file: str) -> list[str]:
+def training_overrides(experiment: dict, stage: str, seed: int, job_name: str, datasets_file: str) -> list[str]:
     """Hydra overrides of a training run, complete."""
     seed = stage_seed(experiment, stage, seed)
-    return [*stage_overrides(experiment, stage), f"seed={seed}", f"+datasets_file={datasets_file}"]
+    own = [f"hydra.job.name={job_name}", f"+datasets_file={datasets_file}"]
+    return [*own, *stage_overrides(experiment, stage), f"seed={seed}"]
+
+
+def environment_settings(experiment: dict) -> DictConfig:
+    """The resolved settings `env` that hold for the whole experiment: those of its demonstrations."""
+    return _compose(tuple(stage_overrides(experiment, "demonstrations")), complete=False).env
 
 
 def stage_settings(experiment: dict, stage: str) -> DictConfig:
@@ -76,12 +84,12 @@ def stage_settings(experiment: dict, stage: str) -> DictConfig:
     overrides = stage_overrides(experiment, stage)
     if stage not in POLICY_STAGES:  # these change the settings stored with a checkpoint
         overrides = stage_overrides(experiment, "base_policy") + overrides
-    return _compose(tuple(overrides))
+    return _compose((*overrides, "seed=0"))
 
 
 @cache
-def _compose(overrides: tuple[str, ...]) -> DictConfig:
-    return compose_settings([*overrides, "seed=0"])[0]
+def _compose(overrides: tuple[str, ...], complete: bool = True) -> DictConfig:
+    return compose_settings(list(overrides), complete=complete)[0]
 
 
 def final_step(experiment: dict, stage: str) -> str:
