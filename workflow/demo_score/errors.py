@@ -22,7 +22,7 @@ def run_command(main: Callable[[], None]) -> None:
     except (MemoryError, RuntimeError) as error:
         if not isinstance(error, MemoryError) and type(error).__name__ != "OutOfMemoryError":  # torch's
             raise
-        sys.exit(_report("out of memory: set a smaller training.batch_size or eval.batch_size", status=3))
+        sys.exit(_report("out of memory: use smaller batches", status=3))
     except KeyboardInterrupt:
         sys.exit(_report("interrupted", status=130))
 

@@ -1,6 +1,8 @@
-"""Where torch computes: device and threads."""
+"""Where torch computes: device, threads, precision and memory."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -29,3 +31,16 @@ def autocast(device: torch.device, use_amp: bool) -> torch.autocast:
     if use_amp and device.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise UserError(f"use_amp=true: {torch.cuda.get_device_name(device)} has no bfloat16; set use_amp=false")
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_amp)
+
+
+@contextmanager
+def memory_advice(setting: str, value: int) -> Iterator[None]:
+    """Turn memory that ran out, a GPU's or the machine's, into a UserError that names the setting to reduce."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not isinstance(error, (torch.OutOfMemoryError, MemoryError)) and "allocate memory" not in str(error):
+            raise
+        kind = "GPU memory" if isinstance(error, torch.OutOfMemoryError) else "memory"
+        smaller = f"{setting}={max(1, value // 2)}" if value > 1 else "smaller sizes under policy"
+        raise UserError(f"out of {kind} with {setting}={value}; set {smaller}") from None

@@ -65,8 +65,9 @@ def fill_input_shapes(settings: DictConfig) -> None:
 
 
 def _one_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:3])
+    """What Hydra or YAML says, without the stack of places it looked at."""
+    lines = [line.strip() for line in str(error).partition("\nConfig search path")[0].splitlines()]
+    return " ".join(line for line in lines if line)
 
 
 def to_yaml(settings: DictConfig, resolve: bool = True) -> str:

@@ -34,7 +34,7 @@ class SettingsSource(FileConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         result = super().load_config(config_path)
-        result.header.setdefault("package", "_global_")
+        result.header["package"] = result.header.get("package") or "_global_"
         if config_path.startswith("experiment/") and "defaults" in result.config:
             result.config.defaults = [_choose(default) for default in result.config.defaults]
         return result

@@ -16,7 +16,7 @@ from demo_score.data.images import prepare_observations
 from demo_score.data.sources import training_episodes
 from demo_score.dependencies import code_digest
 from demo_score.errors import UserError
-from demo_score.hardware import autocast, available_threads, select_device
+from demo_score.hardware import autocast, available_threads, memory_advice, select_device
 from demo_score.observations import IMAGE
 from demo_score.policies import action_offsets, make_policy
 from demo_score.training.batches import Batches
@@ -150,11 +150,12 @@ def learning_rate_factor(step: int, training: DictConfig) -> float:
 
 def take_step(run: Run, settings: DictConfig, device: torch.device) -> None:
     """One gradient step on one batch."""
-    batch = prepare_batch(next(run.batches), settings)
-    with autocast(device, settings.use_amp):
-        loss, parts = run.policy.loss(batch)
-    run.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    with memory_advice("training.batch_size", settings.training.batch_size):
+        batch = prepare_batch(next(run.batches), settings)
+        with autocast(device, settings.use_amp):
+            loss, parts = run.policy.loss(batch)
+        run.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
     norm = nn.utils.clip_grad_norm_(run.policy.parameters(), settings.training.grad_clip_norm)
     if not torch.isfinite(norm):
         raise UserError(f"the loss is no longer finite at step {run.step + 1}; set a smaller training.lr")
