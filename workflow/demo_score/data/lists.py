@@ -1,5 +1,6 @@
 """Dataset-list files (`datasets_file=`): one line a source, `<path> <episode>,<episode>,...`.
 
+A source is one of our episode files, or the folder of a LeRobot data set.
 A path is looked for relative to the list's own folder, then to the working directory, then from the root:
 the published lists leave out the leading slash. Paths may hold spaces: the episodes follow the last one.
 Source: Demo-SCORE, common/datasets/factory.py.
@@ -8,11 +9,12 @@ Source: Demo-SCORE, common/datasets/factory.py.
 import os
 from pathlib import Path
 
-from demo_score.data.episodes import Episode, count_episodes, read_episodes
+from demo_score.data.episodes import count_episodes
+from demo_score.data.lerobot_folders import count_lerobot_episodes, is_lerobot
 from demo_score.errors import UserError
 from demo_score.files import write_text
 
-Selection = dict[Path, list[int]]  # episode file -> episode numbers, in the order of the list
+Selection = dict[Path, list[int]]  # source -> episode numbers, in the order of the list
 
 
 def write_list(path: str | Path, selection: Selection) -> None:
@@ -27,19 +29,23 @@ def write_list(path: str | Path, selection: Selection) -> None:
 
 
 def all_episodes(paths: list[Path]) -> Selection:
-    """Every episode of some episode files."""
-    return {path: list(range(count_episodes(path))) for path in paths}
+    """Every episode of some sources."""
+    return {path: list(range(_count(path))) for path in paths}
+
+
+def _count(path: Path) -> int:
+    return count_lerobot_episodes(path) if path.is_dir() else count_episodes(path)
 
 
 def read_list(path: str | Path) -> Selection:
-    """Read a list file, or take an episode file itself as the list of all of its episodes.
+    """Read a list file, or take a source itself as the list of all of its episodes.
 
     Raises UserError for a missing or malformed list or a source that cannot be found.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.is_file() and not is_lerobot(path):
         raise UserError(f"{path}: no such dataset list; set +datasets_file=LIST.txt to an existing one")
-    if path.suffix != ".txt":
+    if path.suffix != ".txt" or path.is_dir():
         return all_episodes([path])
     selection: Selection = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
@@ -51,15 +57,6 @@ def read_list(path: str | Path) -> Selection:
     return selection
 
 
-def read_listed_episodes(path: str | Path) -> list[Episode]:
-    """All episodes of a list, in its order. Raises UserError when it selects none."""
-    selection = read_list(path)
-    episodes = [episode for source, indices in selection.items() for episode in read_episodes(source, indices)]
-    if not episodes:
-        raise UserError(f"{path}: selects no episode; there is nothing to train on")
-    return episodes
-
-
 def _parse_line(path: Path, number: int, line: str) -> tuple[Path, list[int]]:
     name, _, numbers = line.strip().rpartition(" ")
     try:
@@ -69,6 +66,6 @@ def _parse_line(path: Path, number: int, line: str) -> tuple[Path, list[int]]:
     if not name or not episodes or min(episodes) < 0 or len(set(episodes)) < len(episodes):
         raise UserError(f"{path}:{number}: expected '<path> <episode>,<episode>,...' with distinct numbers from 0")
     for candidate in (path.parent / name, Path(name), Path("/") / name):
-        if candidate.is_file():
+        if candidate.is_file() or is_lerobot(candidate):
             return Path(os.path.normpath(candidate)), episodes
     raise UserError(f"{path}:{number}: cannot find {name} beside the list, here, or from the root")

@@ -1,0 +1,100 @@
+"""The images of an episode, left in their file until a batch asks for them.
+
+A process opens a file when it first reads from it, and keeps a few open; objects hold only paths, so that they
+can be handed to other processes.
+"""
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from demo_score.errors import UserError
+
+MAX_OPEN_FILES = 16
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file as it was when its episodes were listed."""
+
+    path: Path
+    size: int  # bytes
+    modified: int  # nanoseconds
+
+    @classmethod
+    def of(cls, path: Path) -> "SourceFile":
+        stat = path.stat()
+        return cls(path, stat.st_size, stat.st_mtime_ns)
+
+    def __str__(self) -> str:
+        return f"{self.path.name} {self.size} {self.modified}"
+
+    def unchanged(self) -> Path:
+        """The path. Raises UserError where another file lies there now, or none."""
+        if not self.path.is_file() or SourceFile.of(self.path) != self:
+            raise UserError(f"{self.path}: was changed or removed while in use; start again")
+        return self.path
+
+
+class Frames(ABC):
+    """T images under one key of an episode; reads as an array of shape (T, H, W, 3), uint8."""
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    def __init__(self, source: SourceFile, shape: tuple[int, int, int, int]):
+        self.source = source
+        self.shape = shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, indices: slice | list[int] | np.ndarray) -> np.ndarray:
+        """Images (n, H, W, 3), uint8. Raises UserError where the file is damaged or holds other sizes."""
+        wanted = np.arange(len(self))[indices]
+        images = np.empty((*wanted.shape, *self.shape[1:]), np.uint8)
+        unique = np.unique(wanted)
+        for index, image in zip(unique, self._images(unique), strict=True):
+            if image.shape != self.shape[1:]:
+                raise UserError(f"{self.source.path}: an image has shape {image.shape}, expected {self.shape[1:]}")
+            images[wanted == index] = image
+        return images
+
+    @abstractmethod
+    def _images(self, indices: np.ndarray) -> Iterator[np.ndarray]:
+        """The images (H, W, 3) at `indices`, which rise."""
+
+    @abstractmethod
+    def identity(self) -> str:
+        """Names the content in place of the images themselves: file name, size, time of change, and where in it."""
+
+
+class StoredFrames(Frames):
+    """Images in one of our HDF5 files, one a chunk: `name` is the data set."""
+
+    def __init__(self, source: SourceFile, shape: tuple[int, int, int, int], name: str):
+        super().__init__(source, shape)
+        self.name = name
+
+    def identity(self) -> str:
+        return f"{self.source} {self.name}"
+
+    def _images(self, indices: np.ndarray) -> Iterator[np.ndarray]:
+        try:
+            values = _open_hdf5(self.source, os.getpid())[self.name]
+            for index in indices:
+                yield values[index]
+        except (OSError, KeyError) as error:
+            raise UserError(f"{self.source.path}: {self.name} is damaged ({error}); make or copy it again") from None
+
+
+# A process number is part of the key: handles that a forked process inherits are not its own to use.
+@lru_cache(MAX_OPEN_FILES)
+def _open_hdf5(source: SourceFile, process: int) -> h5py.File:
+    return h5py.File(source.unchanged(), "r")

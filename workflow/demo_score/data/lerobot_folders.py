@@ -1,0 +1,65 @@
+"""Finding LeRobot data sets, and what they say of themselves."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import constants, snapshot_download
+from huggingface_hub.errors import HFValidationError
+
+from demo_score.errors import UserError
+
+INFO, OLD_INFO = "meta/info.json", "meta_data/info.json"
+VERSIONS = ("v2.1", "v3.0")
+
+
+def is_lerobot(path: Path) -> bool:
+    """Whether `path` is the folder of a data set, of whatever version."""
+    return (path / INFO).is_file() or (path / OLD_INFO).is_file()
+
+
+def resolve_dataset(dataset_repo_id: str) -> Path:
+    """The folder of a data set: `dataset_repo_id` itself, else below $HF_LEROBOT_HOME, else downloaded.
+
+    $HF_LEROBOT_HOME defaults to LeRobot's ~/.cache/huggingface/lerobot. The hub's own cache and HF_HUB_OFFLINE=1
+    apply. Raises UserError where there is no such data set, or no network.
+    """
+    home = Path(os.environ.get("HF_LEROBOT_HOME") or Path(constants.HF_HOME) / "lerobot")
+    for folder in (Path(dataset_repo_id), home / dataset_repo_id):
+        if is_lerobot(folder):
+            return folder
+    try:
+        return Path(snapshot_download(dataset_repo_id, repo_type="dataset"))
+    except (OSError, HFValidationError) as error:
+        reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}".rstrip(". ")
+        raise UserError(
+            f"dataset_repo_id={dataset_repo_id}: no such data set ({reason}); set dataset_repo_id=FOLDER or a hub "
+            "name such as lerobot/pusht"
+        ) from None
+
+
+def read_info(folder: Path) -> dict[str, Any]:
+    """meta/info.json. Raises UserError where it is missing, damaged, or of a version that is not read."""
+    path = folder / INFO if (folder / INFO).is_file() else folder / OLD_INFO
+    if not path.is_file():
+        raise UserError(f"{folder}: no LeRobot data set (no {INFO}); give one of version {' or '.join(VERSIONS)}")
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+        version = info["codebase_version"]
+        complete = version not in VERSIONS or info.keys() >= {"features", "fps", "total_episodes", "data_path"}
+    except (ValueError, KeyError, TypeError):
+        complete = False
+    if not complete:
+        raise UserError(f"{path}: damaged; download the data set again")
+    if version not in VERSIONS:
+        raise UserError(
+            f"{folder}: a LeRobot data set of version {version}, but {' and '.join(VERSIONS)} are read; convert it "
+            "with LeRobot, or choose another"
+        )
+    return info
+
+
+def count_lerobot_episodes(folder: Path) -> int:
+    """Number of episodes, as the data set says."""
+    return int(read_info(folder)["total_episodes"])

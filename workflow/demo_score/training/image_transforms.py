@@ -1,0 +1,63 @@
+"""Random changes of training images: a few of five changes of colour and sharpness, drawn anew for each frame.
+
+As in LeRobot (datasets/transforms.py, RandomSubsetApply, and torchvision's ColorJitter): the changes are drawn by
+weight without replacement, and each one's strength uniformly from its range.
+"""
+
+from collections.abc import Callable
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+from torchvision.transforms.v2 import functional
+
+from demo_score.errors import UserError
+
+CHANGES: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "brightness": functional.adjust_brightness,
+    "contrast": functional.adjust_contrast,
+    "saturation": functional.adjust_saturation,
+    "hue": functional.adjust_hue,
+    "sharpness": functional.adjust_sharpness,
+}
+
+
+class ImageTransforms:
+    """Changes as `training.image_transforms` says; randomness is torch's own, on the CPU.
+
+    Raises UserError for a weight below zero, a range that is none, or one that the change does not know.
+    """
+
+    def __init__(self, settings: DictConfig):
+        self.enable = settings.enable
+        self.random_order = settings.random_order
+        names = [name for name in CHANGES if name in settings]
+        for name in names:
+            _check(name, settings[name])
+        self.names = [name for name in names if settings[name].weight > 0]
+        self.weights = torch.tensor([float(settings[name].weight) for name in self.names])
+        self.ranges = {name: tuple(settings[name].min_max) for name in self.names}
+        self.n_changes = min(settings.max_num_transforms, len(self.names))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Change images (B, ..., 3, H, W) in [0, 1]; those of one sample, its observation steps, all alike."""
+        if not self.enable or not self.n_changes:
+            return images
+        return torch.stack([self._change(sample) for sample in images])
+
+    def _change(self, sample: Tensor) -> Tensor:
+        chosen = torch.multinomial(self.weights, self.n_changes)
+        for index in chosen if self.random_order else chosen.sort().values:
+            name = self.names[index]
+            sample = CHANGES[name](sample, torch.empty(1).uniform_(*self.ranges[name]).item())
+        return sample
+
+
+def _check(name: str, change: DictConfig) -> None:
+    key = f"training.image_transforms.{name}"
+    if change.weight < 0:
+        raise UserError(f"{key}.weight={change.weight}: must be 0 or more; 0 leaves {name} out")
+    low, high = (-0.5, 0.5) if name == "hue" else (0, float("inf"))
+    if len(change.min_max) != 2 or not low <= change.min_max[0] <= change.min_max[1] <= high:
+        values = ",".join(map(str, change.min_max))
+        raise UserError(f"{key}.min_max=[{values}]: set [min,max] with {low} <= min <= max <= {high}")
