@@ -1,6 +1,7 @@
 """Episode files: what is stored comes back, in robomimic's layout, and damage is reported in one line."""
 
 import json
+import pickle
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import one_line_error, random_episode
 from demo_score.data.episodes import Episode, count_episodes, read_env_args, read_episodes, write_episodes
+from demo_score.data.frames import Frames
 
 ENV_ARGS = {"env_name": "AlohaTransferCube-v0", "fps": 50}
 
@@ -17,7 +19,7 @@ ENV_ARGS = {"env_name": "AlohaTransferCube-v0", "fps": 50}
 def assert_equal(first: Episode, second: Episode) -> None:
     assert first.observations.keys() == second.observations.keys()
     for key, values in first.observations.items():
-        np.testing.assert_array_equal(values, second.observations[key], strict=True)
+        np.testing.assert_array_equal(values[:], second.observations[key][:], strict=True)
     np.testing.assert_array_equal(first.actions, second.actions, strict=True)
     np.testing.assert_array_equal(first.rewards, second.rewards, strict=True)
     for name in ("success", "seed", "strategy", "checkpoint"):
@@ -157,3 +159,72 @@ def test_failing_first_write_leaves_nothing(tmp_path) -> None:
     with pytest.raises(TypeError):
         write_episodes(tmp_path / "new.hdf5", [random_episode(3)], {"not JSON": object()})
     assert list(tmp_path.iterdir()) == []
+
+
+IMAGES = {"observation.image": (4, 6), "observation.images.top": (8, 4)}
+
+
+@pytest.fixture
+def image_path(tmp_path: Path) -> Path:
+    write_episodes(tmp_path / "images.hdf5", [image_episode(number) for number in range(2)], ENV_ARGS)
+    return tmp_path / "images.hdf5"
+
+
+def image_episode(number: int) -> Episode:
+    episode = random_episode(20, seed=number)
+    generator = np.random.default_rng(number)
+    for key, size in IMAGES.items():
+        episode.observations[key] = generator.integers(0, 256, (20, *size, 3), dtype=np.uint8)
+    return episode
+
+
+def test_images_come_back_frame_by_frame(image_path) -> None:
+    for number, read in enumerate(read_episodes(image_path)):
+        written = image_episode(number)
+        assert_equal(written, read)
+        for key in IMAGES:
+            frames, images = read.observations[key], written.observations[key]
+            assert isinstance(frames, Frames)
+            assert (len(frames), frames.shape, frames.dtype) == (20, images.shape, np.uint8)
+            for indices in ([7], [3, 0, 3, -1], np.array([], dtype=int), slice(2, 18, 5)):
+                np.testing.assert_array_equal(frames[indices], images[indices], strict=True)
+            with pytest.raises(IndexError):
+                frames[[20]]
+
+
+def test_images_are_stored_one_a_chunk_under_their_camera(image_path) -> None:
+    with h5py.File(image_path) as file:
+        stored = file["data/demo_1/obs/images/top"]
+        assert stored.chunks == (1, 8, 4, 3) and stored.compression == "gzip" and stored.dtype == np.uint8
+        assert "image" in file["data/demo_0/obs"]
+
+
+def test_frames_can_be_handed_to_another_process(image_path) -> None:
+    frames = read_episodes(image_path)[0].observations["observation.image"]
+    before = frames[:]
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(frames))[:], before)
+
+
+def test_episodes_with_images_in_a_file_can_be_written_to_another(tmp_path, image_path) -> None:
+    write_episodes(tmp_path / "copy.hdf5", (episode for episode in read_episodes(image_path)), ENV_ARGS)
+    for number, read in enumerate(read_episodes(tmp_path / "copy.hdf5")):
+        assert_equal(image_episode(number), read)
+
+
+def test_file_that_changed_after_its_episodes_were_listed_is_reported(image_path) -> None:
+    frames = read_episodes(image_path)[0].observations["observation.image"]
+    write_episodes(image_path, [image_episode(5)], ENV_ARGS)
+    with one_line_error(image_path, "changed"):
+        frames[:1]
+
+
+def test_damaged_image_is_reported(image_path) -> None:
+    with h5py.File(image_path) as file:
+        stored = file["data/demo_0/obs/images/top"].id.get_chunk_info(3)
+    content = bytearray(image_path.read_bytes())
+    content[stored.byte_offset : stored.byte_offset + stored.size] = bytes(stored.size)
+    image_path.write_bytes(content)
+    frames = read_episodes(image_path)[0].observations["observation.images.top"]
+    assert frames[[2, 4]].shape == (2, 8, 4, 3)
+    with one_line_error(image_path, "demo_0", "damaged"):
+        frames[[3]]

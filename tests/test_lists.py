@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from conftest import one_line_error, random_episode
 from demo_score.data.episodes import write_episodes
-from demo_score.data.lists import read_list, read_listed_episodes, write_list
+from demo_score.data.lists import all_episodes, read_list, write_list
+from demo_score.data.sources import training_episodes
+from lerobot_fixture import write_lerobot
+from omegaconf import DictConfig, OmegaConf
 
 
 @pytest.fixture
@@ -13,6 +16,11 @@ def source(tmp_path: Path) -> Path:
     path = tmp_path / "a folder" / "some demos.hdf5"
     write_episodes(path, [random_episode(3, seed=seed) for seed in range(5)], {})
     return path
+
+
+def settings(**changes) -> DictConfig:
+    policy = {"input_shapes": {"observation.state": [14], "observation.image": [3, 96, 96]}}
+    return OmegaConf.create({"policy": policy, "env": {"fps": 10}, "video_backend": "pyav", **changes})
 
 
 def listed(folder: Path, text: str) -> Path:
@@ -96,22 +104,52 @@ def test_missing_list_is_reported(tmp_path) -> None:
 
 
 def test_episodes_are_read_in_the_order_of_the_list(source) -> None:
-    episodes = read_listed_episodes(listed(source.parent, "\nsome demos.hdf5 3,0\n\n"))
-    assert [episode.seed for episode in episodes] == [3, 0]
+    path = listed(source.parent, "\nsome demos.hdf5 3,0\n\n")
+    assert [episode.seed for episode in training_episodes(settings(datasets_file=str(path)))] == [3, 0]
 
 
 def test_list_of_an_episode_that_does_not_exist_is_reported(source) -> None:
     with one_line_error(source, "no episode 5"):
-        read_listed_episodes(listed(source.parent, "some demos.hdf5 5\n"))
+        training_episodes(settings(datasets_file=str(listed(source.parent, "some demos.hdf5 5\n"))))
 
 
 def test_empty_list_has_nothing_to_train_on(tmp_path) -> None:
     path = listed(tmp_path, "")
     assert read_list(path) == {}
     with one_line_error(path, "no episode"):
-        read_listed_episodes(path)
+        training_episodes(settings(datasets_file=str(path)))
 
 
-def test_episode_file_is_its_own_list(source) -> None:
+def test_source_is_its_own_list(tmp_path, source) -> None:
+    dataset = write_lerobot(tmp_path / "data set", n_episodes=3)
     assert read_list(source) == {source: [0, 1, 2, 3, 4]}
-    assert [episode.seed for episode in read_listed_episodes(source)] == [0, 1, 2, 3, 4]
+    assert read_list(dataset) == {dataset: [0, 1, 2]}
+    assert all_episodes([dataset, source]) == {dataset: [0, 1, 2], source: [0, 1, 2, 3, 4]}
+    assert [episode.seed for episode in training_episodes(settings(datasets_file=str(source)))] == [0, 1, 2, 3, 4]
+
+
+def test_list_may_mix_episode_files_and_lerobot_folders(tmp_path, source) -> None:
+    dataset = write_lerobot(tmp_path / "data set", n_episodes=3, state_dim=14)
+    write_list(tmp_path / "list.txt", {dataset: [2, 0], source: [4]})
+    assert (tmp_path / "list.txt").read_text() == "data set 2,0\na folder/some demos.hdf5 4\n"
+    assert read_list(tmp_path / "list.txt") == {dataset: [2, 0], source: [4]}
+    episodes = training_episodes(settings(datasets_file=str(tmp_path / "list.txt")))
+    assert [(episode.seed, len(episode)) for episode in episodes] == [(2, 12), (0, 12), (4, 3)]
+
+
+def test_data_set_is_what_dataset_repo_id_names_unless_there_is_a_list(tmp_path, source) -> None:
+    dataset = str(write_lerobot(tmp_path / "data set", n_episodes=3, state_dim=14))
+    assert len(training_episodes(settings(dataset_repo_id=dataset, datasets_file=None))) == 3
+    assert len(training_episodes(settings(dataset_repo_id=dataset, datasets_file=str(source)))) == 5
+
+
+@pytest.mark.parametrize("changes", [{}, {"dataset_repo_id": None, "datasets_file": None}])
+def test_no_data_set_at_all_is_reported_with_both_settings(changes) -> None:
+    with one_line_error("dataset_repo_id=", "+datasets_file="):
+        training_episodes(settings(**changes))
+
+
+def test_images_of_another_size_than_the_settings_are_reported(tmp_path) -> None:
+    dataset = write_lerobot(tmp_path / "data set", images={"observation.image": (48, 64)}, video=False)
+    with one_line_error("observation.image", "48x64", "96x96", "env.image_size"):
+        training_episodes(settings(dataset_repo_id=str(dataset)))
