@@ -1,32 +1,44 @@
-"""ACT: each part against an independent formula, and what acting and the loss may depend on."""
-
 import numpy as np
 import pytest
 import torch
-from conftest import one_line_error, tiny_settings
-from demo_score.policies.act import ACT, kl_divergence, masked_l1
-from demo_score.policies.normalization import Normalization
+from conftest import one_line_error
+from demo_score.policies.act import ACT
+from demo_score.policies.ensembling import TemporalEnsemble
+from demo_score.policies.losses import kl_divergence, masked_l1
 from demo_score.policies.transformer import Attention, DecoderLayer, EncoderLayer, sinusoidal_positions
-from demo_score.settings import compose_settings
+from omegaconf import DictConfig, OmegaConf
+from policy_settings import TINY_ACT, losses_of_training, policy_settings, random_batch, random_observations
 from torch import Tensor, nn
 
-CHUNK, STATE, ENVIRONMENT, ACTIONS = 20, 14, 7, 14
+CHUNK, ACTIONS = 20, 14
+SHAPES = {"observation.state": [14], "observation.environment_state": [7]}
+PIXELS = {"observation.state": [14], "observation.images.top": [3, 64, 96]}
 MEAN, STD = 0.5, 2.0
 
 
-def tiny_act(*overrides: str, dropout: float = 0.0) -> ACT:
+def tiny_settings(*overrides: str, file: str = "act_state", shapes: dict[str, list[int]] = SHAPES) -> DictConfig:
+    return policy_settings(file, shapes, ACTIONS, *TINY_ACT, *overrides)
+
+
+def tiny_act(*overrides: str) -> ACT:
     torch.manual_seed(0)
-    policy = ACT(tiny_settings(f"policy.dropout={dropout}", *overrides).policy)
-    sizes = {"observation.state": STATE, "observation.environment_state": ENVIRONMENT, "action": ACTIONS}
-    full = {key: (np.full(n, MEAN, np.float32), np.full(n, STD, np.float32)) for key, n in sizes.items()}
+    policy = ACT(tiny_settings(*overrides).policy)
+    full = {
+        key: tuple(np.full(size, value, np.float32) for value in (MEAN, STD, -1, 1))
+        for key, (size,) in {**SHAPES, "action": [ACTIONS]}.items()
+    }
     policy.normalization.set_statistics(full, min_std=0.01)
     return policy
 
 
+def pixel_act(*overrides: str, shapes: dict[str, list[int]] = PIXELS) -> ACT:
+    torch.manual_seed(0)
+    return ACT(tiny_settings(*overrides, file="act", shapes=shapes).policy)
+
+
 def observations(n: int, seed: int = 1) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    sizes = {"observation.state": STATE, "observation.environment_state": ENVIRONMENT}
-    return {key: torch.randn(n, size, generator=generator) for key, size in sizes.items()}
+    return {key: torch.randn(n, 1, size, generator=generator) for key, (size,) in SHAPES.items()}
 
 
 def training_batch(valid_steps: tuple[int, ...] = (3, 20, 13, 10)) -> dict[str, Tensor]:
@@ -85,7 +97,7 @@ def test_padded_actions_change_neither_loss_nor_latent(actions_per_query) -> Non
     is_pad = batch["action_is_pad"]
     changed = {**batch, "action": torch.where(is_pad[..., None], torch.tensor(100.0), batch["action"])}
     assert torch.equal(seeded_loss(policy, batch)[0], seeded_loss(policy, changed)[0])
-    latents = [policy.vae_encoder(x["observation.state"], x["action"], ~is_pad) for x in (batch, changed)]
+    latents = [policy.vae_encoder(x["observation.state"][:, 0], x["action"], ~is_pad) for x in (batch, changed)]
     assert torch.equal(latents[0][0], latents[1][0]) and torch.equal(latents[0][1], latents[1][1])
     valid_changed = {**batch, "action": batch["action"] + 1}
     assert not torch.equal(seeded_loss(policy, batch)[0], seeded_loss(policy, valid_changed)[0])
@@ -96,7 +108,7 @@ def test_vae_encoder_does_not_attend_to_padding() -> None:
     long, short = tiny_act().vae_encoder, tiny_act("policy.chunk_size=10", "policy.n_action_steps=10").vae_encoder
     short.load_state_dict(long.state_dict())
     batch = training_batch((10, 10))
-    state, actions, valid = batch["observation.state"], batch["action"], ~batch["action_is_pad"]
+    state, actions, valid = batch["observation.state"][:, 0], batch["action"], ~batch["action_is_pad"]
     whole, half = long(state, actions, valid), short(state, actions[:, :10], valid[:, :10])
     torch.testing.assert_close(whole, half, rtol=1e-5, atol=1e-6)
 
@@ -149,7 +161,7 @@ def test_actions_of_one_query_follow_each_other() -> None:
 
 
 def test_zero_latent_acts_the_same_whatever_the_seeds() -> None:
-    policy = tiny_act("policy.sample_latent=false", dropout=0.1).eval()
+    policy = tiny_act("policy.sample_latent=false", "policy.dropout=0.1").eval()
     policy.reset([1, 2])
     first, second = policy.act(observations(2)), policy.act(observations(2))
     policy.reset([3, 4])
@@ -158,7 +170,7 @@ def test_zero_latent_acts_the_same_whatever_the_seeds() -> None:
 
 def test_sampled_latent_depends_on_the_episodes_own_seed_only() -> None:
     policy, same = tiny_act("policy.sample_latent=true").eval(), {k: v[:1] for k, v in observations(1).items()}
-    batch = {key: values.expand(3, -1) for key, values in same.items()}
+    batch = {key: values.expand(3, -1, -1) for key, values in same.items()}
     policy.reset([5, 6, 7])
     together = [policy.act(batch) for _ in range(2)]
     assert not torch.allclose(together[0][0], together[0][1], atol=1e-3)
@@ -251,7 +263,7 @@ def test_sinusoidal_positions_are_those_of_the_paper() -> None:
 
 def test_act_of_the_original_size_has_the_expected_number_of_parameters() -> None:
     with torch.device("meta"):
-        policy = ACT(compose_settings(["seed=0"])[0].policy)
+        policy = ACT(policy_settings("act_state", SHAPES, ACTIONS).policy)
     dim, hidden, latent, chunk = 512, 3200, 32, 100
 
     def linear(inputs: int, outputs: int) -> int:
@@ -267,33 +279,109 @@ def test_act_of_the_original_size_has_the_expected_number_of_parameters() -> Non
     assert sum(parameter.numel() for parameter in policy.parameters()) == expected
 
 
-# Normalisation
+# Images
 
 
-def test_normalisation_comes_back_and_has_unit_deviation() -> None:
-    generator = np.random.default_rng(0)
-    values = generator.normal(3, [0.1, 20.0], size=(1000, 2)).astype(np.float32)
-    normalization = Normalization({"observation.state": [2]})
-    normalization.set_statistics({"observation.state": (values.mean(0), values.std(0))}, min_std=0.01)
-    normalized = normalization.normalize("observation.state", torch.from_numpy(values))
-    np.testing.assert_allclose(normalized.mean(0), 0, atol=1e-4)
-    np.testing.assert_allclose(normalized.std(0), 1, atol=1e-2)
-    np.testing.assert_allclose(normalization.restore("observation.state", normalized), values, rtol=1e-4, atol=1e-5)
+def test_pixel_act_of_the_original_size_is_that_of_lerobot() -> None:
+    """51,597,190 parameters are what LeRobot's training reports for six joints and a camera of 480x640."""
+    shapes = {"observation.state": [6], "observation.images.top": [3, 480, 640]}
+    with torch.device("meta"):
+        policy = ACT(policy_settings("act", shapes, 6).policy)
+    assert sum(parameter.numel() for parameter in policy.parameters()) == 51_597_190
 
 
-def test_deviations_are_not_below_min_std() -> None:
-    normalization = Normalization({"action": [3]})
-    std = np.array([0.0, 0.01, 3.0], np.float32)
-    normalization.set_statistics({"action": (np.zeros(3, np.float32), std)}, min_std=0.5)
-    normalized = normalization.normalize("action", torch.ones(3))
-    torch.testing.assert_close(normalized, torch.tensor([2.0, 2.0, 1 / 3]))
+def test_every_camera_adds_the_tokens_of_its_feature_map() -> None:
+    two = {"observation.state": [14], "observation.images.a": [3, 64, 96], "observation.images.b": [3, 32, 64]}
+    policy = pixel_act(shapes=two)
+    observations = policy._now(random_observations(policy_settings("act", two, ACTIONS), 2))
+    tokens, position = policy._tokens(observations, torch.zeros(2, 4))
+    n_tokens = 1 + 1 + 2 * 3 + 1 * 2
+    assert tokens.shape == (2, n_tokens, 16) and position.shape == (1, n_tokens, 16)
+    moved = {**observations, "observation.images.b": observations["observation.images.b"] + 1}
+    changed = (policy._tokens(moved, torch.zeros(2, 4))[0] != tokens).any(dim=2)
+    assert not changed[:, :-2].any() and changed[:, -2:].all()
 
 
-@pytest.mark.parametrize("size", [1, 7])
-def test_statistics_of_another_size_are_reported(size) -> None:
-    normalization, values = Normalization({"action": [14]}), np.ones(size, np.float32)
-    with one_line_error("action", f"({size},)", "(14,)"):
-        normalization.set_statistics({"action": (values, values)}, min_std=0.1)
+def test_dilation_quadruples_the_tokens_of_an_image() -> None:
+    settings = tiny_settings(file="act", shapes=PIXELS)
+    sizes = []
+    for dilate in ("false", "true"):
+        policy = pixel_act(f"policy.replace_final_stride_with_dilation={dilate}")
+        tokens, _ = policy._tokens(policy._now(random_observations(settings, 1)), torch.zeros(1, 4))
+        sizes.append(tokens.shape[1] - 2)
+    assert sizes == [2 * 3, 4 * 6]
+
+
+def test_images_decide_the_actions_of_pixel_act() -> None:
+    policy, settings = pixel_act().eval(), tiny_settings(file="act", shapes=PIXELS)
+    seen = random_observations(settings, 2)
+    policy.reset([0, 1])
+    other = {**seen, "observation.images.top": 1 - seen["observation.images.top"]}
+    assert policy.act(seen).shape == (2, CHUNK, ACTIONS)
+    assert not torch.allclose(policy.act(seen), policy.act(other), atol=1e-5)
+
+
+def test_batch_norm_of_the_backbone_stays_frozen() -> None:
+    policy, settings = pixel_act(), tiny_settings(file="act", shapes=PIXELS)
+    before = {name: buffer.clone() for name, buffer in policy.backbone.named_buffers()}
+    losses_of_training(policy, random_batch(settings, 2, CHUNK), n_steps=1, lr=1e-3)
+    assert before and all(torch.equal(buffer, before[name]) for name, buffer in policy.backbone.named_buffers())
+    assert not [name for name, _ in policy.backbone.named_parameters() if "bn" in name]
+
+
+def test_pixel_act_learns_a_small_batch_by_heart() -> None:
+    policy, settings = pixel_act("policy.kl_weight=0.01"), tiny_settings(file="act", shapes=PIXELS)
+    losses = losses_of_training(policy, random_batch(settings, 2, CHUNK), n_steps=60, lr=3e-3)
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_backbone_has_its_own_learning_rate() -> None:
+    policy = pixel_act()
+    rest, backbone = policy.parameter_groups(OmegaConf.create({"lr_backbone": 2e-5}))
+    assert backbone["lr"] == 2e-5 and "lr" not in rest
+    assert {id(p) for p in backbone["params"]} == {id(p) for p in policy.backbone.parameters()}
+    assert sorted(map(id, [*rest["params"], *backbone["params"]])) == sorted(map(id, policy.parameters()))
+
+
+def test_without_a_backbone_or_a_rate_for_it_all_parameters_are_one_group() -> None:
+    for policy, rate in ((tiny_act(), 1e-5), (pixel_act(), None)):
+        (group,) = policy.parameter_groups(OmegaConf.create({"lr_backbone": rate}))
+        assert list(map(id, group["params"])) == list(map(id, policy.parameters()))
+
+
+# Temporal ensembling
+
+
+@pytest.mark.parametrize("coefficient", [0.0, 0.01, 0.5, -0.3])
+def test_ensemble_weighs_predictions_by_their_age(coefficient) -> None:
+    """Against the formula, step by step: the i-th oldest of the chunks that reach a step weighs exp(-m i)."""
+    chunks, size, ensemble = torch.randn(12, 2, 5, 3), 5, TemporalEnsemble(coefficient)
+    for now in range(12):
+        reaching = range(max(0, now - size + 1), now + 1)
+        weights = np.exp(-coefficient * np.arange(len(reaching)))
+        weighted = [weight * chunks[step, :, now - step] for weight, step in zip(weights, reaching, strict=True)]
+        torch.testing.assert_close(ensemble.add(chunks[now])[:, 0], sum(weighted) / weights.sum())
+
+
+def test_ensemble_forgets_at_reset() -> None:
+    policy = tiny_act("policy.temporal_ensemble_coeff=0.01", "policy.n_action_steps=1").eval()
+    first, second = observations(2, seed=1), observations(2, seed=2)
+    policy.reset([0, 1])
+    fresh = policy.act(second)
+    policy.reset([0, 1])
+    policy.act(first)
+    assert not torch.allclose(policy.act(second), fresh, atol=1e-5)
+    policy.reset([0, 1])
+    assert torch.equal(policy.act(second), fresh) and fresh.shape == (2, 1, ACTIONS)
+
+
+def test_ensemble_is_not_used_unless_asked_for() -> None:
+    policy = tiny_act("policy.n_action_steps=1").eval()
+    policy.reset([0, 1])
+    policy.act(observations(2, seed=1))
+    acted = policy.act(observations(2, seed=2))
+    policy.reset([0, 1])
+    assert torch.equal(policy.act(observations(2, seed=2)), acted)
 
 
 # Settings
@@ -307,7 +395,8 @@ def test_statistics_of_another_size_are_reported(size) -> None:
         ("policy.n_action_steps=0", "policy.n_action_steps"),
         ("policy.n_obs_steps=2", "policy.n_obs_steps"),
         ("policy.n_heads=3", "policy.dim_model"),
-        ("policy.dim_model=15", "policy.dim_model"),
+        ("policy.dim_model=18", "policy.dim_model"),
+        ("policy.temporal_ensemble_coeff=0.01", "policy.n_action_steps=1"),
         ("policy.feedforward_activation=tanh", "policy.feedforward_activation"),
     ],
 )
@@ -317,7 +406,9 @@ def test_setting_that_cannot_work_is_named(override, name) -> None:
 
 
 def test_vae_without_joint_state_is_reported() -> None:
-    settings = tiny_settings().policy
-    settings.input_shapes = {"observation.environment_state": [7]}
     with one_line_error("policy.use_vae", "observation.state"):
-        ACT(settings)
+        ACT(tiny_settings(shapes={"observation.environment_state": [7]}).policy)
+
+
+def test_actions_of_a_batch_begin_now() -> None:
+    assert ACT.action_offsets(tiny_settings().policy) == range(CHUNK)

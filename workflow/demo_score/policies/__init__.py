@@ -1,24 +1,45 @@
 """Policies: from observations to chunks of actions. One interface for training, rollouts and checkpoints.
 
-A policy is a torch module with
+A policy is a torch module (base.Policy) with
     loss(batch) -> (scalar tensor, {name: detached scalar})   batch: see data/chunks.py
-    act(observations) -> (B, n_action_steps, action_dim)      observations: key -> (B, ...) float32, raw units
-    normalization: Normalization                              whose statistics training sets
+    act(observations) -> (B, n_action_steps, action_dim)      observations: key -> (B, n_obs_steps, ...) float32
     reset(seeds) -> None                                      before each batch of episodes, with their seeds
+    action_offsets(policy settings) -> range                  which steps, relative to now, a batch's actions cover
+    parameter_groups(training settings) -> list[dict]         for the optimiser
+    normalization: Normalization                              whose statistics training sets
+All randomness of `act` follows from the seeds, each episode's from its own.
 """
 
 from omegaconf import DictConfig
-from torch import nn
 
 from demo_score.errors import UserError
 from demo_score.policies.act import ACT
+from demo_score.policies.base import Policy
+from demo_score.policies.diffusion import DiffusionPolicy
+from demo_score.policies.vision import load_pretrained
 
-POLICIES: dict[str, type[nn.Module]] = {"act": ACT}
+POLICIES: dict[str, type[Policy]] = {"act": ACT, "diffusion": DiffusionPolicy}
 
 
-def make_policy(settings: DictConfig) -> nn.Module:
-    """Build the policy that `settings.policy` describes, untrained, with identity normalisation."""
+def make_policy(settings: DictConfig, pretrained: bool = False) -> Policy:
+    """Build the policy that `settings.policy` describes, untrained, with identity normalisation.
+
+    `pretrained`: fetch policy.pretrained_backbone_weights, if any; for a policy that is going to be trained, not
+    for one whose weights a checkpoint holds.
+    """
+    policy = _policy_class(settings)(settings.policy)
+    if pretrained and policy.backbone is not None and settings.policy.pretrained_backbone_weights is not None:
+        load_pretrained(policy.backbone, settings.policy.pretrained_backbone_weights)
+    return policy
+
+
+def action_offsets(settings: DictConfig) -> range:
+    """Which steps, relative to now, the actions of a training batch cover."""
+    return _policy_class(settings).action_offsets(settings.policy)
+
+
+def _policy_class(settings: DictConfig) -> type[Policy]:
     name = settings.policy.name
     if name not in POLICIES:
         raise UserError(f"policy.name={name}: no such policy; there are {', '.join(sorted(POLICIES))}")
-    return POLICIES[name](settings.policy)
+    return POLICIES[name]

@@ -1,4 +1,4 @@
-"""ACT, Action Chunking with Transformers (Zhao et al. 2023, arXiv 2304.13705), low-dimensional inputs.
+"""ACT, Action Chunking with Transformers (Zhao et al. 2023, arXiv 2304.13705), from images or poses of objects.
 
 A conditional VAE: an encoder compresses the demonstrated action chunk into a latent z, a transformer predicts
 the chunk from the observation and z. At inference z = 0, the mean of its prior, or, with sample_latent, a draw
@@ -12,46 +12,62 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from demo_score.errors import UserError
-from demo_score.policies.normalization import Normalization
+from demo_score.policies.base import ACTION, STATE, Policy
+from demo_score.policies.ensembling import TemporalEnsemble
+from demo_score.policies.losses import kl_divergence, masked_l1
 from demo_score.policies.transformer import Decoder, Encoder, sinusoidal_positions
-
-ACTION = "action"
-STATE = "observation.state"
+from demo_score.policies.vision import make_backbone, sinusoidal_positions_2d
 
 
-class ACT(nn.Module):
-    """The policy of `settings.policy`; sizes and options as named there (configs/policy/act_state.yaml)."""
+class ACT(Policy):
+    """The policy of `settings.policy`; sizes and options as named there (configs/policy/act.yaml)."""
 
     def __init__(self, settings: DictConfig):
-        super().__init__()
         _check(settings)
-        self.settings = settings
-        self.observation_keys = list(settings.input_shapes)
-        input_sizes = {key: int(shape[0]) for key, shape in settings.input_shapes.items()}
-        action_dim = int(settings.output_shapes[ACTION][0])
+        super().__init__(settings)
         dim = settings.dim_model
-        self.normalization = Normalization({**settings.input_shapes, **settings.output_shapes})
-        self.vae_encoder = VAEEncoder(settings, input_sizes[STATE], action_dim) if settings.use_vae else None
+        self.vae_encoder = None
+        if settings.use_vae:
+            self.vae_encoder = VAEEncoder(settings, self.vector_sizes[STATE], self.action_dim)
         self.latent_projection = nn.Linear(settings.latent_dim, dim)
-        self.observation_projections = nn.ModuleList(nn.Linear(size, dim) for size in input_sizes.values())
-        self.token_position = nn.Parameter(torch.randn(1, 1 + len(input_sizes), dim))
+        self.observation_projections = nn.ModuleList(nn.Linear(size, dim) for size in self.vector_sizes.values())
+        self.token_position = nn.Parameter(torch.randn(1, 1 + len(self.vector_sizes), dim))
         self.encoder = Encoder(settings.n_encoder_layers, **_layer(settings))
         n_queries = settings.chunk_size // settings.actions_per_query
         self.query_position = nn.Parameter(torch.randn(1, n_queries, dim))
         self.decoder = Decoder(settings.n_decoder_layers, **_layer(settings))
-        self.action_head = nn.Linear(dim, settings.actions_per_query * action_dim)
+        self.action_head = nn.Linear(dim, settings.actions_per_query * self.action_dim)
+        if self.image_keys:
+            self._add_backbone()
+        coefficient = settings.temporal_ensemble_coeff
+        self.ensemble = None if coefficient is None else TemporalEnsemble(coefficient)
+
+    def _add_backbone(self) -> None:
+        from torchvision.ops import FrozenBatchNorm2d
+
+        dilate = self.settings.replace_final_stride_with_dilation
+        self.backbone = make_backbone(self.settings, FrozenBatchNorm2d, dilate)
+        channels = self.backbone.layer4[-1].conv2.out_channels
+        self.image_projection = nn.Conv2d(channels, self.settings.dim_model, kernel_size=1)
+
+    @staticmethod
+    def action_offsets(settings: DictConfig) -> range:
+        """Which steps, relative to now, the actions of a batch cover."""
+        return range(settings.chunk_size)
 
     def reset(self, seeds: list[int]) -> None:
         """Begin a batch of episodes; `seeds` decide the latents that are drawn for each, with sample_latent."""
         self.generators = [np.random.default_rng(seed) for seed in seeds]
+        if self.ensemble:
+            self.ensemble.reset()
 
     def loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean absolute error over the actions that are not padding, plus kl_weight times the KL divergence.
 
-        batch: observation keys -> (B, features); action (B, chunk, action_dim); action_is_pad (B, chunk).
+        batch: observation keys -> (B, 1, ...); action (B, chunk, action_dim); action_is_pad (B, chunk).
         The KL divergence to N(0, I) is summed over the latent and averaged over the batch.
         """
-        observations = self._normalized(batch)
+        observations = self._now(batch)
         actions = self.normalization.normalize(ACTION, batch[ACTION])
         valid = ~batch["action_is_pad"]
         if self.vae_encoder is None:
@@ -66,11 +82,13 @@ class ACT(nn.Module):
 
     @torch.no_grad()
     def act(self, observations: dict[str, Tensor]) -> Tensor:
-        """The next n_action_steps actions, (B, n_action_steps, action_dim), in the environment's units."""
-        normalized = self._normalized(observations)
+        """The next n_action_steps actions, (B, n_action_steps, action_dim), in the environment's units.
+
+        observations: key -> (B, 1, ...), images (B, 1, 3, H, W) in [0, 1].
+        """
         latent = self._latent().to(self.latent_projection.weight.device)
-        actions = self.normalization.restore(ACTION, self._predict(normalized, latent))
-        return actions[:, : self.settings.n_action_steps]
+        chunk = self.normalization.restore(ACTION, self._predict(self._now(observations), latent))
+        return self.ensemble.add(chunk) if self.ensemble else chunk[:, : self.settings.n_action_steps]
 
     def _latent(self) -> Tensor:
         size = self.settings.latent_dim
@@ -79,16 +97,27 @@ class ACT(nn.Module):
         draws = [generator.standard_normal(size, dtype=np.float32) for generator in self.generators]
         return torch.from_numpy(np.stack(draws))
 
-    def _normalized(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {key: self.normalization.normalize(key, arrays[key]) for key in self.observation_keys}
+    def _now(self, arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {key: values[:, -1] for key, values in self.normalized(arrays).items()}
 
     def _predict(self, observations: dict[str, Tensor], latent: Tensor) -> Tensor:
-        inputs = zip(self.observation_projections, observations.values(), strict=True)
-        tokens = [self.latent_projection(latent), *(project(x) for project, x in inputs)]
-        memory = self.encoder(torch.stack(tokens, dim=1), self.token_position)
+        tokens, position = self._tokens(observations, latent)
+        memory = self.encoder(tokens, position)
         queries = self.query_position.new_zeros(len(latent), *self.query_position.shape[1:])
-        decoded = self.decoder(queries, self.query_position, memory, self.token_position)
-        return self.action_head(decoded).unflatten(-1, (self.settings.actions_per_query, -1)).flatten(1, 2)
+        decoded = self.decoder(queries, self.query_position, memory, position)
+        actions = self.action_head(decoded).float()  # mixed precision ends here
+        return actions.unflatten(-1, (self.settings.actions_per_query, -1)).flatten(1, 2)
+
+    def _tokens(self, observations: dict[str, Tensor], latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Latent, vectors, then each camera's feature map row by row: (B, n, dim), and positions (1, n, dim)."""
+        inputs = zip(self.observation_projections, self.vector_sizes, strict=True)
+        tokens = [self.latent_projection(latent), *(project(observations[key]) for project, key in inputs)]
+        sequences, positions = [torch.stack(tokens, dim=1)], [self.token_position]
+        for key in self.image_keys:
+            features = self.image_projection(self.backbone(observations[key]))
+            sequences.append(features.flatten(2).transpose(1, 2))
+            positions.append(sinusoidal_positions_2d(*features.shape[-2:], features.shape[1], features.device))
+        return torch.cat(sequences, dim=1), torch.cat(positions, dim=1)
 
 
 class VAEEncoder(nn.Module):
@@ -115,18 +144,7 @@ class VAEEncoder(nn.Module):
         x = torch.cat([cls, self.state_projection(state)[:, None], self.action_projection(groups)], dim=1)
         group_valid = valid.unflatten(1, (-1, self.group)).any(dim=2)
         mask = F.pad(group_valid, (2, 0), value=True)[:, None, None, :]
-        return self.latent(self.encoder(x, self.position, mask)[:, 0]).chunk(2, dim=1)
-
-
-def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) || N(0, I)), summed over the last dimension, averaged over the batch."""
-    return -0.5 * (1 + log_variance - mean.square() - log_variance.exp()).sum(-1).mean()
-
-
-def masked_l1(predicted: Tensor, target: Tensor, valid: Tensor) -> Tensor:
-    """Mean absolute error over the entries of valid steps. predicted, target: (B, T, D); valid: (B, T)."""
-    error = (predicted - target).abs() * valid[..., None]
-    return error.sum() / (valid.sum() * predicted.shape[-1])
+        return self.latent(self.encoder(x, self.position, mask)[:, 0]).float().chunk(2, dim=1)
 
 
 def _layer(settings: DictConfig) -> dict:
@@ -149,7 +167,9 @@ def _check(settings: DictConfig) -> None:
         raise UserError(f"policy.use_vae needs {STATE} in policy.input_shapes; add it or set policy.use_vae=false")
     if settings.n_obs_steps != 1:
         raise UserError("policy.n_obs_steps: ACT looks at one observation; set 1")
-    if settings.dim_model % settings.n_heads or settings.dim_model % 2:
-        raise UserError("policy.dim_model must be even and a multiple of policy.n_heads")
+    if settings.dim_model % settings.n_heads or settings.dim_model % 4:
+        raise UserError("policy.dim_model must be a multiple of 4 and of policy.n_heads")
     if settings.feedforward_activation not in ("relu", "gelu"):
         raise UserError("policy.feedforward_activation must be relu or gelu")
+    if settings.temporal_ensemble_coeff is not None and settings.n_action_steps != 1:
+        raise UserError("policy.temporal_ensemble_coeff needs policy.n_action_steps=1: it looks at every step")

@@ -1,8 +1,11 @@
-"""Zero mean, unit standard deviation, stored with the model.
+"""Inputs and actions on one scale, by statistics that are stored with the model.
 
 A run's statistics are those of the episodes it trains on: a run on curated episodes is normalised by the
 curated episodes, and needs nothing of the run before it. (The published code keeps the parents' statistics.)
+Images are normalised by constants.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -10,41 +13,81 @@ from torch import Tensor, nn
 
 from demo_score.errors import UserError
 
-Statistics = dict[str, tuple[np.ndarray, np.ndarray]]  # key -> mean, std, of shape (features,)
+Statistics = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]  # mean, std, min, max: (features,) each
+
+# What a mode subtracts and what it divides by, under the names they are stored by.
+MODES = {"mean_std": ("mean", "std"), "min_max": ("centre", "half_range")}
+# The same for the channels of an image in [0, 1]: ImageNet's mean and deviation, or [0, 1] to [-1, 1].
+IMAGE_STATISTICS = {
+    "mean_std": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "min_max": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+}
+KINDS = ("observation.state", "observation.environment_state", "observation.image", "action")
 
 
 class Normalization(nn.Module):
-    """Normalise named arrays of shape (..., features) and restore them."""
+    """Normalise named arrays of shape (..., features), images (..., 3, H, W) in [0, 1], and restore them.
 
-    def __init__(self, shapes: dict[str, list[int]]):
+    `shapes`: key -> shape. `modes`: key, or what several keys begin with -> mean_std (zero mean, unit standard
+    deviation) or min_max (to [-1, 1]); the longest beginning decides. Until statistics are set, arrays stay as
+    they are. Raises UserError for a mode or a key that does not exist.
+    """
+
+    def __init__(self, shapes: Mapping[str, list[int]], modes: Mapping[str, str]):
         super().__init__()
-        self.keys = sorted(shapes)
-        for key in self.keys:
-            self.register_buffer(_name(key, "mean"), torch.zeros(*shapes[key]))
-            self.register_buffer(_name(key, "std"), torch.ones(*shapes[key]))
+        _check_modes(shapes, modes)
+        self.modes = {key: _mode(key, modes) for key in sorted(shapes)}
+        self.image_keys = [key for key in self.modes if len(shapes[key]) == 3]
+        for key, mode in self.modes.items():
+            if key in self.image_keys:
+                values = [torch.tensor(channels)[:, None, None] for channels in IMAGE_STATISTICS[mode]]
+            else:
+                values = [torch.zeros(*shapes[key]), torch.ones(*shapes[key])]
+            for name, value in zip(self._names(key), values, strict=True):
+                self.register_buffer(name, value)
 
     def set_statistics(self, statistics: Statistics, min_std: float) -> None:
-        """Take mean and standard deviation of each key; a deviation below `min_std` counts as `min_std`.
+        """Take mean, standard deviation, minimum and maximum of each key that is not an image.
 
-        Raises UserError where they are of other sizes than the settings say.
+        A deviation, or half a range, below `min_std` counts as `min_std`: what hardly moves in the training data
+        is not blown up. Raises UserError where the statistics are of other sizes than the settings say.
         """
-        for key in self.keys:
-            mean, std = statistics[key]
-            if mean.shape != (size := tuple(self.get_buffer(_name(key, "mean")).shape)):
-                raise UserError(
-                    f"{key} is {mean.shape} in the training data but {size} in the settings; set env to match"
-                )
-            self.get_buffer(_name(key, "mean")).copy_(torch.from_numpy(mean))
-            self.get_buffer(_name(key, "std")).copy_(torch.from_numpy(np.maximum(std, min_std)))
+        for key, mode in self.modes.items():
+            if key not in self.image_keys:
+                mean, std, low, high = statistics[key]
+                self._check_size(key, mean)
+                offset, scale = (mean, std) if mode == "mean_std" else ((low + high) / 2, (high - low) / 2)
+                for name, value in zip(self._names(key), (offset, np.maximum(scale, min_std)), strict=True):
+                    self.get_buffer(name).copy_(torch.from_numpy(value))
 
     def normalize(self, key: str, values: Tensor) -> Tensor:
-        """Raw units to zero mean and unit deviation."""
-        return (values - self.get_buffer(_name(key, "mean"))) / self.get_buffer(_name(key, "std"))
+        """Raw units (images: [0, 1]) to the mode's scale."""
+        offset, scale = (self.get_buffer(name) for name in self._names(key))
+        return (values - offset) / scale
 
     def restore(self, key: str, values: Tensor) -> Tensor:
         """The inverse of `normalize`."""
-        return values * self.get_buffer(_name(key, "std")) + self.get_buffer(_name(key, "mean"))
+        offset, scale = (self.get_buffer(name) for name in self._names(key))
+        return values * scale + offset
+
+    def _names(self, key: str) -> list[str]:
+        return [f"{key.replace('.', '_')}_{statistic}" for statistic in MODES[self.modes[key]]]
+
+    def _check_size(self, key: str, mean: np.ndarray) -> None:
+        if mean.shape != (size := tuple(self.get_buffer(self._names(key)[0]).shape)):
+            raise UserError(f"{key} is {mean.shape} in the training data but {size} in the settings; set env to match")
 
 
-def _name(key: str, statistic: str) -> str:
-    return f"{key.replace('.', '_')}_{statistic}"
+def _mode(key: str, modes: Mapping[str, str]) -> str:
+    beginnings = [name for name in modes if key.startswith(name)]
+    if not beginnings:
+        raise UserError(f"policy.input_normalization_modes says nothing about {key}; add it: {' or '.join(MODES)}")
+    return modes[max(beginnings, key=len)]
+
+
+def _check_modes(shapes: Mapping[str, list[int]], modes: Mapping[str, str]) -> None:
+    for name, mode in modes.items():
+        if mode not in MODES:
+            raise UserError(f"normalisation of {name}: {mode} is no mode; set {' or '.join(MODES)}")
+        if name not in KINDS and not any(key.startswith(name) for key in shapes):
+            raise UserError(f"normalisation modes name {name}, but the inputs and outputs are {', '.join(shapes)}")

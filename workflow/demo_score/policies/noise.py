@@ -1,0 +1,65 @@
+"""The noise of a diffusion model and how to remove it: DDPM (Ho et al. 2020) and DDIM (Song et al. 2021).
+
+diffusers takes seconds to import: other policies do not wait for it.
+"""
+
+from collections.abc import Callable
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+
+from demo_score.errors import UserError
+
+SCHEDULERS = ("DDPM", "DDIM")
+BETA_SCHEDULES = ("squaredcos_cap_v2", "linear", "scaled_linear")
+
+
+def make_scheduler(settings: DictConfig):
+    """The diffusers scheduler of `settings.policy`, at its inference steps (null: as many as in training)."""
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+
+    _check(settings)
+    scheduler = {"DDPM": DDPMScheduler, "DDIM": DDIMScheduler}[settings.noise_scheduler_type](
+        num_train_timesteps=settings.num_train_timesteps,
+        beta_schedule=settings.beta_schedule,
+        beta_start=settings.beta_start,
+        beta_end=settings.beta_end,
+        prediction_type=settings.prediction_type,
+        clip_sample=settings.clip_sample,
+        clip_sample_range=settings.clip_sample_range,
+    )
+    scheduler.set_timesteps(settings.num_inference_steps or settings.num_train_timesteps)
+    return scheduler
+
+
+def denoise(
+    scheduler, predict: Callable[[Tensor, Tensor], Tensor], noise: Tensor, generators: list[torch.Generator]
+) -> Tensor:
+    """From pure noise (B, ...) to a sample, each row with the draws of its own generator (DDIM needs none).
+
+    predict(noisy sample, step (B,) int64) -> the network's prediction.
+    """
+    sample = noise
+    for step in scheduler.timesteps.tolist():
+        predicted = predict(sample, torch.full((len(sample),), step, device=sample.device))
+        sample = scheduler.step(predicted, step, sample, generator=generators).prev_sample
+    return sample
+
+
+def draw_noise(shape: tuple[int, ...], generators: list[torch.Generator]) -> Tensor:
+    """Standard normal noise (B, *shape), a row from each generator; on the CPU, whatever computes with it."""
+    return torch.stack([torch.randn(shape, generator=generator) for generator in generators])
+
+
+def _check(settings: DictConfig) -> None:
+    for key, choices in (
+        ("noise_scheduler_type", SCHEDULERS),
+        ("beta_schedule", BETA_SCHEDULES),
+        ("prediction_type", ("epsilon", "sample")),
+    ):
+        if settings[key] not in choices:
+            raise UserError(f"policy.{key}={settings[key]}: no such choice; set {' or '.join(choices)}")
+    if not 1 <= (settings.num_inference_steps or 1) <= settings.num_train_timesteps:
+        raise UserError("policy.num_inference_steps must lie between 1 and policy.num_train_timesteps")
