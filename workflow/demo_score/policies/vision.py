@@ -136,7 +136,8 @@ def expected_places(maps: Tensor) -> Tensor:
     height, width = maps.shape[-2:]
     y = torch.linspace(-1, 1, height, device=maps.device)[:, None].expand(height, width)
     x = torch.linspace(-1, 1, width, device=maps.device).expand(height, width)
-    return maps.flatten(2).softmax(-1).float() @ torch.stack([x, y], dim=-1).flatten(0, 1)
+    weights = maps.float().flatten(2).softmax(-1)[..., None]
+    return (weights * torch.stack([x, y], dim=-1).flatten(0, 1)).sum(dim=2)  # no matmul: full precision in any case
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
