@@ -1,0 +1,173 @@
+"""Batches: the same bits whoever reads them, also after a resume, and no worker stays behind."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import one_line_error, random_episode
+from demo_score.data.chunks import ChunkDataset
+from demo_score.data.episodes import Episode, read_episodes, write_episodes
+from demo_score.data.lerobot import read_lerobot
+from demo_score.training.batches import Batch, Batches
+from lerobot_fixture import write_lerobot
+
+STATE, IMAGE = "observation.state", "observation.image"
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("batches")
+
+
+@pytest.fixture(scope="module")
+def sources(folder) -> dict[str, list[Episode]]:
+    """The same kind of episodes from an HDF5 file, from PNG images in rows, and from videos."""
+    size = {"images": {IMAGE: (32, 48)}}
+    episodes = [random_episode(12, seed=seed) for seed in range(3)]
+    for seed, episode in enumerate(episodes):
+        episode.observations[IMAGE] = np.random.default_rng(seed).integers(0, 256, (12, 32, 48, 3), dtype=np.uint8)
+    write_episodes(folder / "hdf5.hdf5", episodes, {})
+    found = {"hdf5": read_episodes(folder / "hdf5.hdf5")}
+    for name, video in (("png", False), ("video", True)):
+        dataset = write_lerobot(folder / name, n_episodes=3, video=video, **size)
+        found[name] = read_lerobot(str(dataset), [STATE, IMAGE], "pyav")
+    return found
+
+
+def batches(episodes: list[Episode], num_workers: int, seed: int = 0, images: bool = True) -> Batches:
+    dataset = ChunkDataset(episodes, [STATE, IMAGE] if images else [STATE], 2, range(-1, 5), start_fraction=0.25)
+    return Batches(dataset, 4, torch.Generator().manual_seed(seed), num_workers, CPU)
+
+
+def take(source: Batches, n: int) -> list[Batch]:
+    return [{key: values.clone() for key, values in next(source).items()} for _ in range(n)]
+
+
+def equal(first: list[Batch], second: list[Batch]) -> bool:
+    return len(first) == len(second) and all(
+        one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+        for one, other in zip(first, second, strict=True)
+    )
+
+
+@pytest.fixture
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
+
+
+@pytest.mark.usefixtures("two_cores")
+@pytest.mark.parametrize("name", ["hdf5", "png", "video"])
+def test_number_of_workers_changes_nothing(sources, name) -> None:
+    expected = take(batches(sources[name], 0), 8)
+    assert expected[0][IMAGE].shape == (4, 2, 32, 48, 3)
+    assert not equal(expected, take(batches(sources[name], 0, seed=1), 8))
+    for num_workers in (1, 2):
+        source = batches(sources[name], num_workers)
+        assert equal(take(source, 8), expected)
+        assert len(multiprocessing.active_children()) == num_workers
+        source.close()
+
+
+@pytest.mark.usefixtures("two_cores")
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_resumed_batches_go_on_where_the_state_was_taken(sources, num_workers) -> None:
+    expected = take(batches(sources["hdf5"], 0), 9)
+    first = batches(sources["hdf5"], num_workers)
+    start = first.generator_state()
+    assert equal(take(first, 5), expected[:5])
+    state = first.generator_state()
+    assert equal(take(first, 4), expected[5:])
+    for at, wanted in ((state, expected[5:]), (start, expected[:4])):
+        resumed = batches(sources["hdf5"], num_workers, seed=123)
+        resumed.generator.set_state(at)
+        assert equal(take(resumed, 4), wanted)
+
+
+@pytest.mark.usefixtures("two_cores")
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_torchs_own_randomness_is_left_alone(sources, num_workers) -> None:
+    before = torch.get_rng_state()
+    take(batches(sources["hdf5"], num_workers), 3)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_batches_without_images_need_no_workers(sources) -> None:
+    expected = take(batches(sources["hdf5"], 0, images=False), 3)
+    source = batches(sources["hdf5"], 2, images=False)
+    assert equal(take(source, 3), expected)
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_workers_end_with_the_batches(sources) -> None:
+    sources_of_batches = [batches(sources["hdf5"], 2) for _ in range(2)]
+    for source in sources_of_batches:
+        take(source, 1)
+    workers = multiprocessing.active_children()
+    assert len(workers) == 4
+    sources_of_batches[0].close()
+    assert sum(worker.is_alive() for worker in workers) == 2
+    del source, sources_of_batches
+    assert not any(worker.is_alive() for worker in workers)
+
+
+@pytest.mark.usefixtures("two_cores")
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_image_that_cannot_be_read_is_reported_in_one_line(folder, num_workers) -> None:
+    dataset = write_lerobot(folder / f"damaged{num_workers}")
+    episodes = read_lerobot(str(dataset), [STATE, IMAGE], "pyav")
+    for path in dataset.rglob("*.mp4"):
+        path.write_bytes(b"")
+    with one_line_error("file-000.mp4", "changed"):
+        take(batches(episodes, num_workers), 3)
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_worker_that_is_killed_is_reported_in_one_line(sources) -> None:
+    source = batches(sources["hdf5"], 2)
+    take(source, 1)
+    for worker in multiprocessing.active_children():
+        os.kill(worker.pid, signal.SIGKILL)
+    with one_line_error("died", "training.num_workers", "training.batch_size"):
+        take(source, 20)
+
+
+SCRIPT = """
+import multiprocessing, time, torch
+from demo_score.data.chunks import ChunkDataset
+from demo_score.data.episodes import read_episodes
+from demo_score.training.batches import Batches
+dataset = ChunkDataset(read_episodes({path!r}), ["observation.image"], 1, range(2))
+batches = Batches(dataset, 2, torch.Generator(), 1, torch.device("cpu"))
+next(batches)
+print(*(worker.pid for worker in multiprocessing.active_children()), flush=True)
+time.sleep(60)
+"""
+
+
+def test_workers_end_when_the_training_is_killed(sources, folder) -> None:
+    script = SCRIPT.format(path=str(folder / "hdf5.hdf5"))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "workflow")}
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        worker = int(process.stdout.readline())
+        assert is_running(worker)
+        process.kill()
+    deadline = time.monotonic() + 30  # torch's workers look for their parent every five seconds
+    while is_running(worker) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not is_running(worker)
+
+
+def is_running(process: int) -> bool:
+    status = Path(f"/proc/{process}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()
