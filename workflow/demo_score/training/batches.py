@@ -74,6 +74,7 @@ class Batches:
                 "training.num_workers or training.batch_size, or give more shared memory (/dev/shm)"
             ) from None
         if isinstance(batch, Exception):
+            self.close()
             raise batch
         return batch
 
