@@ -6,6 +6,7 @@ from demo_score.policies.act import ACT
 from demo_score.policies.ensembling import TemporalEnsemble
 from demo_score.policies.losses import kl_divergence, masked_l1
 from demo_score.policies.transformer import Attention, DecoderLayer, EncoderLayer, sinusoidal_positions
+from demo_score.policies.vision import sinusoidal_positions_2d
 from omegaconf import DictConfig, OmegaConf
 from policy_settings import TINY_ACT, losses_of_training, policy_settings, random_batch, random_observations
 from torch import Tensor, nn
@@ -297,6 +298,8 @@ def test_every_camera_adds_the_tokens_of_its_feature_map() -> None:
     tokens, position = policy._tokens(observations, torch.zeros(2, 4))
     n_tokens = 1 + 1 + 2 * 3 + 1 * 2
     assert tokens.shape == (2, n_tokens, 16) and position.shape == (1, n_tokens, 16)
+    places = [sinusoidal_positions_2d(2, 3, 16), sinusoidal_positions_2d(1, 2, 16)]
+    assert torch.equal(position, torch.cat([policy.token_position, *places], dim=1))
     moved = {**observations, "observation.images.b": observations["observation.images.b"] + 1}
     changed = (policy._tokens(moved, torch.zeros(2, 4))[0] != tokens).any(dim=2)
     assert not changed[:, :-2].any() and changed[:, -2:].all()
