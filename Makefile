@@ -2,6 +2,7 @@
 # make test       install, then run the tests
 # make wandb      install Weights & Biases, for wandb.enable=true
 # make lint       ruff, snakefmt, snakemake --lint
+# make docs       the tables of docs/, from the settings files
 # make lock       resolve envs/requirements.in again
 CORES ?= all
 PYTHON ?= python3
@@ -10,7 +11,7 @@ INSTALLED := .venv/.installed
 # Importing torch takes twice as long without its byte code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all test wandb lint lock clean
+.PHONY: all test wandb lint docs lock clean
 all: $(INSTALLED)
 	$(BIN)/snakemake --cores $(CORES)
 	@cat results/*/tables/summary.md
@@ -28,6 +29,9 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+
+docs: $(INSTALLED)
+	$(BIN)/python workflow/scripts/document_settings.py
 
 # --no-deps: the lock is complete, and names opencv-python-headless where gym-pusht asks for opencv-python.
 $(INSTALLED): envs/requirements.lock envs/uv.lock

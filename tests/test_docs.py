@@ -1,0 +1,342 @@
+"""The documents in docs/: tables up to date, every setting, key and command named, every command line valid."""
+
+import argparse
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from conftest import one_line_error
+from demo_score import settings_tree
+from demo_score.curation import settings as curation
+from demo_score.data.lerobot_folders import resolve_dataset
+from demo_score.data.lists import read_list
+from demo_score.data.sources import training_episodes
+from demo_score.envs.base import no_opengl
+from demo_score.errors import UserError
+from demo_score.hardware import memory_advice, select_device
+from demo_score.schema import check_against
+from demo_score.settings import compose_settings, save
+from demo_score.settings_reference import read_settings_file, read_tables, read_texts, text_for, typed
+from demo_score.settings_tree import CONFIGS
+from demo_score.training import loop, tracking
+from demo_score.workflow_config import check_config
+
+REPOSITORY = Path(__file__).parents[1]
+DOCS = REPOSITORY / "docs"
+SCRIPTS = REPOSITORY / "workflow/scripts"
+DOCUMENTS = [DOCS / "settings.md", DOCS / "guide.ko.md"]
+SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+TREES = {
+    "env aloha": [["env=aloha", "policy=act"], ["env=aloha_cube_state", "policy=act_state"]],
+    "env pusht": [["env=pusht", "policy=diffusion"], ["env=pusht_state", "policy=diffusion_state"]],
+    "policy act": [["env=aloha", "policy=act"]],
+    "policy diffusion": [["env=pusht", "policy=diffusion"]],
+}
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def command_lines(document: Path) -> list[str]:
+    """The command lines of scripts, joined where they go on in the next line."""
+    text = "\n".join(blocks(document, "bash")).replace("\\\n", " ")
+    return [line.strip() for line in text.splitlines() if line.strip().startswith("python workflow/scripts/")]
+
+
+def cells_in_code(document: Path) -> set[str]:
+    """Everything between backticks, code blocks aside."""
+    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return set(re.findall(r"`([^`]+)`", text))
+
+
+def keys_of_tables() -> set[str]:
+    return {setting.key for table in read_tables().values() for column in table.values() for setting in column}
+
+
+def check(*arguments: str, folder: Path = REPOSITORY) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(folder / "workflow/scripts/document_settings.py"), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_tables_are_up_to_date() -> None:
+    result = check("--check")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_an_edit_of_a_settings_file_is_noticed_and_mended(tmp_path) -> None:
+    shutil.copytree(DOCS, tmp_path / "docs")
+    shutil.copytree(REPOSITORY / "workflow", tmp_path / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
+    default = tmp_path / "workflow/configs/default.yaml"
+    default.write_text(default.read_text().replace("log_freq: 200", "log_freq: 201"))
+    result = check("--check", folder=tmp_path)
+    assert (result.returncode, result.stderr) == (1, "error: docs/settings.md is out of date; run `make docs`\n")
+    assert check(folder=tmp_path).returncode == 0
+    assert "`201`" in (tmp_path / "docs/guide.ko.md").read_text()
+    assert check("--check", folder=tmp_path).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["a: 1\n", "# about b\n\nb: 1\n", "# @package _global_\n# what this file is for\nc: 1\n"]
+)
+def test_a_setting_without_a_comment_is_an_error(tmp_path, text) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with one_line_error(tmp_path / "mine.yaml", f"{text.splitlines()[-1][0]} has no comment"):
+        list(read_settings_file(tmp_path / "mine.yaml"))
+
+
+def test_settings_are_read_as_written(tmp_path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "defaults: [x]\n# @package is no title here\nlr: 1e-5\npolicy:\n  # One,\n  # two.\n  sizes: [1,\n    2]\n"
+        "  # Names.\n  modes:\n    # A part.\n    a.b: x\n"
+    )
+    read = [(setting.key, setting.default, setting.meaning) for setting in read_settings_file(tmp_path / "mine.yaml")]
+    assert read == [
+        ("lr", "1e-5", "@package is no title here"),
+        ("policy.sizes", "[1, 2]", "One, two."),
+        ("policy.modes", "{a.b: x}", "Names."),
+    ]
+
+
+@pytest.mark.parametrize("name", ["examples.yaml", "meanings.ko.yaml"])
+def test_texts_are_complete_and_none_is_superfluous(tmp_path, name) -> None:
+    assert read_texts(DOCS / name).keys() == keys_of_tables()
+    texts = yaml.safe_load((DOCS / name).read_text())
+    for changed, what in (({**texts, "no.such": "1"}, "no.such is no setting"), ({**texts}, "seed is missing")):
+        if "no.such" not in changed:
+            del changed["seed"]
+        (tmp_path / name).write_text(yaml.safe_dump(changed, allow_unicode=True))
+        with one_line_error(tmp_path / name, what):
+            read_texts(tmp_path / name)
+
+
+@pytest.mark.parametrize("table", list(read_tables()))
+def test_examples_are_accepted(table) -> None:
+    examples = read_texts(DOCS / "examples.yaml")
+    keys = {setting.key for column in read_tables()[table].values() for setting in column}
+    typed_examples = [shlex.split(typed(key, text_for(examples, key, table))) for key in keys]
+    assert all(len(words) == 1 for words in typed_examples)
+    overrides, left = [words[0] for words in typed_examples], set(keys)
+    for tree in TREES.get(table, [["env=aloha", "policy=act"]]):
+        known = {key for key in left if has(settings_of(*tree), key)}
+        compose_settings([*tree, "seed=1", *(o for o in overrides if o.split("=")[0] in known)])
+        left -= known
+    assert not left
+
+
+@cache
+def settings_of(*tree: str) -> dict:
+    settings, _ = compose_settings([*tree, "seed=1"])
+    return {**settings, "hydra": {"run": {"dir": ""}, "job": {"name": ""}}}
+
+
+def has(settings: dict, key: str) -> bool:
+    for part in key.split("."):
+        if part not in settings:
+            return False
+        settings = settings[part]
+    return True
+
+
+class ParsedError(Exception):
+    """Raised in place of running a command, with what its parser read."""
+
+
+def parse(command: str, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
+    """The arguments of a command line, read by the command's own parser."""
+    _, script, *arguments = shlex.split(command)
+    original = argparse.ArgumentParser.parse_args
+
+    def parse_args(self, *args, **kwargs) -> None:
+        raise ParsedError(original(self, *args, **kwargs))
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
+    monkeypatch.setattr(sys, "argv", [script, *arguments])
+    main = runpy.run_path(str(REPOSITORY / script))["main"]
+    with pytest.raises(ParsedError) as caught:
+        main()
+    return caught.value.args[0]
+
+
+def shown_files(document: Path) -> dict[str, str]:
+    """The settings files that a document tells its reader to write."""
+    pattern = re.compile(r"# ((?:workflow/configs|my_configs)/\S+\.yaml)\n")
+    return {match[1]: block for block in blocks(document, "yaml") if (match := pattern.match(block))}
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch) -> Path:
+    """The folder of a reader who wrote the files that the documents show."""
+    assert shown_files(DOCUMENTS[0]) == shown_files(DOCUMENTS[1])
+    shutil.copytree(CONFIGS, tmp_path / "workflow/configs")
+    for name, content in shown_files(DOCUMENTS[0]).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    save(compose_settings(["env=aloha", "policy=act"])[0], tmp_path / "outputs/again/mine.yaml")
+    monkeypatch.setattr(settings_tree, "CONFIGS", tmp_path / "workflow/configs")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_command_line_is_valid(reader, monkeypatch) -> None:
+    commands = {line.partition(" > ")[0] for document in DOCUMENTS for line in command_lines(document)}
+    for command in sorted(line for line in commands if "--help" not in line):
+        arguments = vars(parse(command, monkeypatch))
+        if "checkpoint" in arguments:
+            compose_settings(["env=aloha_cube_state", "policy=act_state", *arguments["overrides"]])
+        elif "overrides" in arguments:
+            folder = settings_tree.CONFIGS if arguments["config_path"] == CONFIGS else arguments["config_path"]
+            compose_settings(arguments["overrides"], folder, arguments["config_name"], "--strategy" not in command)
+
+
+@each_document
+def test_shown_configuration_is_valid(document) -> None:
+    shown = [block for block in blocks(document, "yaml") if block.startswith("# config.yaml")]
+    assert shown
+    config = yaml.safe_load("\n".join([(REPOSITORY / "config.yaml").read_text(), *shown]))
+    assert "my_experiment" in config["experiments"]
+    check_against(config, SCHEMA, "config")
+    check_config({"run": ["my_experiment"], "experiments": {"my_experiment": config["experiments"]["my_experiment"]}})
+
+
+def test_shown_sweep_is_valid() -> None:
+    shown = [block for block in blocks(DOCS / "guide.ko.md", "yaml") if "sweep.yaml" in block.splitlines()[0]]
+    for block in shown:
+        curation.check_classifier_settings(yaml.safe_load(block))
+    assert len(shown) == 1
+
+
+@each_document
+def test_every_script_is_named(document) -> None:
+    assert {path.name for path in SCRIPTS.glob("*.py")} - cells_in_code(document) == set()
+
+
+def configuration_keys(schema: dict, definitions: dict) -> set[str]:
+    """Dotted keys of a schema; <> stands for a name that the user chooses."""
+    schema = definitions[schema["$ref"].split("/")[-1]] if "$ref" in schema else schema
+    children = dict(schema.get("properties", {}))
+    if isinstance(schema.get("additionalProperties"), dict):
+        children["<>"] = schema["additionalProperties"]
+    keys = set()
+    for name, child in children.items():
+        keys |= {f"{name}.{key}" for key in configuration_keys(child, definitions)} or {name}
+    return keys
+
+
+def test_keys_of_config_are_found() -> None:
+    keys = all_configuration_keys()
+    assert {"run", "overrides", "demonstrations.<>.seed", "classifiers.eps_dict.<>.train"} <= keys
+    assert {"classifiers.lr", "classifiers.model_archs.<>.n_heads", "evaluation.overrides"} <= keys
+
+
+def all_configuration_keys() -> set[str]:
+    definitions = yaml.safe_load(SCHEMA.read_text())["$defs"]
+    architectures = {name: {} for sizes in curation._ARCHITECTURES.values() for name in sizes}
+    classifiers = set(curation._SCHEMA["properties"]) - {"model_archs"}
+    return (
+        {"run", "experiments"}
+        | configuration_keys(definitions["experiment"], definitions) - {"classifiers.model_archs"}
+        | {f"classifiers.{key}" for key in classifiers}
+        | {f"classifiers.model_archs.<>.{key}" for key in ("type", *architectures)}
+    )
+
+
+@each_document
+def test_every_key_of_config_is_named(document) -> None:
+    named = {re.sub(r"<[^>]+>", "<>", text) for text in cells_in_code(document)}
+    assert all_configuration_keys() - named == set()
+
+
+@each_document
+def test_every_setting_is_named(document) -> None:
+    rows = set(re.findall(r"^\| `([\w.]+)` \|", document.read_text(encoding="utf-8"), re.MULTILINE))
+    assert keys_of_tables() - rows == set()
+
+
+@each_document
+def test_every_settings_file_is_named(document) -> None:
+    text = document.read_text(encoding="utf-8")
+    assert [path for path in CONFIGS.rglob("*.yaml") if path.name not in text] == []
+
+
+def anchors(document: Path) -> set[str]:
+    """What GitHub makes of headings."""
+    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@each_document
+def test_every_internal_link_resolves(document) -> None:
+    links = re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8"))
+    assert len(links) >= 10
+    for link in links:
+        if not link.startswith("https://"):
+            name, _, anchor = link.partition("#")
+            target = (DOCS / name).resolve() if name else document
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
+
+
+def run_out_of_memory() -> None:
+    with memory_advice("training.batch_size", 64):
+        raise torch.OutOfMemoryError
+
+
+def mistype_in_an_experiment() -> None:
+    Path("mine.yaml").write_text("defaults: [{/env: aloha}, {/policy: act}, _self_]\npolicy: {dim_mode: 2}\n")
+    compose_settings([], ".", "mine")
+
+
+def render_without_opengl() -> None:
+    raise no_opengl(OSError("..."))
+
+
+STATE = ["env=aloha_cube_state", "policy=act_state"]
+MISTAKES = {
+    "a value is missing": lambda: compose_settings(STATE),
+    "unknown key": lambda: compose_settings(["training.learning_rate=1"]),
+    "unknown key in a file": mistype_in_an_experiment,
+    "wrong kind": lambda: compose_settings(["training.batch_size=abc"]),
+    "out of memory": run_out_of_memory,
+    "no such data set": lambda: resolve_dataset("lerobot/pushed"),
+    "no data": lambda: training_episodes(compose_settings([*STATE, "seed=1"])[0]),
+    "no such list": lambda: read_list("demos.txt"),
+    "no OpenGL": render_without_opengl,
+}
+if not torch.cuda.is_available():
+    MISTAKES["no GPU"] = lambda: select_device("cuda")
+
+
+def shown_errors(document: Path) -> list[str]:
+    return re.findall(r"^\| `+error: (.+?)`+ \|", document.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("mistake", list(MISTAKES))
+def test_shown_errors_are_what_is_printed(mistake, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MUJOCO_GL", "egl")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(UserError) as caught:
+        MISTAKES[mistake]()
+    for document in DOCUMENTS:
+        patterns = [re.escape(line).replace(r"\.\.\.", ".*") for line in shown_errors(document)]
+        assert [pattern for pattern in patterns if re.fullmatch(pattern, str(caught.value))]
+
+
+def test_other_shown_errors_are_in_the_code() -> None:
+    for document in DOCUMENTS:
+        errors = shown_errors(document)
+        assert len(errors) == len(MISTAKES | {"no GPU": None}) + 2
+        assert tracking.INSTALL in errors
+        line = "the loss is no longer finite at step {run.step + 1}; set a smaller training.lr"
+        assert line.replace("{run.step + 1}", "120") in errors and line in Path(loop.__file__).read_text()

@@ -1,0 +1,30 @@
+"""Write the tables of settings in docs/ anew, from the comments in the settings files. `make docs` calls it."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.errors import run_command
+from demo_score.files import write_text
+from demo_score.settings_reference import documents
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a document is out of date")
+    check = parser.parse_args().check
+    for path, text in documents(DOCS).items():
+        if text == path.read_text(encoding="utf-8"):
+            continue
+        if check:
+            sys.exit(f"error: {os.path.relpath(path)} is out of date; run `make docs`")
+        write_text(path, text)
+
+
+if __name__ == "__main__":
+    run_command(main)
