@@ -106,13 +106,17 @@ class ChunkDataset:
         return batch
 
     def _read_images(self, episodes: list[Images], frames: np.ndarray) -> Tensor:
-        """The images at `frames` of all episodes; each episode's are read together."""
-        numbers = np.searchsorted(self.ends, frames, side="right")
+        """The images at `frames` of all episodes; each is read once, and each episode's together."""
         images = np.empty((*frames.shape, *episodes[0].shape[1:]), np.uint8)
+        wanted = np.unique(frames)
+        numbers = np.searchsorted(self.ends, wanted, side="right")
         for number in np.unique(numbers):
-            chosen = numbers == number
-            start = self.ends[number] - len(episodes[number])
-            images[chosen] = episodes[number][frames[chosen] - start]
+            episode, of_episode = episodes[number], wanted[numbers == number]
+            within = of_episode - (self.ends[number] - len(episode))
+            found = episode.images(within) if isinstance(episode, Frames) else episode[within]
+            for frame, image in zip(of_episode, found, strict=True):
+                for row in np.argwhere(frames == frame):
+                    images[tuple(row)] = image
         return torch.from_numpy(images)
 
     def digest(self) -> str:

@@ -60,15 +60,20 @@ class Frames(ABC):
         wanted = np.arange(len(self))[indices]
         images = np.empty((*wanted.shape, *self.shape[1:]), np.uint8)
         unique = np.unique(wanted)
-        for index, image in zip(unique, self._images(unique), strict=True):
-            if image.shape != self.shape[1:]:
-                raise UserError(f"{self.source.path}: an image has shape {image.shape}, expected {self.shape[1:]}")
+        for index, image in zip(unique, self.images(unique), strict=True):
             images[wanted == index] = image
         return images
 
+    def images(self, indices: np.ndarray) -> Iterator[np.ndarray]:
+        """One image (H, W, 3) after another, at `indices`, which rise; errors as above."""
+        for image in self._images(indices):
+            if image.shape != self.shape[1:]:
+                raise UserError(f"{self.source.path}: an image has shape {image.shape}, expected {self.shape[1:]}")
+            yield image
+
     @abstractmethod
     def _images(self, indices: np.ndarray) -> Iterator[np.ndarray]:
-        """The images (H, W, 3) at `indices`, which rise."""
+        """The images at `indices`, which rise, whatever their shape."""
 
     @abstractmethod
     def identity(self) -> str:
