@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from demo_score.errors import UserError
+
 STATE, ENVIRONMENT_STATE, IMAGE = "observation.state", "observation.environment_state", "observation.image"
 
 
@@ -27,6 +29,7 @@ def image_keys(env: Mapping[str, Any]) -> list[str]:
 
 
 def image_size(env: Mapping[str, Any]) -> list[int]:
-    """Height and width."""
-    size = env["image_size"]
+    """Height and width. Raises UserError for settings that have none."""
+    if not (size := env.get("image_size")):
+        raise UserError(f"env.obs_type={env['obs_type']} has images; give env.image_size=[HEIGHT,WIDTH], too")
     return [size, size] if isinstance(size, int) else list(size)

@@ -40,6 +40,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LRScheduler
     batches: Batches
+    transforms: ImageTransforms
     metrics: MetricsTable
     step: int = 0
 
@@ -117,7 +118,7 @@ def load_data(settings: DictConfig) -> ChunkDataset:
 def start_run(settings: DictConfig, data: ChunkDataset, device: torch.device) -> Run:
     """An untrained policy with its optimiser; all randomness follows from settings.seed."""
     torch.manual_seed(settings.seed)
-    policy = make_policy(settings)
+    policy = make_policy(settings, pretrained=True)
     policy.normalization.set_statistics(data.statistics(), settings.policy.min_std)
     policy.to(device).train()
     training = settings.training
@@ -134,7 +135,8 @@ def start_run(settings: DictConfig, data: ChunkDataset, device: torch.device) ->
     batches = Batches(data, training.batch_size, generator, training.num_workers, device)
     decay = training.ema_decay
     average = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(decay)) if decay else None
-    return Run(policy, average, optimizer, scheduler, batches, MetricsTable())
+    transforms = ImageTransforms(training.image_transforms)
+    return Run(policy, average, optimizer, scheduler, batches, transforms, MetricsTable())
 
 
 def learning_rate_factor(step: int, training: DictConfig) -> float:
@@ -151,7 +153,7 @@ def learning_rate_factor(step: int, training: DictConfig) -> float:
 def take_step(run: Run, settings: DictConfig, device: torch.device) -> None:
     """One gradient step on one batch."""
     with memory_advice("training.batch_size", settings.training.batch_size):
-        batch = prepare_batch(next(run.batches), settings)
+        batch = prepare_batch(next(run.batches), run.transforms, settings)
         with autocast(device, settings.use_amp):
             loss, parts = run.policy.loss(batch)
         run.optimizer.zero_grad(set_to_none=True)
@@ -167,10 +169,8 @@ def take_step(run: Run, settings: DictConfig, device: torch.device) -> None:
     run.metrics.add(loss=loss.detach(), grad_norm=norm, **parts)
 
 
-def prepare_batch(batch: dict[str, Tensor], settings: DictConfig) -> dict[str, Tensor]:
+def prepare_batch(batch: dict[str, Tensor], transforms: ImageTransforms, settings: DictConfig) -> dict[str, Tensor]:
     """Images as floats, changed at random where training.image_transforms says so."""
     observations = prepare_observations({key: batch[key] for key in settings.policy.input_shapes})
-    if settings.training.image_transforms.enable:
-        transform = ImageTransforms(settings.training.image_transforms)
-        observations |= {key: transform(values) for key, values in observations.items() if key.startswith(IMAGE)}
-    return {**batch, **observations}
+    images = {key: transforms(values) for key, values in observations.items() if key.startswith(IMAGE)}
+    return {**batch, **observations, **images}

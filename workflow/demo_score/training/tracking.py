@@ -49,7 +49,7 @@ def start_run(settings: DictConfig, run_dir: Path, id_file: Path):
             name=settings.wandb.name,
             notes=settings.wandb.notes or None,
             config=OmegaConf.to_container(settings),
-            dir=run_dir,
+            dir=run_dir.resolve(),
             id=id_file.read_text(encoding="utf-8"),
             resume="allow",
         )
