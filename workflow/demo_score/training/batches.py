@@ -33,7 +33,7 @@ class Batches:
         self.dataset = dataset.to(torch.device("cpu") if dataset.images else device)
         self.batch_size = batch_size
         self.generator = generator
-        self.num_workers = min(num_workers, len(os.sched_getaffinity(0))) if dataset.images else 0
+        self.num_workers = min(num_workers, _cores()) if dataset.images else 0
         self.device = device
         self._loaded: Iterator[Batch | Exception] | None = None
         self._states: deque[Tensor] = deque()  # the generator's after each batch that was drawn, in order
@@ -88,6 +88,11 @@ class Batches:
             generator=torch.Generator(),  # seeds workers, which draw nothing; torch's own must not move
         )
         return iter(loader)
+
+
+def _cores() -> int:
+    """Cores that this process may use; all of them where the system does not tell (macOS)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Reader:
