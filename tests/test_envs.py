@@ -1,6 +1,12 @@
+"""The ALOHA environments beside gym-aloha's own: same bits; images where OpenGL works, in a process of their own."""
+
+import multiprocessing
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +24,11 @@ def settings(task="AlohaTransferCube-v0", **changes):
     sizes = {"state_dim": 14, "environment_state_dim": 7 if "Cube" in task else 14, "action_dim": 14}
     rest = {"name": "aloha", "task": task, "obs_type": "environment_state_agent_pos", "fps": 50, "episode_length": 400}
     return rest | sizes | changes
+
+
+def image_settings(task="AlohaTransferCube-v0", **changes):
+    images = {"obs_type": "pixels_agent_pos", "cameras": ["top"], "image_size": [480, 640]}
+    return settings(task) | {"environment_state_dim": None} | images | changes
 
 
 def random_actions(steps, seed=0):
@@ -127,14 +138,168 @@ def test_unstable_physics_ends_the_episode_and_the_next_one_is_sound():
     [
         ({"name": "moon"}, "aloha"),
         ({"task": "AlohaDance-v0"}, "AlohaTransferCube-v0, AlohaInsertion-v0"),
-        ({"obs_type": "pixels"}, "environment_state_agent_pos"),
+        ({"obs_type": "sound"}, "pixels, pixels_agent_pos, environment_state_agent_pos"),
+        ({"obs_type": "pixels"}, "env.image_size"),
         ({"environment_state_dim": 8}, "environment_state_dim=7"),
-        ({"fps": 30}, "fps=50"),
+        ({"environment_state_dim": None}, "environment_state_dim=7"),
+        ({"state_dim": 13}, "state_dim=14"),
+        ({"action_dim": 7}, "action_dim=14"),
+        ({"fps": 30}, "fps=30.*500 Hz.*25, 50, 100"),
+        ({"fps": 1000}, "500 Hz"),
     ],
 )
 def test_settings_that_cannot_be_met_are_named_with_the_remedy(changes, message):
     with pytest.raises(UserError, match=message):
         make_env(settings() | changes)
+
+
+def test_fps_is_the_rate_at_which_actions_change():
+    """One step of 1/25 s is two of 1/50 s with the same targets, to the bit."""
+    slow, fast = make_env(settings(fps=25)), make_env(settings(fps=50))
+    slow.reset(seed=2)
+    fast.reset(seed=2)
+    for action in random_actions(10):
+        observation, *_ = slow.step(action)
+        fast.step(action)
+        np.testing.assert_array_equal(observation["observation.state"], fast.step(action)[0]["observation.state"])
+
+
+def test_object_poses_are_known_even_where_they_are_not_observed(in_egl):
+    poses, keys = in_egl(_poses_and_keys)
+    np.testing.assert_array_equal(poses, make_env(settings()).reset(seed=4)[0]["observation.environment_state"])
+    assert keys == ["observation.state"]
+
+
+def _poses_and_keys():
+    env = make_env(image_settings())
+    observation, _ = env.reset(seed=4)
+    return env.object_poses, list(observation)
+
+
+# OpenGL is chosen once for a process, when dm_control is imported: these functions run in one that has chosen EGL.
+@pytest.fixture(scope="module")
+def in_egl():
+    """Call a function of this module in a process with EGL."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MUJOCO_GL", "egl")
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+
+            def call(function: Callable, *arguments: Any) -> Any:
+                return pool.submit(function, *arguments).result()
+
+            try:
+                call(make_images_once)
+            except UserError as error:
+                pytest.skip(f"no OpenGL here: {error}")
+            yield call
+
+
+def make_images_once() -> None:
+    make_env(image_settings())
+
+
+@pytest.mark.parametrize("task", STOCK_TASKS)
+def test_images_are_bit_identical_to_the_stock_environment(task, in_egl):
+    """Looked at now and then, as a policy does; the stock environment renders every step."""
+    assert in_egl(_compare_with_stock, task) == 3
+
+
+def _compare_with_stock(task: str) -> int:
+    env, stock = make_env(image_settings(task)), StockEnv(STOCK_TASKS[task], obs_type="pixels_agent_pos")
+    env.reset(seed=5)
+    images = [(env.images(), stock.reset(seed=5)[0])]
+    for index, action in enumerate(random_actions(3)):
+        observation, reward, *_, info = env.step(action)
+        stock_observation, stock_reward, *_, stock_info = stock.step(action)
+        np.testing.assert_array_equal(env._env.physics.data.qpos, stock._env.physics.data.qpos)
+        np.testing.assert_array_equal(observation["observation.state"], np.float32(stock_observation["agent_pos"]))
+        assert (reward, info["is_success"]) == (stock_reward, stock_info["is_success"])
+        if index > 0:
+            images.append((env.images(), stock_observation))
+    for ours, theirs in images:
+        np.testing.assert_array_equal(ours["observation.images.top"], theirs["pixels"]["top"])
+    return len({ours["observation.images.top"].tobytes() for ours, _ in images})
+
+
+def test_cameras_and_image_size_are_those_asked_for(in_egl):
+    shapes, contained, different = in_egl(_render_two_cameras)
+    assert shapes == {"observation.images.left_wrist": (60, 80, 3), "observation.images.top": (60, 80, 3)}
+    assert contained and different
+
+
+def _render_two_cameras() -> tuple:
+    env = make_env(image_settings(cameras=["left_wrist", "top"], image_size=[60, 80], obs_type="pixels"))
+    observation, _ = env.reset(seed=1)
+    images = env.images()
+    contained = env.image_space.contains(images) and observation == {}
+    return {key: image.shape for key, image in images.items()}, contained, len({i.tobytes() for i in images.values()})
+
+
+def test_an_image_may_be_larger_than_the_model_s_own_buffer(in_egl):
+    assert in_egl(_mean_colours) == pytest.approx([0, 0, 0], abs=2)
+
+
+def _mean_colours() -> list[float]:
+    small, large = (make_env(image_settings(image_size=size)) for size in ([480, 640], [600, 800]))
+    images = []
+    for env in (small, large):
+        env.reset(seed=1)
+        images.append(env.images()["observation.images.top"].mean(axis=(0, 1)))
+    return list(images[0] - images[1])
+
+
+def test_environments_that_share_a_renderer_show_their_own_state(in_egl):
+    assert in_egl(_interleave)
+
+
+def _interleave() -> bool:
+    first, second = make_env(image_settings()), make_env(image_settings())
+    first.reset(seed=1)
+    alone = first.images()["observation.images.top"]
+    second.reset(seed=2)
+    other = second.images()["observation.images.top"]
+    return np.array_equal(first.images()["observation.images.top"], alone) and not np.array_equal(alone, other)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cameras": ["top", "moon"]}, "no camera moon; set env.cameras to some of .*top.*right_wrist"),
+        ({"cameras": None}, "set env.cameras to some of .*top"),
+        ({"environment_state_dim": 8}, "environment_state_dim=7"),
+    ],
+)
+def test_image_settings_that_cannot_be_met_are_named_with_the_remedy(changes, message, in_egl):
+    with pytest.raises(UserError, match=message):
+        in_egl(make_env, image_settings() | changes)
+
+
+NO_OPENGL = [{"MUJOCO_GL": "disable"}, {"MUJOCO_GL": "egl", "PYOPENGL_PLATFORM": "none"}]  # off, and broken
+
+
+def run_python(code: str, variables: dict[str, str]) -> str:
+    """The standard error of `code` in a fresh process, in which `settings` and `image_settings` are defined."""
+    environment = {key: value for key, value in os.environ.items() if key != "MUJOCO_GL"}
+    environment |= {"PYTHONPATH": "workflow", **variables}
+    known = f"numbers, images = {settings()}, {image_settings()}\nfrom demo_score.envs import make_env\n"
+    return subprocess.run([sys.executable, "-c", known + code], env=environment, capture_output=True, text=True).stderr
+
+
+@pytest.mark.parametrize("variables", NO_OPENGL)
+def test_images_without_opengl_are_answered_with_the_packages_to_install(variables):
+    error = run_python("make_env(images)", variables).splitlines()[-1]
+    for part in ("demo_score.errors.UserError", f"MUJOCO_GL={variables['MUJOCO_GL']}", "libegl1", "libgl1-mesa-dri"):
+        assert part in error
+
+
+@pytest.mark.parametrize("variables", [{}, *NO_OPENGL])
+def test_numbers_need_no_opengl(variables):
+    assert run_python("make_env(numbers).reset(seed=1)[0]['observation.state']", variables) == ""
+
+
+def test_egl_is_chosen_for_images():
+    code = "import os, contextlib\nwith contextlib.suppress(Exception): make_env(images)\n"
+    assert run_python(code + "assert os.environ['MUJOCO_GL'] == 'egl'", {}) == ""
 
 
 def test_importing_the_registry_loads_no_simulator_and_needs_no_opengl():

@@ -1,11 +1,12 @@
 """Collect scripted demonstrations: run attempts in the order of their seeds and keep the successes."""
 
+import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -15,10 +16,13 @@ from demo_score.demonstrations.inverse_kinematics import joint_actions
 from demo_score.demonstrations.seeds import demonstration_seeds
 from demo_score.demonstrations.strategies import get_strategy
 from demo_score.envs import make_env
-from demo_score.envs.aloha import AlohaEnv
 from demo_score.errors import UserError
 
+if TYPE_CHECKING:
+    from demo_score.envs.aloha import AlohaEnv
+
 STEPS_AFTER_SUCCESS = 20
+FPS = 50  # in whose steps the strategies' times are given
 
 
 def collect_demonstrations(
@@ -27,10 +31,13 @@ def collect_demonstrations(
     """The first `n_episodes` successes of `strategy`; attempt k has environment seed and generator seed `seed` + k.
 
     Each is cut 20 control steps after its first success. The result does not depend on `n_processes`.
-    Raises UserError for an unknown strategy, or when 20 attempts an episode do not yield enough.
+    Raises UserError for an unknown strategy, another rate than 50 fps, or when 20 attempts an episode do not yield
+    enough.
     """
     get_strategy(env_settings["task"], strategy)  # an unknown one fails here, not in a process
-    run = partial(_run_attempt, tuple(env_settings.items()), strategy)
+    if env_settings["fps"] != FPS:
+        raise UserError(f"strategy '{strategy}' is timed in steps of 1/{FPS} s; set fps={FPS}")
+    run = partial(_run_attempt, json.dumps(dict(env_settings)), strategy)
     with _ordered_map(n_processes) as ordered_map:
         attempts = ordered_map(run, demonstration_seeds(seed, n_episodes))
         episodes, n_attempts = _keep_successes(attempts, n_episodes, strategy)
@@ -42,22 +49,23 @@ def collect_demonstrations(
     return episodes
 
 
-def demonstrate(env: AlohaEnv, strategy: str, seed: int) -> Episode | None:
+def demonstrate(env: "AlohaEnv", strategy: str, seed: int) -> Episode | None:
     """One attempt at the environment's task, or None if it fails.
 
     The episode holds joint targets as actions and the observation before each. It ends 20 steps after success or
     after the plan, or at the time limit.
     """
     observation, _ = env.reset(seed=seed)
-    plan = get_strategy(env.task, strategy)(observation["observation.environment_state"], np.random.default_rng(seed))
+    plan = get_strategy(env.task, strategy)(env.object_poses, np.random.default_rng(seed))
     n_steps = min(plan.last_step + STEPS_AFTER_SUCCESS, env.episode_length)  # resting arms mend no failure
     steps = []
     last_step = None
     for step, action in enumerate(joint_actions(env.model, plan, n_steps)):
+        seen = observation | env.images()
         next_observation, reward, _, _, info = env.step(action)
         if info["physics_error"]:
             return None
-        steps.append((observation, action, reward))
+        steps.append((seen, action, reward))
         observation = next_observation
         if info["is_success"] and last_step is None:
             last_step = step + STEPS_AFTER_SUCCESS
@@ -106,11 +114,11 @@ def _ordered_map(n_processes: int) -> Iterator[Callable[..., Iterator[Episode | 
         pool.shutdown(cancel_futures=True)
 
 
-def _run_attempt(env_settings: tuple[tuple[str, Any], ...], strategy: str, seed: int) -> Episode | None:
+def _run_attempt(env_settings: str, strategy: str, seed: int) -> Episode | None:
     return demonstrate(_cached_env(env_settings), strategy, seed)
 
 
 @lru_cache(maxsize=1)
-def _cached_env(env_settings: tuple[tuple[str, Any], ...]) -> AlohaEnv:
-    """Each process builds the environment once."""
-    return make_env(dict(env_settings))
+def _cached_env(env_settings: str) -> "AlohaEnv":
+    """Each process builds the environment of the settings (JSON) once."""
+    return make_env(json.loads(env_settings))

@@ -1,28 +1,46 @@
 """Environments by name: everything that steps a simulator gets it from `make_env`."""
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import gymnasium
-
-from demo_score.errors import UserError
+from demo_score.envs.base import Environment, asks_for_images, no_opengl
 
 
-def make_env(settings: Mapping[str, Any]) -> gymnasium.Env:
-    """The environment that `settings` describe (keys: name, task, obs_type, episode_length, sizes).
+def make_env(settings: Mapping[str, Any]) -> Environment:
+    """The environment that `settings` describe (the keys of configs/env/*.yaml).
 
-    Raises UserError for an unknown name, task or observation type, or sizes that are not the task's.
+    One that is not built in comes from a package gym_<name>. Raises UserError for an unknown name, task or
+    observation type, for sizes that are not the task's, and for images where OpenGL does not work.
     """
-    name = settings["name"]
-    if name not in ENVIRONMENTS:
-        raise UserError(f"no environment '{name}'; set env.name to one of {', '.join(ENVIRONMENTS)}")
-    return ENVIRONMENTS[name](settings)
+    asks_for_images(settings)  # and says so where their size is missing
+    return BUILT_IN.get(settings["name"], _make_gym_env)(settings)
 
 
-def _make_aloha(settings: Mapping[str, Any]) -> gymnasium.Env:
-    from demo_score.envs.aloha import make_aloha  # imports a simulator: only where one is stepped
+def _make_aloha(settings: Mapping[str, Any]) -> Environment:
+    """Numbers need no OpenGL. dm_control chooses it when it is imported, once for the process."""
+    images = asks_for_images(settings)
+    os.environ.setdefault("MUJOCO_GL", "egl" if images else "disable")
+    try:
+        from demo_score.envs.aloha import AlohaEnv  # imports a simulator: only where one is stepped
+    except Exception as error:  # of any kind, by which library is missing
+        if images:
+            raise no_opengl(error) from error
+        os.environ["MUJOCO_GL"] = "disable"
+        from demo_score.envs.aloha import AlohaEnv
+    return AlohaEnv(settings)
 
-    return make_aloha(settings)
+
+def _make_pusht(settings: Mapping[str, Any]) -> Environment:
+    from demo_score.envs.pusht import PushTEnv
+
+    return PushTEnv(settings)
 
 
-ENVIRONMENTS: dict[str, Callable[[Mapping[str, Any]], gymnasium.Env]] = {"aloha": _make_aloha}
+def _make_gym_env(settings: Mapping[str, Any]) -> Environment:
+    from demo_score.envs.gym_env import GymEnv, make_registered
+
+    return GymEnv(make_registered(settings, list(BUILT_IN)), settings)
+
+
+BUILT_IN: dict[str, Callable[[Mapping[str, Any]], Environment]] = {"aloha": _make_aloha, "pusht": _make_pusht}

@@ -1,6 +1,6 @@
-"""Two-arm ALOHA tasks of gym-aloha without its rendering: same physics, reward and success, joint-position control.
+"""Two-arm ALOHA tasks of gym-aloha: same physics, reward, success and images, joint-position control.
 
-The stock task renders three 480x640 images every control step; this one renders nothing.
+The stock task renders three 480x640 images every control step; this one renders what is asked for, when it is.
 Source: gym_aloha 0.1.5, env.py and tasks/sim.py.
 """
 
@@ -9,22 +9,25 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-os.environ.setdefault("MUJOCO_GL", "disable")  # before dm_control: nothing is rendered, so ask for no OpenGL
+os.environ.setdefault("MUJOCO_GL", "disable")  # before dm_control, which else searches for OpenGL
 
-import gymnasium
 import mujoco
 import numpy as np
 from dm_control.mujoco import Physics
 from dm_control.mujoco.wrapper import MjModel
-from dm_control.rl.control import Environment, PhysicsError
-from gym_aloha.constants import ASSETS_DIR, DT
+from dm_control.rl.control import Environment as ControlEnvironment
+from dm_control.rl.control import PhysicsError
+from gym_aloha.constants import ASSETS_DIR
 from gym_aloha.tasks.sim import BOX_POSE, BimanualViperXTask, InsertionTask, TransferCubeTask
 from gym_aloha.utils import sample_box_pose, sample_insertion_pose
 
+from demo_score.envs.base import Environment, Observation, check_choice, check_sizes, no_opengl, substeps
 from demo_score.errors import UserError
+from demo_score.observations import ENVIRONMENT_STATE, STATE, image_keys, image_size
 
 SUCCESS_REWARD = 4  # the stock environment's: lifted and touched by the left arm, or the peg touching the pin
 ACTION_DIM = 14  # per arm, left first: 6 joint positions (rad) and the gripper (0 closed .. 1 open)
+OBSERVATION_TYPES = ("pixels", "pixels_agent_pos", "environment_state_agent_pos")
 
 # dm_control logs every MuJoCo warning, and raises PhysicsError for it as well, which `step` handles.
 mujoco.set_mju_user_warning(lambda message: None)
@@ -37,10 +40,10 @@ class _StateTask(BimanualViperXTask):
         super().__init__(random=0)  # the stock task draws nothing from it
         self._reward_of_contacts: dict[frozenset[tuple[int, int]], int] = {}
 
-    def get_observation(self, physics: Physics) -> dict[str, np.ndarray]:
+    def get_observation(self, physics: Physics) -> Observation:
         return {
-            "observation.state": self.get_qpos(physics).astype(np.float32),
-            "observation.environment_state": self.get_env_state(physics).astype(np.float32),
+            STATE: self.get_qpos(physics).astype(np.float32),
+            ENVIRONMENT_STATE: self.get_env_state(physics).astype(np.float32),
         }
 
     def get_reward(self, physics: Physics) -> int:
@@ -74,7 +77,6 @@ class _Insertion(_StateTask, InsertionTask):
 
 
 TASKS = {"AlohaTransferCube-v0": _TransferCube, "AlohaInsertion-v0": _Insertion}
-OBSERVATION_TYPES = ("environment_state_agent_pos",)
 
 
 @cache
@@ -83,36 +85,71 @@ def _compiled_model(file: str) -> MjModel:
     return MjModel.from_xml_path(str(ASSETS_DIR / file))
 
 
-class AlohaEnv(gymnasium.Env):
-    """An ALOHA task observed as numbers, at 50 control steps a second (10 physics steps each).
+@cache
+def _renderer(file: str, height: int, width: int) -> Physics:
+    """A state to copy others into and draw them from: all environments of a process share its OpenGL context."""
+    model = _compiled_model(file)
+    size = model.vis.global_  # of the buffer that is drawn into
+    size.offheight, size.offwidth = max(size.offheight, height), max(size.offwidth, width)
+    renderer = Physics.from_model(model)
+    try:
+        _ = renderer.contexts  # made when first asked for
+    except Exception as error:  # of any kind, by what is missing
+        raise no_opengl(error) from error
+    return renderer
+
+
+class AlohaEnv(Environment):
+    """An ALOHA task.
 
     Observation: "observation.state" float32 (14,), joints as in the action; "observation.environment_state"
-    float32 (7 an object,). Action: float (14,), not clipped here. Reward: 0..4, the stock task's.
-    Terminates at reward 4 (success), and at a PhysicsError, which is a failure; truncates after `episode_length`.
+    float32 (7 an object,); "observation.images.<camera>" uint8 (H, W, 3). Action: float (14,), not clipped here.
+    Reward: 0..4, the stock task's. Terminates at reward 4 (success), and at a PhysicsError, which is a failure;
+    truncates after episode_length. Raises UserError for settings that the task cannot meet.
     """
 
-    def __init__(self, task: str, episode_length: int) -> None:
-        self.task = task
-        self.episode_length = episode_length
-        self._task = TASKS[task]()
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        check_choice(settings, "task", list(TASKS))
+        check_choice(settings, "obs_type", OBSERVATION_TYPES)
+        self.task = settings["task"]
+        self.episode_length = settings["episode_length"]
+        self._task = TASKS[self.task]()
+        self._check_sizes(settings)
+        super().__init__(settings)
         physics = Physics.from_model(_compiled_model(self._task.model_file))
-        self._env = Environment(physics, self._task, control_timestep=DT)
-        self.observation_space = gymnasium.spaces.Dict(
-            {
-                "observation.state": _unbounded(ACTION_DIM),
-                "observation.environment_state": _unbounded(self._task.environment_state_dim),
-            }
-        )
-        self.action_space = _unbounded(ACTION_DIM)
+        self._env = ControlEnvironment(physics, self._task, n_sub_steps=substeps(settings, 1 / physics.timestep()))
+        if self.image_space:
+            self._prepare_images(settings)
+
+    def _check_sizes(self, settings: Mapping[str, Any]) -> None:
+        sizes = {"state_dim": ACTION_DIM, "action_dim": ACTION_DIM}
+        if settings.get("environment_state_dim") or "environment_state" in settings["obs_type"]:
+            sizes["environment_state_dim"] = self._task.environment_state_dim
+        check_sizes(settings, sizes)
+
+    def _prepare_images(self, settings: Mapping[str, Any]) -> None:
+        model = _compiled_model(self._task.model_file).ptr
+        cameras = [model.camera(index).name for index in range(model.ncam)]
+        chosen = settings.get("cameras") or [None]
+        if unknown := [camera for camera in chosen if camera not in cameras]:
+            raise UserError(f"{self.task} has no camera {unknown[0]}; set env.cameras to some of {', '.join(cameras)}")
+        self._cameras = dict(zip(image_keys(settings), chosen, strict=True))
+        self._image_size = image_size(settings)
+        _renderer(self._task.model_file, *self._image_size)  # where OpenGL does not work, say so now
 
     @property
     def model(self) -> mujoco.MjModel:
         """The simulated model, for kinematics."""
         return self._env.physics.model.ptr
 
+    @property
+    def object_poses(self) -> np.ndarray:
+        """Position (m) and quaternion (w, x, y, z) of each object, float32 (7 an object,), observed or not."""
+        return self._observation[ENVIRONMENT_STATE]
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[dict[str, np.ndarray], dict[str, bool]]:
+    ) -> tuple[Observation, dict[str, bool]]:
         """Start the episode numbered `seed`: it alone decides where the objects lie. Raises ValueError for None."""
         if seed is None:
             raise ValueError("reset needs a seed: it decides where the objects lie")
@@ -120,37 +157,32 @@ class AlohaEnv(gymnasium.Env):
         BOX_POSE[0] = self._task.sample_objects(seed)  # the stock task reads its start from this global
         self._observation = self._env.reset().observation
         self._steps = 0
-        return self._observation, _info(success=False, physics_error=False)
+        return self._observed(), _info(success=False, physics_error=False)
 
-    def step(self, action: np.ndarray) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, bool]]:
-        """Advance 0.02 s towards the joint targets `action` (14,). After a PhysicsError, reset."""
+    def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, bool]]:
+        """Advance 1 / fps seconds towards the joint targets `action` (14,). After a PhysicsError, reset."""
         self._steps += 1
         try:
             _, reward, _, self._observation = self._env.step(np.asarray(action))
         except PhysicsError:
-            return self._observation, 0.0, True, False, _info(success=False, physics_error=True)
+            return self._observed(), 0.0, True, False, _info(success=False, physics_error=True)
         success = reward == SUCCESS_REWARD
         truncated = self._steps >= self.episode_length
-        return self._observation, float(reward), success, truncated, _info(success, physics_error=False)
+        return self._observed(), float(reward), success, truncated, _info(success, physics_error=False)
 
+    def images(self) -> Observation:
+        if not self.image_space:
+            return {}
+        height, width = self._image_size
+        renderer = _renderer(self._task.model_file, height, width)
+        mujoco.mj_copyData(renderer.data.ptr, renderer.model.ptr, self._env.physics.data.ptr)
+        return {
+            key: np.ascontiguousarray(renderer.render(height, width, camera_id=camera))
+            for key, camera in self._cameras.items()
+        }
 
-def make_aloha(settings: Mapping[str, Any]) -> AlohaEnv:
-    """The ALOHA environment of `settings`. Raises UserError if it does not exist or its sizes are others."""
-    task, obs_type = settings["task"], settings["obs_type"]
-    if task not in TASKS:
-        raise UserError(f"env aloha has no task '{task}'; set env.task to one of {', '.join(TASKS)}")
-    if obs_type not in OBSERVATION_TYPES:
-        raise UserError(f"env aloha has no obs_type '{obs_type}'; set env.obs_type to {', '.join(OBSERVATION_TYPES)}")
-    environment_state_dim = TASKS[task].environment_state_dim
-    sizes = {"state_dim": ACTION_DIM, "environment_state_dim": environment_state_dim, "action_dim": ACTION_DIM}
-    for key, size in (sizes | {"fps": round(1 / DT)}).items():
-        if settings[key] != size:
-            raise UserError(f"{task} has {key} {size}, not {settings[key]}; set env.{key}={size}")
-    return AlohaEnv(task, settings["episode_length"])
-
-
-def _unbounded(size: int) -> gymnasium.spaces.Box:
-    return gymnasium.spaces.Box(-np.inf, np.inf, shape=(size,), dtype=np.float32)
+    def _observed(self) -> Observation:
+        return {key: self._observation[key] for key in self.observation_space}
 
 
 def _info(success: bool, physics_error: bool) -> dict[str, bool]:

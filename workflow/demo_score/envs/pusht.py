@@ -1,0 +1,55 @@
+"""PushT of gym-pusht: a round agent pushes a T-shaped block onto its goal. Success: more than 95% of it covered.
+
+The stock environment draws an image every control step; this one when it is asked to.
+Source: gym_pusht 0.1.8, envs/pusht.py.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import gym_pusht  # noqa: F401  registers gym_pusht/PushT-v0
+import gymnasium
+from gymnasium import spaces
+
+from demo_score.envs.base import Observation, check_choice, image_space, substeps
+from demo_score.envs.gym_env import GymEnv
+from demo_score.observations import IMAGE, image_size
+
+OBSERVATION_TYPES = ("state", "pixels", "pixels_agent_pos", "environment_state_agent_pos")
+
+
+class PushTEnv(GymEnv):
+    """PushT.
+
+    Observation: "observation.state" float32, the agent's position (2,) in pixels of a 512x512 table, or with
+    obs_type state also the block's position and angle (5,); "observation.environment_state" float32 (16,), eight
+    corners of the block; "observation.image" uint8 (H, W, 3). Action: float (2,), where the agent is to go.
+    Reward: 0..1, the covered part / 0.95, of which the last bit of a double varies from run to run. Terminates at
+    success, truncates after episode_length. Raises UserError for settings that it cannot meet.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        check_choice(settings, "task", ["PushT-v0"])
+        check_choice(settings, "obs_type", OBSERVATION_TYPES)
+        pixels = settings["obs_type"].startswith("pixels")
+        self._image_size = image_size(settings) if pixels else None
+        height, width = self._image_size or (96, 96)
+        env = gymnasium.make(
+            "gym_pusht/PushT-v0",
+            obs_type="environment_state_agent_pos" if pixels else settings["obs_type"],  # no drawing at every step
+            observation_height=height,
+            observation_width=width,
+            max_episode_steps=settings["episode_length"],
+            disable_env_checker=True,
+        )
+        super().__init__(env, settings)
+        self._stock = env.unwrapped
+        substeps(settings, simulated_hz=1 / self._stock.dt)
+        self._stock.control_hz = settings["fps"]
+
+    def offered(self) -> dict[str, spaces.Space]:
+        drawn = {IMAGE: image_space(*self._image_size)} if self._image_size else {}
+        return super().offered() | drawn
+
+    def images(self) -> Observation:
+        return {key: self._stock._render() for key in self.image_space}
