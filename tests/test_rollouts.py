@@ -9,20 +9,21 @@ import pytest
 import torch
 from conftest import one_line_error, tiny_settings
 from demo_score.data.episodes import Episode, read_env_args, read_episodes
+from demo_score.envs.base import Environment
 from demo_score.policies import make_policy
 from demo_score.policies.act import ACT
-from demo_score.rollout.loop import rollout
+from demo_score.rollout import runs
+from demo_score.rollout.chunk_env import ChunkEnv
+from demo_score.rollout.loop import rollout, rollout_settings
 from demo_score.rollout.runs import collect_rollouts, evaluate, run_checkpoint, write_outcomes
 from demo_score.training.checkpoints import save_checkpoint
 from gym_aloha.constants import START_ARM_POSE
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
 
 OVERRIDES = ["policy.sample_latent=true", "policy.n_action_steps=10", "eval.n_episodes=3", "eval.batch_size=2"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+PUSHT = ["env=pusht", "policy.n_obs_steps=1", "env.image_size=16", "env.episode_length=12", "eval.n_episodes=3"]
+IMAGE = "observation.image"
 
 
 def untrained() -> ACT:
@@ -31,7 +32,8 @@ def untrained() -> ACT:
     policy = make_policy(tiny_settings(*OVERRIDES)).eval()
     pose = np.array(START_ARM_POSE[:7] + START_ARM_POSE[8:15], np.float32)
     sizes = {"observation.state": pose, "observation.environment_state": np.zeros(7, np.float32), "action": pose}
-    policy.normalization.set_statistics({key: (mean, 0.1 + 0 * mean) for key, mean in sizes.items()}, 0.01)
+    statistics = {key: (mean, 0.1 + 0 * mean, mean - 1, mean + 1) for key, mean in sizes.items()}
+    policy.normalization.set_statistics(statistics, 0.01)
     return policy
 
 
@@ -42,9 +44,9 @@ def checkpoint(tmp_path_factory) -> Path:
     return folder
 
 
-def episodes_of(seeds: list[int], batch_size: int, n_processes: int = 1) -> list[Episode]:
+def episodes_of(seeds: list[int], batch_size: int, use_async_envs: bool = False) -> list[Episode]:
     settings = OmegaConf.to_container(tiny_settings(*OVERRIDES).env)
-    return rollout(untrained(), settings, seeds, batch_size, n_processes)
+    return rollout(untrained(), settings, seeds, batch_size, use_async_envs)
 
 
 def assert_identical(first: list[Episode], second: list[Episode]) -> None:
@@ -53,14 +55,15 @@ def assert_identical(first: list[Episode], second: list[Episode]) -> None:
         assert one.success == other.success
         np.testing.assert_array_equal(one.actions, other.actions)
         np.testing.assert_array_equal(one.rewards, other.rewards)
+        assert list(one.observations) == list(other.observations)
         for key, values in one.observations.items():
-            np.testing.assert_array_equal(values, other.observations[key])
+            np.testing.assert_array_equal(values[:], other.observations[key][:])
 
 
-def test_episodes_are_the_same_for_one_and_two_processes() -> None:
-    """The last batch holds fewer episodes than there are processes."""
-    one, two = (episodes_of([3, 4, 5, 6, 7, 8, 9], batch_size=3, n_processes=n) for n in (1, 2))
-    assert_identical(one, two)
+def test_episodes_are_the_same_in_one_process_and_in_one_for_each() -> None:
+    """The last batch holds fewer episodes than there are environments."""
+    one, many = (episodes_of([3, 4, 5, 6, 7, 8, 9], batch_size=3, use_async_envs=choice) for choice in (False, True))
+    assert_identical(one, many)
     assert not np.array_equal(one[0].actions, one[1].actions)
 
 
@@ -82,6 +85,145 @@ def test_episode_hardly_depends_on_its_batch() -> None:
     )
 
 
+class Chaser(nn.Module):
+    """Walks right of where it is; keeps what it has seen."""
+
+    def __init__(self, n_actions: int = 4):
+        super().__init__()
+        self.n_actions, self.seen, self.seeds = n_actions, [], []
+
+    def reset(self, seeds: list[int]) -> None:
+        self.seeds.append(seeds)
+
+    def act(self, observations: dict[str, Tensor]) -> Tensor:
+        self.seen.append(observations)
+        return observations["observation.state"][:, -1:].repeat(1, self.n_actions, 1) + torch.tensor([20.0, 0.0])
+
+
+def pusht_settings(*overrides: str) -> DictConfig:
+    return tiny_settings(*PUSHT, *overrides)
+
+
+def chase(policy: Chaser, n_obs_steps: int, seeds: tuple[int, ...] = (1, 2), **options) -> list[Episode]:
+    settings = OmegaConf.to_container(pusht_settings().env)
+    return rollout(policy, settings, list(seeds), len(seeds), n_obs_steps=n_obs_steps, **options)
+
+
+def test_policy_sees_the_last_observations_prepared_and_the_first_one_repeated() -> None:
+    policy = Chaser()
+    episodes = chase(policy, n_obs_steps=3, record_images=True)
+    assert {key: tuple(value.shape) for key, value in policy.seen[0].items()} == {
+        "observation.state": (2, 3, 2),
+        IMAGE: (2, 3, 3, 16, 16),
+    }
+    for look, steps in enumerate([(0, 0, 0), (2, 3, 4), (6, 7, 8)]):
+        for row, episode in enumerate(episodes):
+            frames = np.moveaxis(episode.observations[IMAGE][list(steps)], -1, -3) / np.float32(255)
+            np.testing.assert_allclose(policy.seen[look][IMAGE][row].numpy(), frames, rtol=1e-6)
+            states = episode.observations["observation.state"][list(steps)]
+            np.testing.assert_array_equal(policy.seen[look]["observation.state"][row].numpy(), states)
+
+
+@pytest.mark.parametrize("n_obs_steps", [1, 2, 6])
+def test_recording_images_changes_nothing_else(n_obs_steps) -> None:
+    plain, recorded = (chase(Chaser(), n_obs_steps, record_images=choice) for choice in (False, True))
+    assert {key: values.shape for key, values in recorded[0].observations.items()} == {
+        "observation.state": (12, 2),
+        IMAGE: (12, 16, 16, 3),
+    }
+    for episode in recorded:
+        del episode.observations[IMAGE]
+    assert_identical(plain, recorded)
+
+
+class Counter(Environment):
+    """Counts its steps, in its observation and in its image; ends with its `length`th step."""
+
+    def __init__(self, length: int):
+        super().__init__({"obs_type": "pixels_agent_pos", "state_dim": 1, "action_dim": 1, "image_size": 1})
+        self.length, self.rendered = length, []
+
+    def reset(self, *, seed=None, options=None):
+        self.count = 0
+        return self._observation(), {}
+
+    def step(self, action):
+        self.count += 1
+        return self._observation(), 1.0, self.count == self.length, False, {"is_success": self.count == self.length}
+
+    def images(self):
+        self.rendered.append(self.count)
+        return {IMAGE: np.full((1, 1, 3), self.count, np.uint8)}
+
+    def _observation(self):
+        return {"observation.state": np.array([self.count], np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("n_obs_steps", "record_images", "rendered"),
+    [
+        (1, False, [0, 4, 8]),
+        (2, False, [0, 3, 4, 7, 8]),
+        (5, False, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        (1, True, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+    ],
+)
+def test_images_are_rendered_only_where_the_policy_looks_or_they_are_stored(n_obs_steps, record_images, rendered):
+    """Chunks of four, of which the last is cut short; no one looks at what follows the last action."""
+    counter = Counter(length=10)
+    env = ChunkEnv(counter, n_obs_steps, record_images)
+    env.reset(seed=1)
+    for expected in (4, 8, None):
+        observation, *_, info = env.step(np.zeros((4, 1)))
+        assert env.observation_space.contains(observation)
+        if expected is not None:
+            steps = np.arange(expected - n_obs_steps + 1, expected + 1).clip(0)
+            np.testing.assert_array_equal(observation["observation.state"][:, 0], steps)
+            np.testing.assert_array_equal(observation[IMAGE][:, 0, 0, 0], steps)
+    assert info == {"done": True, "success": True}
+    assert counter.rendered == rendered
+    episode = env.episode()
+    assert (len(episode), episode.success, list(episode.rewards)) == (10, True, [1.0] * 10)
+    if record_images:
+        np.testing.assert_array_equal(episode.observations[IMAGE][:][:, 0, 0, 0], np.arange(10))
+
+
+def test_a_finished_or_idle_environment_does_nothing() -> None:
+    counter = Counter(length=3)
+    env = ChunkEnv(counter, n_obs_steps=1)
+    env.reset(seed=1)
+    env.step(np.zeros((4, 1)))
+    before = env.step(np.zeros((4, 1)))
+    assert (counter.count, before[4]) == (3, {"done": True, "success": True})
+    assert len(env.episode()) == 3
+    idle, _ = env.reset()
+    assert (env.episode(), env.step(np.zeros((4, 1)))[4]["done"], counter.count) == (None, True, 3)
+    assert env.observation_space.contains(idle)
+
+
+def test_images_survive_their_packing_and_know_their_content() -> None:
+    first, again, other = (chase(Chaser(), 1, (seed,), record_images=True)[0].observations[IMAGE] for seed in (1, 1, 2))
+    assert first[[3, 0]].shape == (2, 16, 16, 3) and first[0:2].dtype == np.uint8
+    np.testing.assert_array_equal(first[[3, 0]][1], first[:][0])
+    assert first.identity() == again.identity() != other.identity()
+
+
+def test_settings_decide_how_the_policy_is_rolled_out() -> None:
+    policy = Chaser()
+    settings = pusht_settings("seed=7", "eval.batch_size=2", "policy.n_obs_steps=1")
+    settings.policy.n_obs_steps = 2
+    settings.use_amp = True
+    precision = []
+    policy.act = lambda observations: (
+        precision.append(torch.is_autocast_enabled("cpu")) or Chaser.act(policy, observations)
+    )
+    episodes = rollout_settings(policy, settings, torch.device("cpu"))
+    assert [episode.seed for episode in episodes] == [7, 8, 9]
+    assert policy.seeds == [[7, 8], [9]]
+    assert policy.seen[0]["observation.state"].shape == (2, 2, 2)
+    assert set(precision) == {True}
+
+
 def test_rollouts_are_stored_with_their_outcomes(tmp_path, checkpoint, capsys) -> None:
     collect_rollouts(checkpoint, ["seed=500"], tmp_path / "rollouts")
     episodes = read_episodes(tmp_path / "rollouts/003000.hdf5")
@@ -101,6 +243,20 @@ def test_rollouts_are_stored_with_their_outcomes(tmp_path, checkpoint, capsys) -
     assert read_env_args(tmp_path / "rollouts/003000.hdf5") == {**settings, "env_name": "AlohaTransferCube-v0"}
     assert sorted(path.name for path in (tmp_path / "rollouts").iterdir()) == ["003000.csv", "003000.hdf5"]
     assert re.search(r"success 0.0% \[0.0%, [\d.]+%\] \(0 of 3 episodes\)", capsys.readouterr().out)
+
+
+def test_rollouts_are_stored_with_images_and_evaluations_made_without(tmp_path, monkeypatch) -> None:
+    settings, recorded = pusht_settings("eval.batch_size=3"), []
+    monkeypatch.setattr(runs, "read_checkpoint_settings", lambda *_: settings)
+    monkeypatch.setattr(runs, "load_policy", lambda *_: Chaser())
+    episode = ChunkEnv.episode
+    monkeypatch.setattr(ChunkEnv, "episode", lambda env: recorded.append(env.record_images) or episode(env))
+    collect_rollouts(Path("000001"), [], tmp_path)
+    evaluate(Path("000001"), [], tmp_path)
+    assert recorded == [True] * 3 + [False] * 3
+    stored = read_episodes(tmp_path / "000001.hdf5")[2].observations[IMAGE]
+    expected = chase(Chaser(), 1, (0, 1, 2), record_images=True)[2].observations[IMAGE]
+    np.testing.assert_array_equal(stored[:], expected[:])
 
 
 def test_evaluation_is_stored_with_the_outcomes_of_the_same_rollouts(tmp_path, checkpoint) -> None:
@@ -138,3 +294,16 @@ def test_override_that_does_not_exist_is_reported(tmp_path, checkpoint) -> None:
 def test_folder_that_is_no_checkpoint_is_reported(tmp_path) -> None:
     with one_line_error(tmp_path, "not a checkpoint"):
         evaluate(tmp_path, [], tmp_path)
+
+
+def test_the_death_of_an_environment_s_process_is_reported() -> None:
+    class Killer(Chaser):
+        def act(self, observations: dict[str, Tensor]) -> Tensor:
+            import multiprocessing
+
+            for process in multiprocessing.active_children():
+                process.kill()
+            return super().act(observations)
+
+    with one_line_error("eval.batch_size", "eval.use_async_envs=false"):
+        chase(Killer(), 1, use_async_envs=True)

@@ -5,13 +5,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium.vector import VectorEnv
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from tqdm import tqdm
 
 from demo_score.data.episodes import Episode
-from demo_score.hardware import available_threads
-from demo_score.rollout.environments import Environments, make_environments
+from demo_score.data.images import prepare_observations
+from demo_score.errors import UserError
+from demo_score.hardware import autocast
+from demo_score.rollout.environments import open_environments
 
 
 def rollout(
@@ -19,46 +22,85 @@ def rollout(
     env_settings: Mapping[str, Any],
     seeds: list[int],
     batch_size: int,
-    n_processes: int = 1,
+    use_async_envs: bool = False,
     device: torch.device | str = "cpu",
     description: str = "rollouts",
+    n_obs_steps: int = 1,
+    use_amp: bool = False,
+    record_images: bool = False,
 ) -> list[Episode]:
-    """One episode from each environment seed, `batch_size` environments at once; renders nothing.
+    """One episode from each environment seed, `batch_size` environments at once.
 
-    The policy always sees a whole batch, finished episodes included, so that the result does not depend on
-    how the environments are spread over processes.
+    The policy sees the last `n_obs_steps` observations; images are rendered only for these, and for all steps, and
+    are stored in the episodes, with `record_images`. It always sees a whole batch, finished episodes included, so
+    that the result does not depend on `use_async_envs`: whether each environment has a process of its own.
+    Raises UserError for settings without an environment, and where an environment or its process fails.
     """
-    environments = make_environments(env_settings, min(batch_size, len(seeds)), n_processes)
+    n_envs = min(batch_size, len(seeds))
     episodes: list[Episode] = []
-    with tqdm(total=len(seeds), desc=description, unit="episode") as progress:
+    with (
+        open_environments(env_settings, n_envs, n_obs_steps, record_images, use_async_envs) as environments,
+        tqdm(total=len(seeds), desc=description, unit="episode") as progress,
+    ):
         for start in range(0, len(seeds), batch_size):
-            outcomes = _run_batch(policy, environments, seeds[start : start + batch_size], device)
+            outcomes = _run_batch(policy, environments, seeds[start : start + batch_size], device, use_amp)
             n_successes = sum(episode.success for episode in episodes)
             for done, success in outcomes:
                 progress.n = start + int(done.sum())
                 progress.set_postfix(success=f"{(n_successes + success.sum()) / max(1, progress.n):.0%}")
-            episodes += environments.episodes()
-    environments.close()
+            episodes += [episode for episode in environments.call("episode") if episode is not None]
     return episodes
 
 
 def rollout_settings(
-    policy: nn.Module, settings: DictConfig, device: torch.device, description: str = "rollouts"
+    policy: nn.Module,
+    settings: DictConfig,
+    device: torch.device,
+    description: str = "rollouts",
+    record_images: bool = False,
 ) -> list[Episode]:
     """The eval.n_episodes episodes that `settings` ask for, from environment seed settings.seed on."""
-    seeds = list(range(settings.seed, settings.seed + settings.eval.n_episodes))
-    env_settings = OmegaConf.to_container(settings.env)
-    return rollout(policy, env_settings, seeds, settings.eval.batch_size, available_threads(), device, description)
+    return rollout(
+        policy,
+        OmegaConf.to_container(settings.env),
+        list(range(settings.seed, settings.seed + settings.eval.n_episodes)),
+        settings.eval.batch_size,
+        settings.eval.use_async_envs,
+        device,
+        description,
+        settings.policy.n_obs_steps,
+        settings.use_amp,
+        record_images,
+    )
 
 
 def _run_batch(
-    policy: nn.Module, environments: Environments, seeds: list[int], device: torch.device | str
+    policy: nn.Module, environments: VectorEnv, seeds: list[int], device: torch.device | str, use_amp: bool
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """One batch of episodes; yields after each chunk who is done and who has succeeded."""
-    observations = environments.reset(seeds)
+    """One batch of episodes; yields after each chunk who is done and who has succeeded.
+
+    The last batch may be smaller than the number of environments: the others idle.
+    """
+    idle = environments.num_envs - len(seeds)
+    observations, _ = environments.reset(seed=seeds + [None] * idle)
     policy.reset(seeds)
     done = np.zeros(len(seeds), dtype=bool)
     while not done.all():
-        inputs = {key: torch.from_numpy(values).to(device) for key, values in observations.items()}
-        observations, done, success = environments.step(policy.act(inputs).cpu().numpy())
+        chunks = _act(policy, {key: values[: len(seeds)] for key, values in observations.items()}, device, use_amp)
+        chunks = np.concatenate([chunks, np.zeros((idle, *chunks.shape[1:]), chunks.dtype)])
+        observations, _, _, _, infos = environments.step(chunks)
+        for error in infos.get("error", []):
+            if error is not None:
+                raise UserError(error)
+        done, success = infos["done"][: len(seeds)], infos["success"][: len(seeds)]
         yield done, success
+
+
+def _act(
+    policy: nn.Module, observations: dict[str, np.ndarray], device: torch.device | str, use_amp: bool
+) -> np.ndarray:
+    """The policy's next actions, (n, n_action_steps, action_dim); observations: key -> (n, n_obs_steps, ...)."""
+    arrays = {key: torch.from_numpy(values).to(device) for key, values in observations.items()}
+    with torch.no_grad(), autocast(torch.device(device), use_amp):
+        actions = policy.act(prepare_observations(arrays))
+    return actions.float().cpu().numpy()

@@ -15,8 +15,11 @@ from demo_score.training.checkpoints import load_policy, read_checkpoint_setting
 
 
 def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:
-    """Store eval.n_episodes rollouts from environment seed `seed` on: <out_dir>/<checkpoint>.hdf5 and .csv."""
-    episodes, env_settings = run_checkpoint(checkpoint, overrides)
+    """Store eval.n_episodes rollouts from environment seed `seed` on: <out_dir>/<checkpoint>.hdf5 and .csv.
+
+    What the environment observes is stored at every step, images too, so that policies can be trained on it.
+    """
+    episodes, env_settings = run_checkpoint(checkpoint, overrides, record_images=True)
     for episode in episodes:
         episode.checkpoint = checkpoint.name
     write_outcomes(out_dir / f"{checkpoint.name}.csv", episodes)
@@ -29,13 +32,13 @@ def evaluate(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:
     write_outcomes(out_dir / "evaluation.csv", episodes)
 
 
-def run_checkpoint(checkpoint: Path, overrides: list[str]) -> tuple[list[Episode], dict]:
+def run_checkpoint(checkpoint: Path, overrides: list[str], record_images: bool = False) -> tuple[list[Episode], dict]:
     """Roll out a checkpoint with its own settings changed by `overrides`. Returns episodes and env settings."""
     torch.set_num_threads(1)  # environments run in parallel, not the policy: its bits then never depend on threads
     settings = read_checkpoint_settings(checkpoint, overrides)
     device = select_device(settings.device)
     policy = load_policy(checkpoint, settings, device)
-    episodes = rollout_settings(policy, settings, device)
+    episodes = rollout_settings(policy, settings, device, record_images=record_images)
     report(episodes)
     return episodes, OmegaConf.to_container(settings.env)
 
