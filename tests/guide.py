@@ -3,6 +3,8 @@
 import runpy
 import shlex
 import sys
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -55,14 +57,15 @@ def shrink(env: str = "pusht", policy: str = "diffusion") -> str:
 
 
 def run(script: str, command: str, *more: str) -> None:
-    """Run a script as the shell would; a command that ends in an error raises UserError with its line."""
+    """Run a script as the shell would; one that fails raises UserError with what it says after its progress."""
     arguments = [str(SCRIPTS / script), *shlex.split(command), *more]
     original, sys.argv = sys.argv, arguments
     try:
-        runpy.run_path(arguments[0], run_name="__main__")
+        with redirect_stderr(StringIO()) as said:
+            runpy.run_path(arguments[0], run_name="__main__")
     except SystemExit as error:
         if error.code:
-            raise UserError(str(error.code)) from None
+            raise UserError(said.getvalue().rpartition("error: ")[2].rstrip("\n")) from None
     finally:
         sys.argv = original
 

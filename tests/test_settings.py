@@ -245,6 +245,12 @@ def test_help_lists_the_tree(capsys) -> None:
     assert "eval_freq: ???" in text
 
 
+@pytest.mark.parametrize("text", ["첫 번째 실험", "it's für mich", "plain words", "a,b"])
+def test_text_of_any_language_is_a_value(text) -> None:
+    quoted = f"'{text}'" if "," in text else text
+    assert compose_settings([*CHOICES, "seed=1", f"wandb.notes={quoted}"])[0].wandb.notes == text
+
+
 def test_job_name_reaches_weights_and_biases() -> None:
     assert compose_settings([*CHOICES, "seed=1", "hydra.job.name=trial"])[0].wandb.name == "trial"
 

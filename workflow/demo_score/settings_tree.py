@@ -74,7 +74,7 @@ class SettingsTree:
 
         Raises UserError for a key, mistyped in a settings file, that no default has; +key=value adds one on purpose.
         """
-        settings = self._compose([*self.overrides, *overrides])
+        settings = self._compose([*self.overrides, *map(_quote, overrides)])
         if self.composed:
             added = {override.lstrip("+").split("=")[0] for override in overrides if override.startswith("+")}
             known = added | self._known_keys(settings.hydra.runtime.choices)
@@ -126,6 +126,15 @@ def find_folder(config_path: str | Path) -> Path:
 def choices(group: str) -> list[str]:
     """The files of env, policy or experiment in our tree."""
     return sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
+
+
+def _quote(override: str) -> str:
+    """Hydra's grammar takes letters beyond ASCII only in quotes, which a shell has removed: put them back."""
+    key, _, value = override.partition("=")
+    if value.isascii() or value[0] in "'\"[{":
+        return override
+    escaped = value.replace("'", "\\'")
+    return f"{key}='{escaped}'"
 
 
 @contextmanager
