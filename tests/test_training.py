@@ -148,7 +148,7 @@ def test_checkpoint_acts_as_the_policy_that_was_saved(tmp_path) -> None:
     save_checkpoint(tmp_path, policy, settings)
     assert read_checkpoint_settings(tmp_path, []) == settings
     loaded = load_policy(tmp_path, settings, torch.device("cpu"))
-    inputs = {"observation.state": torch.randn(2, 14), "observation.environment_state": torch.randn(2, 7)}
+    inputs = {"observation.state": torch.randn(2, 1, 14), "observation.environment_state": torch.randn(2, 1, 7)}
     for each in (policy, loaded):
         each.reset([0, 1])
     assert not loaded.training
@@ -157,9 +157,9 @@ def test_checkpoint_acts_as_the_policy_that_was_saved(tmp_path) -> None:
 
 def test_normalisation_is_that_of_the_training_data(data) -> None:
     settings = tiny_settings(data, "policy.min_std=0.5")
-    batches, _ = load_data(settings)
-    run = start_run(settings, batches, torch.device("cpu"))
-    assert batches.actions.mean(0).numpy() == pytest.approx(run.policy.normalization.action_mean.numpy(), abs=1e-6)
+    dataset = load_data(settings)
+    run = start_run(settings, dataset, torch.device("cpu"))
+    assert dataset.actions.mean(0).numpy() == pytest.approx(run.policy.normalization.action_mean.numpy(), abs=1e-6)
     assert run.policy.training
 
 
@@ -188,13 +188,12 @@ def test_constant_schedule_stays_at_lr_after_warm_up() -> None:
 
 def test_steps_are_taken_with_the_scheduled_learning_rate(data) -> None:
     settings = tiny_settings(data, "training.lr_scheduler=cosine", "training.lr_warmup_steps=3", "training.lr=1e-2")
-    batches, _ = load_data(settings)
-    run = start_run(settings, batches, torch.device("cpu"))
+    run = start_run(settings, load_data(settings), torch.device("cpu"))
     for step in range(6):
         rate = run.optimizer.param_groups[0]["lr"]
         assert rate == pytest.approx(1e-2 * learning_rate_factor(step, settings.training))
         before = run.policy.action_head.bias.detach().clone()
-        take_step(run, batches, settings)
+        take_step(run, settings, torch.device("cpu"))
         moved = float((run.policy.action_head.bias.detach() - before).abs().max())
         if step == 0:  # Adam's first step has the size of the learning rate
             assert moved == pytest.approx(rate, rel=0.01)
@@ -204,6 +203,39 @@ def test_unknown_schedule_is_reported_before_the_first_step(tmp_path, data, step
     with one_line_error("training.lr_scheduler", "linear", "cosine"):
         train(tiny_settings(data, "training.lr_scheduler=linear", "training.lr_warmup_steps=5"), tmp_path)
     assert not steps_taken
+
+
+# Mixed precision and moving averages
+
+
+def test_mixed_precision_computes_in_bfloat16_and_keeps_weights_in_full(data, monkeypatch) -> None:
+    settings = tiny_settings(data, "use_amp=true")
+    run = start_run(settings, load_data(settings), torch.device("cpu"))
+    seen = []
+    run.policy.action_head.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    take_step(run, settings, torch.device("cpu"))
+    assert seen == [torch.bfloat16]
+    assert {parameter.dtype for parameter in run.policy.parameters()} == {torch.float32}
+
+
+def test_moving_average_follows_its_formula(data) -> None:
+    settings = tiny_settings(data, "training.ema_decay=0.75")
+    run = start_run(settings, load_data(settings), torch.device("cpu"))
+    expected = None
+    for _ in range(4):
+        take_step(run, settings, torch.device("cpu"))
+        weights = run.policy.action_head.weight.detach().clone()
+        expected = weights if expected is None else 0.75 * expected + 0.25 * weights
+    assert torch.allclose(run.result.action_head.weight, expected, atol=1e-7)
+    assert not torch.equal(run.policy.action_head.weight, expected)
+
+
+def test_moving_average_is_what_a_checkpoint_holds_also_after_a_kill(tmp_path, data, interrupt) -> None:
+    average = "training.ema_decay=0.9"
+    whole = trained(tmp_path / "whole", data, average, *SAMPLED)
+    interrupt(8, tmp_path / "killed", data, average, *SAMPLED)
+    assert trained(tmp_path / "killed", data, average, *SAMPLED) == whole
+    assert whole["metrics.csv"] == trained(tmp_path / "plain", data, *SAMPLED)["metrics.csv"]
 
 
 # Evaluation during training
@@ -302,8 +334,8 @@ def test_state_of_other_data_is_not_used(tmp_path, interrupt, steps_taken) -> No
 
 
 def test_resume_can_be_switched_off(tmp_path, data, interrupt, steps_taken) -> None:
-    interrupt(8, tmp_path, data, "training.resume=false")
-    trained(tmp_path, data, "training.resume=false")
+    interrupt(8, tmp_path, data, "resume=false")
+    trained(tmp_path, data, "resume=false")
     assert steps_taken == [*range(1, 13)]
 
 
