@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
+from demo_score.workflow_config import stage_overrides, stage_seed, training_overrides
 
 REPOSITORY = Path(__file__).parents[1]
 TINY = "tests/tiny/config.yaml"
@@ -89,6 +91,30 @@ def test_lists_hold_the_kept_episodes_and_no_failed_rollout(finished: Path) -> N
     assert counts["demo_score_demos_only.txt"] == (kept["kind"] == "demonstration").sum()
     assert counts["demo_score_rollouts_plus_demos.txt"] == len(kept)
     assert (kept["success"] == 1).all()
+
+
+def test_commands_by_hand_give_the_same_bits(finished: Path, tmp_path: Path) -> None:
+    experiment = yaml.safe_load((finished / TINY).read_text())["experiments"]["tiny"]
+    arguments = ("final_policy", 10000, "by_hand", f"{RUN}/random/datasets_file.txt")
+    overrides = [*training_overrides(experiment, *arguments), f"hydra.run.dir={tmp_path}"]
+    command(finished, "train.py", *overrides)
+    for name in ("metrics.csv", "checkpoints/000060/model.safetensors"):
+        assert (tmp_path / name).read_bytes() == (finished / RUN / "random" / name).read_bytes()
+    where = ["-p", str(tmp_path / "checkpoints/000060"), "--out-dir", str(tmp_path)]
+    seed = stage_seed(experiment, "evaluation", 10000)
+    command(finished, "eval.py", *where, *stage_overrides(experiment, "evaluation"), f"seed={seed}")
+    assert (tmp_path / "evaluation.csv").read_bytes() == (finished / RUN / "random/evaluation.csv").read_bytes()
+
+
+def command(folder: Path, script: str, *arguments: str) -> None:
+    parts = [sys.executable, f"workflow/scripts/{script}", *arguments]
+    run = subprocess.run(parts, cwd=folder, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-3000:]
+
+
+def test_settings_name_experiment_seed_and_arm(finished: Path) -> None:
+    settings = yaml.safe_load((finished / RUN / "random/settings.yaml").read_text())
+    assert settings["wandb"]["name"] == "tiny_seed10000_random"
 
 
 def test_report_is_one_file_with_every_figure_and_caption(finished: Path) -> None:
