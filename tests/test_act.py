@@ -5,20 +5,17 @@ from conftest import one_line_error
 from demo_score.policies.act import ACT
 from demo_score.policies.ensembling import TemporalEnsemble
 from demo_score.policies.losses import kl_divergence, masked_l1
-from demo_score.policies.transformer import Attention, DecoderLayer, EncoderLayer, sinusoidal_positions
-from demo_score.policies.vision import sinusoidal_positions_2d
-from omegaconf import DictConfig, OmegaConf
-from policy_settings import TINY_ACT, losses_of_training, policy_settings, random_batch, random_observations
+from omegaconf import DictConfig
+from policy_settings import TINY_ACT, policy_settings
 from torch import Tensor, nn
 
 CHUNK, ACTIONS = 20, 14
 SHAPES = {"observation.state": [14], "observation.environment_state": [7]}
-PIXELS = {"observation.state": [14], "observation.images.top": [3, 64, 96]}
 MEAN, STD = 0.5, 2.0
 
 
-def tiny_settings(*overrides: str, file: str = "act_state", shapes: dict[str, list[int]] = SHAPES) -> DictConfig:
-    return policy_settings(file, shapes, ACTIONS, *TINY_ACT, *overrides)
+def tiny_settings(*overrides: str, shapes: dict[str, list[int]] = SHAPES) -> DictConfig:
+    return policy_settings("act_state", shapes, ACTIONS, *TINY_ACT, *overrides)
 
 
 def tiny_act(*overrides: str) -> ACT:
@@ -30,11 +27,6 @@ def tiny_act(*overrides: str) -> ACT:
     }
     policy.normalization.set_statistics(full, min_std=0.01)
     return policy
-
-
-def pixel_act(*overrides: str, shapes: dict[str, list[int]] = PIXELS) -> ACT:
-    torch.manual_seed(0)
-    return ACT(tiny_settings(*overrides, file="act", shapes=shapes).policy)
 
 
 def observations(n: int, seed: int = 1) -> dict[str, Tensor]:
@@ -191,184 +183,6 @@ def test_sampled_latents_are_standard_normal() -> None:
     assert float(latents.std()) == pytest.approx(1, abs=0.03)
 
 
-# The transformer
-
-
-@pytest.mark.parametrize("pre_norm", [False, True])
-@pytest.mark.parametrize("activation", ["relu", "gelu"])
-def test_encoder_layer_without_positions_is_torchs(pre_norm, activation) -> None:
-    layer = randomised(EncoderLayer(16, 4, 32, activation, 0.0, pre_norm))
-    torchs = nn.TransformerEncoderLayer(16, 4, 32, 0.0, activation, batch_first=True, norm_first=pre_norm)
-    copy_attention(layer.attention, torchs.self_attn)
-    copy_common(layer, torchs, n_norms=2)
-    x = torch.randn(3, 6, 16)
-    valid = torch.tensor([6, 2, 4])[:, None] > torch.arange(6)
-    expected = torchs(x, src_key_padding_mask=~valid)
-    torch.testing.assert_close(layer(x, torch.zeros(1, 6, 16), valid[:, None, None]), expected, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("pre_norm", [False, True])
-def test_decoder_layer_without_positions_is_torchs(pre_norm) -> None:
-    layer = randomised(DecoderLayer(16, 4, 32, "relu", 0.0, pre_norm))
-    torchs = nn.TransformerDecoderLayer(16, 4, 32, 0.0, "relu", batch_first=True, norm_first=pre_norm)
-    copy_attention(layer.self_attention, torchs.self_attn)
-    copy_attention(layer.cross_attention, torchs.multihead_attn)
-    copy_common(layer, torchs, n_norms=3)
-    x, memory = torch.randn(3, 5, 16), torch.randn(3, 4, 16)
-    decoded = layer(x, torch.zeros(1, 5, 16), memory, torch.zeros(1, 4, 16))
-    torch.testing.assert_close(decoded, torchs(x, memory), rtol=1e-4, atol=1e-5)
-
-
-def test_positions_enter_queries_and_keys_but_not_values() -> None:
-    layer = randomised(EncoderLayer(16, 4, 32, "relu", 0.0, False))
-    attention = nn.MultiheadAttention(16, 4, batch_first=True)
-    copy_attention(layer.attention, attention)
-    x, position = torch.randn(2, 6, 16), torch.randn(1, 6, 16)
-    mixed = layer.residuals[0].norm(x + attention(x + position, x + position, x)[0])
-    expected = layer.residuals[1].norm(mixed + layer.feed_forward(mixed))
-    torch.testing.assert_close(layer(x, position), expected, rtol=1e-4, atol=1e-5)
-
-
-def randomised(module: nn.Module) -> nn.Module:
-    """Parameters away from zeros and ones, so that a forgotten one shows."""
-    for parameter in module.parameters():
-        nn.init.normal_(parameter, std=0.3)
-    return module
-
-
-def copy_attention(source: Attention, target: nn.MultiheadAttention) -> None:
-    parts = (source.query, source.key, source.value)
-    target.in_proj_weight.data = torch.cat([part.weight for part in parts])
-    target.in_proj_bias.data = torch.cat([part.bias for part in parts])
-    target.out_proj.load_state_dict(source.out.state_dict())
-
-
-def copy_common(source: EncoderLayer | DecoderLayer, target: nn.Module, n_norms: int) -> None:
-    """Feed-forward and norms."""
-    first, _, _, second = source.feed_forward
-    target.linear1.load_state_dict(first.state_dict())
-    target.linear2.load_state_dict(second.state_dict())
-    for number in range(n_norms):
-        getattr(target, f"norm{number + 1}").load_state_dict(source.residuals[number].norm.state_dict())
-
-
-def test_sinusoidal_positions_are_those_of_the_paper() -> None:
-    table = sinusoidal_positions(9, 6)
-    assert table.shape == (1, 9, 6)
-    for position in range(9):
-        for pair in range(3):
-            angle = position / 10000 ** (2 * pair / 6)
-            assert float(table[0, position, 2 * pair]) == pytest.approx(np.sin(angle), abs=1e-5)
-            assert float(table[0, position, 2 * pair + 1]) == pytest.approx(np.cos(angle), abs=1e-5)
-
-
-def test_act_of_the_original_size_has_the_expected_number_of_parameters() -> None:
-    with torch.device("meta"):
-        policy = ACT(policy_settings("act_state", SHAPES, ACTIONS).policy)
-    dim, hidden, latent, chunk = 512, 3200, 32, 100
-
-    def linear(inputs: int, outputs: int) -> int:
-        return inputs * outputs + outputs
-
-    attention, norm = 4 * linear(dim, dim), 2 * dim
-    feed_forward = linear(dim, hidden) + linear(hidden, dim)
-    encoder = 4 * (attention + feed_forward + 2 * norm)
-    decoder = 2 * attention + feed_forward + 3 * norm + norm
-    vae = dim + linear(14, dim) + linear(14, dim) + encoder + linear(dim, 2 * latent)
-    inputs = linear(latent, dim) + linear(14, dim) + linear(7, dim) + 3 * dim
-    expected = vae + inputs + encoder + chunk * dim + decoder + linear(dim, 14)
-    assert sum(parameter.numel() for parameter in policy.parameters()) == expected
-
-
-# Images
-
-
-def test_pixel_act_of_the_original_size_is_that_of_lerobot() -> None:
-    """51,597,190 parameters are what LeRobot's training reports for six joints and a camera of 480x640."""
-    shapes = {"observation.state": [6], "observation.images.top": [3, 480, 640]}
-    with torch.device("meta"):
-        policy = ACT(policy_settings("act", shapes, 6).policy)
-    assert sum(parameter.numel() for parameter in policy.parameters()) == 51_597_190
-
-
-def test_every_camera_adds_the_tokens_of_its_feature_map() -> None:
-    two = {"observation.state": [14], "observation.images.a": [3, 64, 96], "observation.images.b": [3, 32, 64]}
-    policy = pixel_act(shapes=two)
-    observations = policy._now(random_observations(policy_settings("act", two, ACTIONS), 2))
-    tokens, position = policy._tokens(observations, torch.zeros(2, 4))
-    n_tokens = 1 + 1 + 2 * 3 + 1 * 2
-    assert tokens.shape == (2, n_tokens, 16) and position.shape == (1, n_tokens, 16)
-    places = [sinusoidal_positions_2d(2, 3, 16), sinusoidal_positions_2d(1, 2, 16)]
-    assert torch.equal(position, torch.cat([policy.token_position, *places], dim=1))
-    moved = {**observations, "observation.images.b": observations["observation.images.b"] + 1}
-    changed = (policy._tokens(moved, torch.zeros(2, 4))[0] != tokens).any(dim=2)
-    assert not changed[:, :-2].any() and changed[:, -2:].all()
-
-
-def test_dilation_quadruples_the_tokens_of_an_image() -> None:
-    settings = tiny_settings(file="act", shapes=PIXELS)
-    sizes = []
-    for dilate in ("false", "true"):
-        policy = pixel_act(f"policy.replace_final_stride_with_dilation={dilate}")
-        tokens, _ = policy._tokens(policy._now(random_observations(settings, 1)), torch.zeros(1, 4))
-        sizes.append(tokens.shape[1] - 2)
-    assert sizes == [2 * 3, 4 * 6]
-
-
-def test_images_decide_the_actions_of_pixel_act() -> None:
-    policy, settings = pixel_act().eval(), tiny_settings(file="act", shapes=PIXELS)
-    seen = random_observations(settings, 2)
-    policy.reset([0, 1])
-    other = {**seen, "observation.images.top": 1 - seen["observation.images.top"]}
-    assert policy.act(seen).shape == (2, CHUNK, ACTIONS)
-    assert not torch.allclose(policy.act(seen), policy.act(other), atol=1e-5)
-
-
-def test_batch_norm_of_the_backbone_stays_frozen() -> None:
-    policy, settings = pixel_act(), tiny_settings(file="act", shapes=PIXELS)
-    before = {name: buffer.clone() for name, buffer in policy.backbone.named_buffers()}
-    losses_of_training(policy, random_batch(settings, 2, CHUNK), n_steps=1, lr=1e-3)
-    assert before and all(torch.equal(buffer, before[name]) for name, buffer in policy.backbone.named_buffers())
-    assert not [name for name, _ in policy.backbone.named_parameters() if "bn" in name]
-
-
-def test_pixel_act_learns_a_small_batch_by_heart() -> None:
-    """Better than the best constant, whose mean absolute error is 0.5."""
-    shapes = {"observation.state": [14], "observation.images.top": [3, 40, 40]}
-    batch = random_batch(tiny_settings(file="act", shapes=shapes), 2, CHUNK)
-    losses = losses_of_training(pixel_act("policy.kl_weight=0", shapes=shapes), batch, n_steps=25, lr=3e-3)
-    assert losses[0] > 0.55 and losses[-1] < 0.42
-
-
-def test_gradient_reaches_the_whole_backbone() -> None:
-    policy, settings = pixel_act(), tiny_settings(file="act", shapes=PIXELS)
-    policy.train().loss(random_batch(settings, 2, CHUNK))[0].backward()
-    assert all(parameter.grad.abs().max() > 0 for parameter in policy.backbone.parameters())
-
-
-def test_mixed_precision_gives_actions_in_full() -> None:
-    policy, settings = pixel_act().eval(), tiny_settings(file="act", shapes=PIXELS)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss, parts = policy.loss(random_batch(settings, 2, CHUNK))
-        policy.reset([0, 1])
-        actions = policy.act(random_observations(settings, 2))
-    assert {loss.dtype, actions.dtype, *(part.dtype for part in parts.values())} == {torch.float32}
-
-
-def test_backbone_has_its_own_learning_rate() -> None:
-    policy = pixel_act()
-    rest, backbone = policy.parameter_groups(OmegaConf.create({"lr_backbone": 2e-5}))
-    assert backbone["lr"] == 2e-5 and "lr" not in rest
-    assert {id(p) for p in backbone["params"]} == {id(p) for p in policy.backbone.parameters()}
-    assert sorted(map(id, [*rest["params"], *backbone["params"]])) == sorted(map(id, policy.parameters()))
-
-
-def test_without_a_backbone_or_a_rate_for_it_all_parameters_are_one_group() -> None:
-    for policy, rate in ((tiny_act(), 1e-5), (pixel_act(), None)):
-        (group,) = policy.parameter_groups(OmegaConf.create({"lr_backbone": rate}))
-        assert list(map(id, group["params"])) == list(map(id, policy.parameters()))
-
-
 # Temporal ensembling
 
 
@@ -432,3 +246,21 @@ def test_vae_without_joint_state_is_reported() -> None:
 
 def test_actions_of_a_batch_begin_now() -> None:
     assert ACT.action_offsets(tiny_settings().policy) == range(CHUNK)
+
+
+def test_act_of_the_original_size_has_the_expected_number_of_parameters() -> None:
+    with torch.device("meta"):
+        policy = ACT(policy_settings("act_state", SHAPES, ACTIONS).policy)
+    dim, hidden, latent, chunk = 512, 3200, 32, 100
+
+    def linear(inputs: int, outputs: int) -> int:
+        return inputs * outputs + outputs
+
+    attention, norm = 4 * linear(dim, dim), 2 * dim
+    feed_forward = linear(dim, hidden) + linear(hidden, dim)
+    encoder = 4 * (attention + feed_forward + 2 * norm)
+    decoder = 2 * attention + feed_forward + 3 * norm + norm
+    vae = dim + linear(14, dim) + linear(14, dim) + encoder + linear(dim, 2 * latent)
+    inputs = linear(latent, dim) + linear(14, dim) + linear(7, dim) + 3 * dim
+    expected = vae + inputs + encoder + chunk * dim + decoder + linear(dim, 14)
+    assert sum(parameter.numel() for parameter in policy.parameters()) == expected
