@@ -1,6 +1,7 @@
 """Many environments stepped together: one after another, or each in a process of its own."""
 
 import multiprocessing
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -13,8 +14,8 @@ from demo_score.envs.base import asks_for_images
 from demo_score.errors import UserError
 from demo_score.rollout.chunk_env import ChunkEnv
 
-# What a process imports with the command that it belongs to: 4 s, unless it is forked from one that has done so.
-PRELOADED = ["gymnasium", "h5py", "hydra", "pandas", "scipy.stats", "torch"]
+# What every process imports, unless it is forked from one that has done so.
+PRELOADED = ["gymnasium", "h5py"]
 SIMULATORS = {"aloha": "gym_aloha.env", "pusht": "gym_pusht.envs"}
 
 
@@ -38,8 +39,9 @@ def open_environments(
 def _processes(makers: list[Callable[[], ChunkEnv]]) -> Iterator[AsyncVectorEnv]:
     environments = None
     try:
-        # Not forked from this process: neither torch's threads nor OpenGL survive that.
-        environments = AsyncVectorEnv(makers, autoreset_mode=AutoresetMode.DISABLED, context="forkserver")
+        with _main_hidden():
+            # Not forked from this process: neither torch's threads nor OpenGL survive that.
+            environments = AsyncVectorEnv(makers, autoreset_mode=AutoresetMode.DISABLED, context="forkserver")
         yield environments
         environments.close()
     except BaseException as error:
@@ -51,6 +53,18 @@ def _processes(makers: list[Callable[[], ChunkEnv]]) -> Iterator[AsyncVectorEnv]
                 "eval.batch_size, or eval.use_async_envs=false"
             ) from None
         raise
+
+
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Processes that start now do not run the command's file, which would import torch into each of them: 3 s."""
+    main = sys.modules["__main__"]
+    file = vars(main).pop("__file__", None)
+    try:
+        yield
+    finally:
+        if file is not None:
+            main.__file__ = file
 
 
 def _end(environments: AsyncVectorEnv) -> None:
