@@ -4,9 +4,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
 
 import numpy as np
 import pytest
@@ -180,22 +178,12 @@ def _poses_and_keys():
 @pytest.fixture(scope="module")
 def in_egl():
     """Call a function of this module in a process with EGL."""
+    if error := run_python("make_env(images)", {"MUJOCO_GL": "egl"}):
+        pytest.skip(f"no OpenGL here: {error.splitlines()[-1]}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MUJOCO_GL", "egl")
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-
-            def call(function: Callable, *arguments: Any) -> Any:
-                return pool.submit(function, *arguments).result()
-
-            try:
-                call(make_images_once)
-            except UserError as error:
-                pytest.skip(f"no OpenGL here: {error}")
-            yield call
-
-
-def make_images_once() -> None:
-    make_env(image_settings())
+            yield lambda function, *arguments: pool.submit(function, *arguments).result()
 
 
 @pytest.mark.parametrize("task", STOCK_TASKS)
