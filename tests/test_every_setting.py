@@ -5,7 +5,9 @@ A key without a line here fails, and so does one whose other value changes nothi
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
 from functools import partial
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from demo_score.data.chunks import Statistics
 from demo_score.data.episodes import write_episodes
 from demo_score.envs import make_env
 from demo_score.errors import UserError
+from demo_score.hardware import has_bfloat16
 from demo_score.policies import action_offsets, make_policy
 from demo_score.rollout import loop as rollout_loop
 from demo_score.settings import compose_settings
@@ -76,6 +79,14 @@ def trained(*overrides: str) -> dict[str, str]:
     settings = composed("+datasets_file=data.hdf5", *overrides)
     train(settings, folder := Path(digest(*overrides)))
     return {str(path.relative_to(folder)): digest(path.read_bytes()) for path in folder.rglob("*.[cs][sa][vf]*")}
+
+
+def trained_in_a_precision(*overrides: str) -> object:
+    """The files of a training, and what it says about its precision."""
+    has_bfloat16.cache_clear()
+    with redirect_stderr(StringIO()) as said:
+        files = trained(*overrides)
+    return files, [line for line in said.getvalue().splitlines() if "precision" in line]
 
 
 def state_after_a_failure(*overrides: str) -> object:
@@ -175,7 +186,7 @@ DEFAULT: dict[str, tuple] = {
     "hydra.run.dir": (results_folder, "a_b"),
     "hydra.job.name": (results_folder, "a"),
     "device": (trained, "cuda:99"),
-    "use_amp": (trained, "true"),
+    "use_amp": (trained_in_a_precision, "true"),
     "seed": (trained, 1),
     "resume": (state_after_a_failure, "false"),
     "dataset_repo_id": (training_data, "other"),

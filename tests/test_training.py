@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import TINY, one_line_error, random_episode, tiny_settings
+from demo_score import hardware
 from demo_score.data.episodes import write_episodes
 from demo_score.hardware import available_threads, select_device
 from demo_score.policies import make_policy
@@ -209,6 +210,7 @@ def test_unknown_schedule_is_reported_before_the_first_step(tmp_path, data, step
 
 
 def test_mixed_precision_computes_in_bfloat16_and_keeps_weights_in_full(data, monkeypatch) -> None:
+    monkeypatch.setattr(hardware, "has_bfloat16", lambda device: True)
     settings = tiny_settings(data, "use_amp=true")
     run = start_run(settings, load_data(settings), torch.device("cpu"))
     seen = []
@@ -216,6 +218,16 @@ def test_mixed_precision_computes_in_bfloat16_and_keeps_weights_in_full(data, mo
     take_step(run, settings, torch.device("cpu"))
     assert seen == [torch.bfloat16]
     assert {parameter.dtype for parameter in run.policy.parameters()} == {torch.float32}
+
+
+def test_mixed_precision_without_the_hardware_says_that_it_is_full_precision(data, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+    hardware.has_bfloat16.cache_clear()
+    for _ in range(2):
+        with hardware.autocast(torch.device("cpu"), use_amp=True):
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+    assert capsys.readouterr().err.count("full precision") == 1
+    hardware.has_bfloat16.cache_clear()
 
 
 def test_moving_average_follows_its_formula(data) -> None:

@@ -1,8 +1,10 @@
 """Where torch computes: device, threads, precision and memory."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 
@@ -27,10 +29,21 @@ def available_threads() -> int:
 
 
 def autocast(device: torch.device, use_amp: bool) -> torch.autocast:
-    """Automatic mixed precision in bfloat16, where `use_amp` asks for it. Raises UserError where there is none."""
-    if use_amp and device.type == "cuda" and not torch.cuda.is_bf16_supported():
-        raise UserError(f"use_amp=true: {torch.cuda.get_device_name(device)} has no bfloat16; set use_amp=false")
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_amp)
+    """Automatic mixed precision in bfloat16, where `use_amp` asks for it and the hardware has it."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=use_amp and has_bfloat16(device))
+
+
+@cache
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether `device` computes in bfloat16; without the hardware for it that would be many times slower."""
+    if device.type == "cuda":
+        name, has = torch.cuda.get_device_name(device), torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+        name, has = "this CPU", any(capabilities.get(unit) for unit in ("avx512_bf16", "amx_bf16", "bf16"))
+    if not has:
+        print(f"use_amp=true: {name} has no bfloat16, so everything is computed in full precision", file=sys.stderr)
+    return has
 
 
 @contextmanager

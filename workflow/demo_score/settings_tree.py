@@ -80,7 +80,7 @@ class SettingsTree:
             known = added | self._known_keys(settings.hydra.runtime.choices)
             for key in sorted(_leaves(settings)):
                 if not known & {key, *_parents(key)}:
-                    raise UserError(f"unknown setting {key}; correct it, or give +{key}=VALUE if code of yours reads it")
+                    raise UserError(f"unknown setting {key}; correct it, or give +{key}=VALUE if your code reads it")
         return settings
 
     def _compose(self, overrides: list[str]) -> DictConfig:

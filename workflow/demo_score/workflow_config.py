@@ -53,7 +53,7 @@ def classifier_settings(experiment: dict) -> dict:
 
 
 def stage_overrides(experiment: dict, stage: str) -> list[str]:
-    """Hydra overrides of a stage (demonstrations, base_policy, rollouts, final_policy, evaluation); no seed, no data."""
+    """Hydra overrides of a stage: demonstrations, base_policy, rollouts, final_policy, evaluation; no seed or data."""
     env, common = f"env={experiment['env']}", experiment.get("overrides", [])
     if stage == "demonstrations":
         return [env, *(override for override in common if override.lstrip("+").startswith(("env.", "fps=")))]
