@@ -2,9 +2,10 @@
 
 PYTHONPATH=workflow python tests/bench/performance_settings.py
 
-num_workers: images 480x640 read from an episode file, a policy that computes little on them. Limits measured in the
-same run: the steps a second of reading alone and of computing alone. device and use_amp: the transformer of ACT at its
-original size, beside the rate of matrix products (2048 x 2048) on the same device in the same precision.
+num_workers: batches of 16 x 2 images 480x640 from an episode file, each followed by a step that takes 50 ms and leaves
+the processor free, as on a GPU (it waits). Limits measured in the same run: reading alone, steps alone. device and
+use_amp: the transformer of ACT at its original size, beside the rate of matrix products (2048 x 2048) on the device,
+in the precision that is used.
 """
 
 import os
@@ -17,12 +18,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from demo_score.data.episodes import Episode, write_episodes
+from demo_score.hardware import has_bfloat16
 from demo_score.settings import compose_settings
 from demo_score.training.batches import Batches
 from demo_score.training.loop import load_data, start_run, take_step
 
-IMAGES = ["env=aloha", "policy=diffusion", "seed=0", "training.batch_size=16", "policy.crop_shape=[40,40]"]
-IMAGES += ["policy.down_dims=[32,64]", "policy.diffusion_step_embed_dim=32", "training.num_workers=0", "device=cpu"]
+STEP = 0.05  # seconds
+IMAGES = ["env=aloha", "policy=diffusion", "seed=0"]
 STATE = ["env=aloha_cube_state", "policy=act_state", "seed=0", "training.batch_size=8", "training.num_workers=0"]
 
 
@@ -30,7 +32,7 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         data = write_data(Path(folder) / "data.hdf5")
-        print(f"training.num_workers, batches of 16 x 2 images 480x640, {os.cpu_count()} cores, torch on one")
+        print(f"training.num_workers, on {os.cpu_count()} cores")
         bench_workers(data)
         print("device and use_amp, ACT at its original size, batches of 8")
         for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
@@ -64,28 +66,29 @@ def write_data(path: Path) -> Path:
 
 
 def bench_workers(data: Path) -> None:
-    def settings(workers: int):
-        return compose_settings([*IMAGES, f"+datasets_file={data}", f"training.num_workers={workers}"])[0]
+    frames = load_data(compose_settings([*IMAGES, f"+datasets_file={data}"])[0])
 
-    cpu = torch.device("cpu")
-    batches = Batches(load_data(settings(0)), 16, torch.Generator().manual_seed(0), 0, cpu)
-    print(f"  limit: reading alone, one process  {rate(lambda: next(batches)):6.2f} steps/s")
-    run = start_run(settings(0), load_data(settings(0)), cpu)
-    batch = next(run.batches)
-    run.batches = iter(lambda: batch, None)
-    print(f"  limit: computing alone             {rate(lambda: take_step(run, settings(0), cpu)):6.2f} steps/s")
+    def open_batches(workers: int) -> Batches:
+        return Batches(frames, 16, torch.Generator().manual_seed(0), workers, torch.device("cpu"))
+
+    print(f"  limit: reading alone, one process  {rate(open_batches(0).__next__):6.2f} steps/s")
+    print(f"  limit: steps alone                 {1 / STEP:6.2f} steps/s")
     for workers in (0, 1, 2, 8):
-        chosen = settings(workers)
-        run = start_run(chosen, load_data(chosen), cpu)
-        print(f"  training.num_workers={workers}             {rate(partial(take_step, run, chosen, cpu)):6.2f} steps/s")
-        run.batches.close()
+        batches = open_batches(workers)
+        print(f"  training.num_workers={workers}             {rate(partial(step_elsewhere, batches)):6.2f} steps/s")
+        batches.close()
+
+
+def step_elsewhere(batches: Batches) -> None:
+    next(batches)
+    time.sleep(STEP)
 
 
 def bench_precision(data: Path, name: str, use_amp: str) -> None:
     settings = compose_settings([*STATE, f"+datasets_file={data}", f"device={name}", f"use_amp={use_amp}"])[0]
     device = torch.device(name)
     run = start_run(settings, load_data(settings), device)
-    dtype = torch.bfloat16 if use_amp == "true" else torch.float32
+    dtype = torch.bfloat16 if settings.use_amp and has_bfloat16(device) else torch.float32
     a = torch.randn(2048, 2048, device=device, dtype=dtype)
     products = rate(lambda: a @ a, device) * 2 * 2048**3 / 1e9
     steps = rate(lambda: take_step(run, settings, device), device)
