@@ -9,6 +9,7 @@ from demo_score.data.episodes import Episode
 from demo_score.errors import UserError
 from demo_score.settings import compose_settings
 from omegaconf import DictConfig
+from policy_settings import TINY_ACT
 
 TINY = [
     "env=aloha_cube_state",
@@ -23,15 +24,7 @@ TINY = [
     "training.batch_size=4",
     "training.num_workers=0",
     "training.lr=1e-3",
-    "policy.chunk_size=20",
-    "policy.n_action_steps=20",
-    "policy.actions_per_query=10",
-    "policy.dim_model=16",
-    "policy.n_heads=2",
-    "policy.dim_feedforward=32",
-    "policy.n_encoder_layers=1",
-    "policy.latent_dim=4",
-    "policy.n_vae_encoder_layers=1",
+    *TINY_ACT,
     "env.episode_length=30",
 ]
 

@@ -12,11 +12,11 @@ from demo_score.data.episodes import Episode, read_env_args, read_episodes
 from demo_score.envs.base import Environment
 from demo_score.policies import make_policy
 from demo_score.policies.act import ACT
+from demo_score.policies.checkpoints import save_checkpoint
 from demo_score.rollout import runs
 from demo_score.rollout.chunk_env import ChunkEnv
 from demo_score.rollout.loop import rollout, rollout_settings
 from demo_score.rollout.runs import collect_rollouts, evaluate, run_checkpoint, write_outcomes
-from demo_score.training.checkpoints import save_checkpoint
 from gym_aloha.constants import START_ARM_POSE
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn

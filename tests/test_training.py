@@ -18,8 +18,8 @@ from demo_score import hardware
 from demo_score.data.episodes import write_episodes
 from demo_score.hardware import available_threads, select_device
 from demo_score.policies import make_policy
+from demo_score.policies.checkpoints import load_policy, read_checkpoint_settings, save_checkpoint
 from demo_score.training import loop
-from demo_score.training.checkpoints import load_policy, read_checkpoint_settings, save_checkpoint
 from demo_score.training.loop import learning_rate_factor, load_data, start_run, take_step, train
 from demo_score.training.metrics import MetricsTable
 from demo_score.training.resume import ResumeFolder
@@ -203,6 +203,13 @@ def test_steps_are_taken_with_the_scheduled_learning_rate(data) -> None:
 def test_unknown_schedule_is_reported_before_the_first_step(tmp_path, data, steps_taken) -> None:
     with one_line_error("training.lr_scheduler", "linear", "cosine"):
         train(tiny_settings(data, "training.lr_scheduler=linear", "training.lr_warmup_steps=5"), tmp_path)
+    assert not steps_taken
+
+
+@pytest.mark.parametrize("override", ["env.name=no_such", "policy.name=no_such"])
+def test_unknown_environment_or_policy_is_reported_before_the_first_step(tmp_path, data, steps_taken, override) -> None:
+    with one_line_error("no_such", "act" if "policy" in override else "aloha, pusht"):
+        train(tiny_settings(data, "training.eval_freq=5", override), tmp_path)
     assert not steps_taken
 
 

@@ -73,17 +73,22 @@ class DiffusionPolicy(Policy):
 
     def _condition(self, arrays: dict[str, Tensor]) -> Tensor:
         """What the network sees of a batch: (B, n_obs_steps * features)."""
-        observations = self.normalized(arrays)
+        observations = self.normalized({**arrays, **{key: self._cropped(arrays[key]) for key in self.image_keys}})
         vectors = [observations[key] for key in self.vector_sizes]
         images = [self._look(observations[key]) for key in self.image_keys]
         return torch.cat([*vectors, *images], dim=-1).flatten(1)
 
+    def _cropped(self, images: Tensor) -> Tensor:
+        """What is seen of images (B, n_obs_steps, 3, H, W), cut out before anything is computed on the rest."""
+        if self.settings.crop_shape is None:
+            return images
+        at_random = self.training and self.settings.crop_is_random
+        cropped = crop(images.flatten(0, 1), tuple(self.settings.crop_shape), at_random)
+        return cropped.unflatten(0, images.shape[:2])
+
     def _look(self, images: Tensor) -> Tensor:
         """(B, n_obs_steps, 3, H, W) -> (B, n_obs_steps, features)."""
-        flat = images.flatten(0, 1)
-        if self.settings.crop_shape is not None:
-            flat = crop(flat, tuple(self.settings.crop_shape), self.training and self.settings.crop_is_random)
-        return self.keypoints(self.backbone(flat)).unflatten(0, images.shape[:2])
+        return self.keypoints(self.backbone(images.flatten(0, 1))).unflatten(0, images.shape[:2])
 
 
 def _check(settings: DictConfig) -> None:

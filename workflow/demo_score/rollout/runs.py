@@ -10,8 +10,8 @@ from demo_score.data.episodes import Episode, write_episodes
 from demo_score.evaluation.statistics import wilson_interval
 from demo_score.files import write_text
 from demo_score.hardware import select_device
+from demo_score.policies.checkpoints import load_policy, read_checkpoint_settings
 from demo_score.rollout.loop import rollout_settings
-from demo_score.training.checkpoints import load_policy, read_checkpoint_settings
 
 
 def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
@@ -15,12 +15,13 @@ from demo_score.data.chunks import ChunkDataset
 from demo_score.data.images import prepare_observations
 from demo_score.data.sources import training_episodes
 from demo_score.dependencies import code_digest
+from demo_score.envs import make_env
 from demo_score.errors import UserError
 from demo_score.hardware import autocast, available_threads, memory_advice, select_device
 from demo_score.observations import IMAGE
 from demo_score.policies import action_offsets, make_policy
+from demo_score.policies.checkpoints import save_checkpoint
 from demo_score.training.batches import Batches
-from demo_score.training.checkpoints import save_checkpoint
 from demo_score.training.evaluation import evaluate_in_training
 from demo_score.training.image_transforms import ImageTransforms
 from demo_score.training.metrics import MetricsTable
@@ -71,6 +72,8 @@ def train(settings: DictConfig, run_dir: Path) -> None:
     """
     torch.set_num_threads(available_threads())
     device = select_device(settings.device)
+    if settings.training.eval_freq:
+        make_env(OmegaConf.to_container(settings.env)).close()  # what an evaluation lacks is told before the training
     data = load_data(settings)
     folder = ResumeFolder(
         run_dir, settings_files.digest(settings_files.to_yaml(settings), data.digest(), code_digest(Path(__file__)))
@@ -103,12 +106,12 @@ def train(settings: DictConfig, run_dir: Path) -> None:
 
 def load_data(settings: DictConfig) -> ChunkDataset:
     """The frames that batches are drawn from."""
-    training = settings.training
+    training, offsets = settings.training, action_offsets(settings)
     return ChunkDataset(
         training_episodes(settings),
         list(settings.policy.input_shapes),
         settings.policy.n_obs_steps,
-        action_offsets(settings),
+        offsets,
         training.drop_n_last_frames,
         training.start_fraction,
         training.start_frames,
