@@ -1,7 +1,12 @@
 """What several tests share: small episodes, the settings of a tiny policy, and what an error must look like."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ctypes.util import find_library
+
+# One choice for all tests of a process, whichever imports a simulator first.
+os.environ.setdefault("MUJOCO_GL", "egl" if find_library("EGL") else "disable")
 
 import numpy as np
 import pytest

@@ -6,10 +6,14 @@ Source: gym_aloha 0.1.5, env.py and tasks/sim.py.
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 os.environ.setdefault("MUJOCO_GL", "disable")  # before dm_control, which else searches for OpenGL
+if os.environ["MUJOCO_GL"] != "disable":
+    with suppress(ImportError):  # torch's compiler and Mesa's OpenGL each bring an LLVM; in the other order they crash
+        import triton  # noqa: F401
 
 import mujoco
 import numpy as np
