@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ctypes.util import find_library
 
 # One choice for all tests of a process, whichever imports a simulator first.
 os.environ.setdefault("MUJOCO_GL", "egl" if find_library("EGL") else "disable")
+with suppress(ImportError):  # before OpenGL, see envs/aloha.py
+    import triton  # noqa: F401
 
 import numpy as np
 import pytest

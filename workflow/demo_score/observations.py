@@ -31,5 +31,5 @@ def image_keys(env: Mapping[str, Any]) -> list[str]:
 def image_size(env: Mapping[str, Any]) -> list[int]:
     """Height and width. Raises UserError for settings that have none."""
     if not (size := env.get("image_size")):
-        raise UserError(f"env.obs_type={env['obs_type']} has images; give env.image_size=[HEIGHT,WIDTH], too")
+        raise UserError(f"env.obs_type={env['obs_type']} needs a size; set +env.image_size=[480,640], say")
     return [size, size] if isinstance(size, int) else list(size)

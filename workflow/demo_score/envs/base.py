@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 
 from demo_score.errors import UserError
-from demo_score.observations import observation_shapes
+from demo_score.observations import image_size, observation_shapes
 
 Observation = dict[str, np.ndarray]  # key -> float32 array, or for an image (H, W, 3) uint8
 
@@ -49,8 +49,8 @@ def image_space(height: int, width: int) -> spaces.Box:
 def asks_for_images(settings: Mapping[str, Any]) -> bool:
     """Whether `settings` observe images. Raises UserError where they do not say how large."""
     images = settings.get("obs_type", "").startswith("pixels")
-    if images and not settings.get("image_size"):
-        raise UserError(f"env.obs_type={settings['obs_type']} needs a size; set +env.image_size=[480,640], say")
+    if images:
+        image_size(settings)
     return images
 
 
