@@ -28,8 +28,10 @@ def records(path: Path) -> Iterator[bytes]:
 
 def read_run(folder: Path) -> dict:
     """What was logged below `folder`: project, name, notes, id, config, and history: step -> values."""
+    import wandb
     from wandb.proto.wandb_internal_pb2 import Record
 
+    wandb.teardown()  # its own process may still be writing
     logged: dict = {"config": {}, "history": {}}
     for path in sorted(folder.rglob("*.wandb")):
         for content in records(path):

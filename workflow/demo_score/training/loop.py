@@ -81,9 +81,11 @@ def train(settings: DictConfig, run_dir: Path) -> None:
     run = start_run(settings, data, device)
     if settings.resume and (state := folder.load()):
         run.load(state)
-    tracker = Tracker(settings, run_dir, folder.path / "wandb_id")
     total = settings.training.offline_steps
-    with tqdm(total=total, initial=run.step, desc=run_dir.name, unit="step", mininterval=1) as progress:
+    with (
+        Tracker(settings, run_dir, folder.path / "wandb_id") as tracker,
+        tqdm(total=total, initial=run.step, desc=run_dir.name, unit="step", mininterval=1) as progress,
+    ):
         while run.step < total:
             take_step(run, settings, device)
             progress.update()
@@ -99,7 +101,6 @@ def train(settings: DictConfig, run_dir: Path) -> None:
                 save_checkpoint(checkpoint, run.result, settings)
             if run.step % settings.training.resume_freq == 0:
                 folder.save(run.state())
-    tracker.finish()
     run.metrics.write(folder.results / "metrics.csv")
     folder.publish()
 

@@ -13,7 +13,7 @@ INSTALL = "wandb.enable=true: Weights & Biases is not installed; run `make wandb
 
 
 class Tracker:
-    """Logs to Weights & Biases where wandb.enable asks for it; otherwise does nothing."""
+    """Logs to Weights & Biases where wandb.enable asks for it; otherwise does nothing. Use it in a `with`."""
 
     def __init__(self, settings: DictConfig, run_dir: Path, id_file: Path):
         """`id_file` keeps the run's name at Weights & Biases, so that a resumed training goes on in the same curves.
@@ -23,15 +23,18 @@ class Tracker:
         self.run = start_run(settings, run_dir, id_file) if settings.wandb.enable else None
 
     def log(self, row: dict[str, Any], group: str) -> None:
-        """Log a row of metrics.csv, its names prefixed by `group` (train or eval), at its step."""
+        """Log a row of metrics.csv at its step, as <group>/<name>; the group is train or eval."""
         if self.run:
-            values = {f"{group}/{name}": value for name, value in row.items() if name != "step"}
-            self.run.log(values, step=row["step"])
+            names = {name: f"{group}/{name.removeprefix(f'{group}_')}" for name in row if name != "step"}
+            self.run.log({names[name]: row[name] for name in names}, step=row["step"])
 
-    def finish(self) -> None:
-        """Hand over everything that is still on its way."""
+    def __enter__(self) -> "Tracker":
+        return self
+
+    def __exit__(self, error: type[BaseException] | None, *details: object) -> None:
+        """Hand over everything that is still on its way, and whether the training failed."""
         if self.run:
-            self.run.finish()
+            self.run.finish(exit_code=int(error is not None))
 
 
 def start_run(settings: DictConfig, run_dir: Path, id_file: Path):
