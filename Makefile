@@ -17,7 +17,7 @@ all: $(INSTALLED)
 	@cat results/*/tables/summary.md
 
 test: $(INSTALLED) wandb
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 wandb: .venv/.wandb_installed
 .venv/.wandb_installed: envs/wandb.lock $(INSTALLED)
