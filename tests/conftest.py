@@ -1,12 +1,16 @@
 """What several tests share: small episodes, the settings of a tiny policy, and what an error must look like."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from ctypes.util import find_library
 
 # One choice for all tests of a process, whichever imports a simulator first.
-os.environ.setdefault("MUJOCO_GL", "egl" if find_library("EGL") else "disable")
+if "MUJOCO_GL" not in os.environ:
+    draw = [sys.executable, "-c", "from mujoco.egl import GLContext; GLContext(8, 8).free()"]
+    failed = subprocess.run(draw, env={**os.environ, "MUJOCO_GL": "egl"}, capture_output=True, check=False).returncode
+    os.environ["MUJOCO_GL"] = "disable" if failed else "egl"
 with suppress(ImportError):  # before OpenGL, see envs/aloha.py
     import triton  # noqa: F401
 
