@@ -1,10 +1,11 @@
-"""The names and shapes of what an environment's settings say it observes."""
+"""The names of what is observed and done, and the shapes that an environment's settings give to observations."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from demo_score.errors import UserError
 
+ACTION = "action"
 STATE, ENVIRONMENT_STATE, IMAGE = "observation.state", "observation.environment_state", "observation.image"
 
 

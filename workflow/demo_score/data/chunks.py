@@ -10,8 +10,7 @@ from torch import Tensor
 from demo_score.data.episodes import Episode
 from demo_score.data.frames import Frames
 from demo_score.errors import UserError
-
-ACTION = "action"
+from demo_score.observations import ACTION
 
 Images = np.ndarray | Frames  # (T, H, W, 3) uint8
 

@@ -21,8 +21,9 @@ from demo_score.data.frames import Frames, SourceFile
 from demo_score.data.lerobot_folders import INFO, read_info, resolve_dataset
 from demo_score.data.videos import VideoFrames, check_backend
 from demo_score.errors import UserError
+from demo_score.observations import ACTION
 
-ACTION, REWARD, SUCCESS = "action", "next.reward", "next.success"
+REWARD, SUCCESS = "next.reward", "next.success"
 INDEX_COLUMNS = ("episode_index", "frame_index", "timestamp")
 
 Location = dict[str, Any]  # of an episode: episode_index, length, and in v3.0 which files hold it

@@ -12,7 +12,8 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from demo_score.errors import UserError
-from demo_score.policies.base import ACTION, STATE, Policy
+from demo_score.observations import ACTION, STATE
+from demo_score.policies.base import Policy
 from demo_score.policies.ensembling import TemporalEnsemble
 from demo_score.policies.losses import kl_divergence, masked_l1
 from demo_score.policies.transformer import Decoder, Encoder, sinusoidal_positions

@@ -4,10 +4,8 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from demo_score.errors import UserError
+from demo_score.observations import ACTION
 from demo_score.policies.normalization import Normalization
-
-ACTION = "action"
-STATE = "observation.state"
 
 
 class Policy(nn.Module):

@@ -9,7 +9,8 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from demo_score.errors import UserError
-from demo_score.policies.base import ACTION, Policy
+from demo_score.observations import ACTION
+from demo_score.policies.base import Policy
 from demo_score.policies.losses import masked_mse
 from demo_score.policies.noise import denoise, draw_noise, make_scheduler
 from demo_score.policies.unet import ConditionalUnet

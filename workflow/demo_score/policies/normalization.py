@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from demo_score.errors import UserError
+from demo_score.observations import ACTION, ENVIRONMENT_STATE, IMAGE, STATE
 
 Statistics = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]  # mean, std, min, max: (features,) each
 
@@ -22,7 +23,7 @@ IMAGE_STATISTICS = {
     "mean_std": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "min_max": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
 }
-KINDS = ("observation.state", "observation.environment_state", "observation.image", "action")
+KINDS = (STATE, ENVIRONMENT_STATE, IMAGE, ACTION)
 
 
 class Normalization(nn.Module):
