@@ -14,6 +14,7 @@ import torch
 from conftest import one_line_error, random_episode
 from demo_score.data.chunks import ChunkDataset
 from demo_score.data.episodes import Episode, read_episodes, write_episodes
+from demo_score.data.frames import MAX_OPEN_FILES, OpenFiles
 from demo_score.data.lerobot import read_lerobot
 from demo_score.training.batches import Batch, Batches
 from lerobot_fixture import write_lerobot
@@ -171,3 +172,24 @@ def test_workers_end_when_the_training_is_killed(sources, folder) -> None:
 def is_running(process: int) -> bool:
     status = Path(f"/proc/{process}/status")
     return status.exists() and "State:\tZ" not in status.read_text()
+
+
+class Handle:
+    """An open file that must not be closed by another process than its own."""
+
+    def __init__(self, number: int):
+        self.owner = os.getpid()
+
+    def __del__(self):
+        if os.getpid() != self.owner:
+            os._exit(7)
+
+
+def test_a_forked_process_closes_no_file_that_it_inherits() -> None:
+    files = OpenFiles(Handle)
+    files(0)
+    if (child := os.fork()) == 0:
+        for number in range(MAX_OPEN_FILES + 2):
+            files(number)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

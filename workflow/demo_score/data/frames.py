@@ -6,9 +6,9 @@ can be handed to other processes.
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import h5py
@@ -92,14 +92,39 @@ class StoredFrames(Frames):
 
     def _images(self, indices: np.ndarray) -> Iterator[np.ndarray]:
         try:
-            values = _open_hdf5(self.source, os.getpid())[self.name]
+            values = _open_hdf5(self.source)[self.name]
             for index in indices:
                 yield values[index]
         except (OSError, KeyError) as error:
             raise UserError(f"{self.source.path}: {self.name} is damaged ({error}); make or copy it again") from None
 
 
-# A process number is part of the key: handles that a forked process inherits are not its own to use.
-@lru_cache(MAX_OPEN_FILES)
-def _open_hdf5(source: SourceFile, process: int) -> h5py.File:
+class OpenFiles:
+    """The files that this process has open, the last few of them.
+
+    A forked process opens its own. Those it inherits it neither uses nor closes: closing one waits for ever for
+    threads of its decoder that were not forked.
+    """
+
+    def __init__(self, open_file: Callable):
+        self.open_file = open_file
+        self.opened: OrderedDict = OrderedDict()
+        self.inherited: list[OrderedDict] = []
+        os.register_at_fork(after_in_child=self._forget)
+
+    def __call__(self, *key: Hashable):
+        if key not in self.opened:
+            self.opened[key] = self.open_file(*key)
+        self.opened.move_to_end(key)
+        while len(self.opened) > MAX_OPEN_FILES:
+            self.opened.popitem(last=False)
+        return self.opened[key]
+
+    def _forget(self) -> None:
+        self.inherited.append(self.opened)
+        self.opened = OrderedDict()
+
+
+@OpenFiles
+def _open_hdf5(source: SourceFile) -> h5py.File:
     return h5py.File(source.unchanged(), "r")

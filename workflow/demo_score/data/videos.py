@@ -6,7 +6,6 @@ several processes decode at once.
 
 import os
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +13,7 @@ import av
 import cv2
 import numpy as np
 
-from demo_score.data.frames import MAX_OPEN_FILES, Frames, SourceFile
+from demo_score.data.frames import Frames, OpenFiles, SourceFile
 from demo_score.errors import UserError
 
 TOLERANCE = 1e-4  # seconds
@@ -125,12 +124,12 @@ class VideoFrames(Frames):
         return f"{self.source} {self.times[0]:.6f} {self.times[-1]:.6f} {self.video_backend}"
 
     def _images(self, indices: np.ndarray) -> Iterator[np.ndarray]:
-        video = _open_video(self.source, self.video_backend, os.getpid())
+        video = _open_video(self.source, self.video_backend)
         return (video.image(time) for time in self.times[indices])
 
 
-@lru_cache(MAX_OPEN_FILES)
-def _open_video(source: SourceFile, video_backend: str, process: int) -> Video:
+@OpenFiles
+def _open_video(source: SourceFile, video_backend: str) -> Video:
     return BACKENDS[video_backend](source.unchanged())
 
 
