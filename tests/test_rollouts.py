@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import one_line_error, tiny_settings
+from demo_score import hardware
 from demo_score.data.episodes import Episode, read_env_args, read_episodes
 from demo_score.envs.base import Environment
 from demo_score.policies import make_policy
@@ -208,7 +209,8 @@ def test_images_survive_their_packing_and_know_their_content() -> None:
     assert first.identity() == again.identity() != other.identity()
 
 
-def test_settings_decide_how_the_policy_is_rolled_out() -> None:
+def test_settings_decide_how_the_policy_is_rolled_out(monkeypatch) -> None:
+    monkeypatch.setattr(hardware, "has_bfloat16", lambda device: True)
     policy = Chaser()
     settings = pusht_settings("seed=7", "eval.batch_size=2", "policy.n_obs_steps=1")
     settings.policy.n_obs_steps = 2

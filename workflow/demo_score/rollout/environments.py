@@ -1,6 +1,7 @@
 """Many environments stepped together: one after another, or each in a process of its own."""
 
 import multiprocessing
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -82,5 +83,6 @@ def _make_chunk_env(env_settings: Mapping[str, Any], n_obs_steps: int, record_im
 def _preload(env_settings: Mapping[str, Any]) -> None:
     """Import once what all processes need, but nothing that may load OpenGL."""
     name = env_settings["name"]
-    simulator = [] if asks_for_images(env_settings) and name != "pusht" else [SIMULATORS.get(name, f"gym_{name}")]
+    opengl = asks_for_images(env_settings) or os.environ.get("MUJOCO_GL", "disable") != "disable"
+    simulator = [] if opengl and name != "pusht" else [SIMULATORS.get(name, f"gym_{name}")]
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED + simulator)
