@@ -226,6 +226,14 @@ def test_settings_decide_how_the_policy_is_rolled_out(monkeypatch) -> None:
     assert set(precision) == {True}
 
 
+def test_memory_that_runs_out_names_the_setting() -> None:
+    policy = Chaser()
+    policy.act = lambda observations: torch.empty(10**15)
+    settings = pusht_settings("eval.batch_size=2", "policy.n_obs_steps=1")
+    with one_line_error("out of memory with eval.batch_size=2", "set eval.batch_size=1"):
+        rollout_settings(policy, settings, torch.device("cpu"))
+
+
 def test_rollouts_are_stored_with_their_outcomes(tmp_path, checkpoint, capsys) -> None:
     collect_rollouts(checkpoint, ["seed=500"], tmp_path / "rollouts")
     episodes = read_episodes(tmp_path / "rollouts/003000.hdf5")

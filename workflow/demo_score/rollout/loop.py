@@ -13,7 +13,7 @@ from tqdm import tqdm
 from demo_score.data.episodes import Episode
 from demo_score.data.images import prepare_observations
 from demo_score.errors import UserError
-from demo_score.hardware import autocast
+from demo_score.hardware import autocast, memory_advice
 from demo_score.rollout.environments import open_environments
 
 
@@ -60,18 +60,19 @@ def rollout_settings(
     record_images: bool = False,
 ) -> list[Episode]:
     """The eval.n_episodes episodes that `settings` ask for, from environment seed settings.seed on."""
-    return rollout(
-        policy,
-        OmegaConf.to_container(settings.env),
-        list(range(settings.seed, settings.seed + settings.eval.n_episodes)),
-        settings.eval.batch_size,
-        settings.eval.use_async_envs,
-        device,
-        description,
-        settings.policy.n_obs_steps,
-        settings.use_amp,
-        record_images,
-    )
+    with memory_advice("eval.batch_size", settings.eval.batch_size):
+        return rollout(
+            policy,
+            OmegaConf.to_container(settings.env),
+            list(range(settings.seed, settings.seed + settings.eval.n_episodes)),
+            settings.eval.batch_size,
+            settings.eval.use_async_envs,
+            device,
+            description,
+            settings.policy.n_obs_steps,
+            settings.use_amp,
+            record_images,
+        )
 
 
 def _run_batch(
