@@ -68,3 +68,13 @@ def one_line_error(*parts: object) -> Iterator[None]:
     assert "\n" not in message
     for part in parts:
         assert str(part) in message
+
+
+def assert_half_the_rate_is_two_steps(slow, fast, actions: np.ndarray) -> None:
+    """One step of an environment at half the rate is two at full rate with the same targets, to the bit."""
+    slow.reset(seed=2)
+    fast.reset(seed=2)
+    for action in actions:
+        observation, *_ = slow.step(action)
+        fast.step(action)
+        np.testing.assert_array_equal(observation["observation.state"], fast.step(action)[0]["observation.state"])

@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
+from conftest import assert_half_the_rate_is_two_steps
 from demo_score.envs import make_env
 from demo_score.envs.aloha import _StateTask
 from demo_score.errors import UserError
@@ -152,14 +153,8 @@ def test_settings_that_cannot_be_met_are_named_with_the_remedy(changes, message)
 
 
 def test_fps_is_the_rate_at_which_actions_change():
-    """One step of 1/25 s is two of 1/50 s with the same targets, to the bit."""
     slow, fast = make_env(settings(fps=25)), make_env(settings(fps=50))
-    slow.reset(seed=2)
-    fast.reset(seed=2)
-    for action in random_actions(10):
-        observation, *_ = slow.step(action)
-        fast.step(action)
-        np.testing.assert_array_equal(observation["observation.state"], fast.step(action)[0]["observation.state"])
+    assert_half_the_rate_is_two_steps(slow, fast, random_actions(10))
 
 
 def test_object_poses_are_known_even_where_they_are_not_observed(in_egl):

@@ -5,7 +5,7 @@ from functools import cache
 import gymnasium
 import numpy as np
 import pytest
-from conftest import one_line_error
+from conftest import assert_half_the_rate_is_two_steps, one_line_error
 from demo_score.envs import make_env
 from demo_score.envs.base import substeps
 from demo_score.settings import compose_settings
@@ -105,14 +105,8 @@ def test_image_size_is_the_size_drawn() -> None:
 
 
 def test_fps_is_the_rate_at_which_actions_change() -> None:
-    """One step of 1/5 s is two of 1/10 s with the same target, to the bit."""
     slow, fast = make_env(settings(fps=5)), make_env(settings(fps=10))
-    slow.reset(seed=2)
-    fast.reset(seed=2)
-    for action in targets(10):
-        observation, *_ = slow.step(action)
-        fast.step(action)
-        np.testing.assert_array_equal(observation[STATE], fast.step(action)[0][STATE])
+    assert_half_the_rate_is_two_steps(slow, fast, targets(10))
 
 
 @pytest.mark.parametrize("fps", [1, 2, 4, 5, 10, 20, 25, 50, 100])
