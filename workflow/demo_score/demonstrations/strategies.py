@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from demo_score.demonstrations import aloha_transfer_cube, pusht_strategies
+from demo_score.demonstrations import aloha_insertion, aloha_transfer_cube, pusht_strategies
 from demo_score.demonstrations.waypoints import Plan
 from demo_score.errors import UserError
 
@@ -43,6 +43,10 @@ STRATEGIES: dict[str, dict[str, Demonstrator]] = {
     "AlohaTransferCube-v0": {
         "reliable": follow_plan(aloha_transfer_cube.reliable),
         "unreliable": follow_plan(aloha_transfer_cube.unreliable),
+    },
+    "AlohaInsertion-v0": {
+        "reliable": follow_plan(aloha_insertion.reliable),
+        "unreliable": follow_plan(aloha_insertion.unreliable),
     },
     "PushT-v0": {
         "reliable": Demonstrator(pusht_strategies.reliable, fps=10, steps_after_success=0),
