@@ -27,13 +27,15 @@ def reliable(environment_state: np.ndarray, generator: np.random.Generator) -> P
 def unreliable(environment_state: np.ndarray, generator: np.random.Generator) -> Plan:
     """Hurried: the fingers catch a corner of the peg, which meets the socket's rim anywhere above the table.
 
-    A grasp holds up to about 13 mm below the peg's first height, less beside its middle; the peg slips in up to about
-    7 mm beside the socket's axis and 6 mm below it. The targets are drawn round these limits, so that 3 of 10 attempts
-    succeed and a policy's own error of a few millimetres drops the peg or misses the hole.
+    The peg stays in the fingers if their tips close 13 mm or more below the height from which it fell (26 mm above its
+    centre on the table), deeper where they catch it beside its middle; it slips in up to about 7 mm beside the socket's
+    axis and 6 mm below it. The targets are drawn round these limits, so that 3 of 10 attempts succeed and a policy's
+    own error of a few millimetres drops the peg or misses the hole.
     """
     peg, socket = environment_state[:3], environment_state[7:10]
     meet = metres(y=0.5, z=0.25) + generator.uniform((0.0, -0.06, -0.05), (0.0, 0.06, 0.05))
     catch = generator.uniform((0.0, 0.0015, -0.0152), (0.0, 0.0055, -0.0132))
+    # The higher the fingers on the peg, the lower it hangs; 12.5 mm here would be the socket's axis.
     rim = metres(z=0.03 + catch[2]) + generator.uniform((0.0, 0.0055, 0.0054), (0.0, 0.008, 0.008))
     steps = (40, 60, 75, 115, 150)
     right = _grasp_and_push(steps, peg, catch, meet + rim, side=1)
