@@ -40,12 +40,6 @@ def stock():
     return gymnasium.make("gym_pusht/PushT-v0", obs_type="state").unwrapped
 
 
-@pytest.fixture(scope="module")
-def episodes(env):
-    """Attempts of the unreliable strategy."""
-    return [demonstrate(env, "unreliable", seed) for seed in range(6_100_000, 6_100_008)]
-
-
 def place(stock, block: Pose, agent: complex) -> None:
     stock.reset(seed=0)
     position = block.centre - block.rotation * CENTRE
@@ -159,11 +153,8 @@ def test_reliable_attempts_succeed_by_the_stock_environments_own_judgement(env, 
         assert len(episode) < 150
 
 
-def test_unreliable_attempts_succeed_mostly_and_take_longer(env, episodes) -> None:
-    successes = [episode for episode in episodes if episode]
-    assert len(successes) >= 6
-    reliable = [demonstrate(env, "reliable", episode.seed) for episode in successes]
-    assert sum(map(len, successes)) > 1.1 * sum(map(len, reliable))
+def test_unreliable_attempts_succeed_mostly(env) -> None:
+    assert sum(demonstrate(env, "unreliable", seed) is not None for seed in range(6_100_000, 6_100_008)) >= 6
 
 
 def test_unreliable_pushes_are_at_edges_and_faster(monkeypatch, env) -> None:
