@@ -4,11 +4,12 @@ import sys
 import mujoco
 import numpy as np
 import pytest
-from demo_score.demonstrations import collect, strategies
+from demo_score.demonstrations import inverse_kinematics, strategies
 from demo_score.demonstrations.aloha_transfer_cube import reliable, unreliable
 from demo_score.demonstrations.collect import collect_demonstrations, demonstrate
 from demo_score.demonstrations.inverse_kinematics import joint_actions
 from demo_score.demonstrations.seeds import demonstration_seeds
+from demo_score.demonstrations.strategies import follow_plan
 from demo_score.demonstrations.waypoints import Plan, Waypoint, interpolate, pitch, roll
 from demo_score.envs import make_env
 from demo_score.errors import UserError
@@ -145,7 +146,7 @@ def test_reliable_attempts_succeed(env):
 def idle(monkeypatch):
     """The name of a strategy that moves for 9 steps and never touches the cube."""
     plan = Plan([Waypoint(9, np.array([-0.2, 0.5, 0.3]), 0)], [Waypoint(9, np.array([0.2, 0.5, 0.3]), 0)])
-    monkeypatch.setitem(strategies.STRATEGIES[TASK], "idle", lambda environment_state, generator: plan)
+    monkeypatch.setitem(strategies.STRATEGIES[TASK], "idle", follow_plan(lambda state, generator: plan))
     return "idle"
 
 
@@ -163,7 +164,7 @@ def test_a_strategy_that_never_succeeds_is_given_up_by_name(idle):
 
 def test_an_attempt_that_upsets_the_physics_is_a_failure(env, monkeypatch):
     broken = np.full(14, np.nan, dtype=np.float32)
-    monkeypatch.setattr(collect, "joint_actions", lambda *_: iter([broken]))
+    monkeypatch.setattr(inverse_kinematics, "joint_actions", lambda *_: iter([broken]))
     assert demonstrate(env, "reliable", seed=0) is None
 
 

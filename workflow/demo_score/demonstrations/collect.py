@@ -6,23 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from demo_score.data.episodes import Episode
-from demo_score.demonstrations.inverse_kinematics import joint_actions
 from demo_score.demonstrations.seeds import demonstration_seeds
 from demo_score.demonstrations.strategies import get_strategy
 from demo_score.envs import make_env
+from demo_score.envs.base import Environment
 from demo_score.errors import UserError
-
-if TYPE_CHECKING:
-    from demo_score.envs.aloha import AlohaEnv
-
-STEPS_AFTER_SUCCESS = 20
-FPS = 50  # in whose steps the strategies' times are given
 
 
 def collect_demonstrations(
@@ -30,13 +24,13 @@ def collect_demonstrations(
 ) -> list[Episode]:
     """The first `n_episodes` successes of `strategy`; attempt k has environment seed and generator seed `seed` + k.
 
-    Each is cut 20 control steps after its first success. The result does not depend on `n_processes`.
-    Raises UserError for an unknown strategy, another rate than 50 fps, or when 20 attempts an episode do not yield
-    enough.
+    Each is cut the strategy's `steps_after_success` after its first success. The result does not depend on
+    `n_processes`. Raises UserError for an unknown strategy, another rate than the strategy's, or when 20 attempts an
+    episode do not yield enough.
     """
-    get_strategy(env_settings["task"], strategy)  # an unknown one fails here, not in a process
-    if env_settings["fps"] != FPS:
-        raise UserError(f"strategy '{strategy}' is timed in steps of 1/{FPS} s; set fps={FPS}")
+    fps = get_strategy(env_settings["task"], strategy).fps  # an unknown one fails here, not in a process
+    if env_settings["fps"] != fps:
+        raise UserError(f"strategy '{strategy}' is timed in steps of 1/{fps} s; set fps={fps}")
     run = partial(_run_attempt, json.dumps(dict(env_settings)), strategy)
     with _ordered_map(n_processes) as ordered_map:
         attempts = ordered_map(run, demonstration_seeds(seed, n_episodes))
@@ -49,27 +43,25 @@ def collect_demonstrations(
     return episodes
 
 
-def demonstrate(env: "AlohaEnv", strategy: str, seed: int) -> Episode | None:
+def demonstrate(env: Environment, strategy: str, seed: int) -> Episode | None:
     """One attempt at the environment's task, or None if it fails.
 
-    The episode holds joint targets as actions and the observation before each. It ends 20 steps after success or
-    after the plan, or at the time limit.
+    The episode holds the strategy's actions and the observation before each. It ends `steps_after_success` after the
+    environment first tells success, with the strategy, or at the time limit.
     """
+    demonstrator = get_strategy(env.task, strategy)
     observation, _ = env.reset(seed=seed)
-    plan = get_strategy(env.task, strategy)(env.object_poses, np.random.default_rng(seed))
-    n_steps = min(plan.last_step + STEPS_AFTER_SUCCESS, env.episode_length)  # resting arms mend no failure
     steps = []
     last_step = None
-    for step, action in enumerate(joint_actions(env.model, plan, n_steps)):
+    for step, action in enumerate(demonstrator.actions(env, np.random.default_rng(seed))):
         seen = observation | env.images()
-        next_observation, reward, _, _, info = env.step(action)
-        if info["physics_error"]:
+        observation, reward, terminated, truncated, info = env.step(action)
+        if terminated and not info["is_success"]:  # the physics broke down
             return None
         steps.append((seen, action, reward))
-        observation = next_observation
         if info["is_success"] and last_step is None:
-            last_step = step + STEPS_AFTER_SUCCESS
-        if step == last_step:
+            last_step = step + demonstrator.steps_after_success
+        if step == last_step or truncated:
             break
     return None if last_step is None else _to_episode(steps, strategy, seed)
 
@@ -119,6 +111,6 @@ def _run_attempt(env_settings: str, strategy: str, seed: int) -> Episode | None:
 
 
 @lru_cache(maxsize=1)
-def _cached_env(env_settings: str) -> "AlohaEnv":
+def _cached_env(env_settings: str) -> Environment:
     """Each process builds the environment of the settings (JSON) once."""
     return make_env(json.loads(env_settings))

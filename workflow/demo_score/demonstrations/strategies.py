@@ -1,24 +1,61 @@
-"""The registry of strategies: to add one, write a function like those of aloha_transfer_cube.py and name it here."""
+"""The registry of strategies: write a function that plans or acts, wrap it as a `Demonstrator`, and name it here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from demo_score.demonstrations import aloha_transfer_cube
+from demo_score.demonstrations import aloha_insertion, aloha_transfer_cube, pusht_strategies
 from demo_score.demonstrations.waypoints import Plan
 from demo_score.errors import UserError
 
+RESTING_STEPS = 20  # of the arms, after success or after the plan
 Strategy = Callable[[np.ndarray, np.random.Generator], Plan]  # environment state at reset -> waypoints
 
-STRATEGIES: dict[str, dict[str, Strategy]] = {
+
+@dataclass(frozen=True)
+class Demonstrator:
+    """How one strategy acts.
+
+    `actions(env, generator)`, called after a reset, yields actions (action_dim,) until the strategy ends. It is
+    asked for each after the one before was executed, so that what it reads from `env` then is the present.
+    """
+
+    actions: Callable[[Any, np.random.Generator], Iterator[np.ndarray]]
+    fps: int  # control steps a second, in which it is timed
+    steps_after_success: int  # recorded before an episode ends
+
+
+def follow_plan(strategy: Strategy) -> Demonstrator:
+    """Both ALOHA arms along the waypoints that `strategy` draws at the start, open loop."""
+
+    def actions(env: Any, generator: np.random.Generator) -> Iterator[np.ndarray]:
+        from demo_score.demonstrations.inverse_kinematics import joint_actions  # the simulator, loaded when needed
+
+        plan = strategy(env.object_poses, generator)
+        return joint_actions(env.model, plan, plan.last_step + RESTING_STEPS)  # resting arms mend no failure
+
+    return Demonstrator(actions, fps=50, steps_after_success=RESTING_STEPS)
+
+
+STRATEGIES: dict[str, dict[str, Demonstrator]] = {
     "AlohaTransferCube-v0": {
-        "reliable": aloha_transfer_cube.reliable,
-        "unreliable": aloha_transfer_cube.unreliable,
+        "reliable": follow_plan(aloha_transfer_cube.reliable),
+        "unreliable": follow_plan(aloha_transfer_cube.unreliable),
+    },
+    "AlohaInsertion-v0": {
+        "reliable": follow_plan(aloha_insertion.reliable),
+        "unreliable": follow_plan(aloha_insertion.unreliable),
+    },
+    "PushT-v0": {
+        "reliable": Demonstrator(pusht_strategies.reliable, fps=10, steps_after_success=0),
+        "unreliable": Demonstrator(pusht_strategies.unreliable, fps=10, steps_after_success=0),
     },
 }
 
 
-def get_strategy(task: str, name: str) -> Strategy:
+def get_strategy(task: str, name: str) -> Demonstrator:
     """The strategy `name` of `task`. Raises UserError that lists what exists."""
     if task not in STRATEGIES:
         raise UserError(f"no scripted strategy for task '{task}'; there are some for {', '.join(STRATEGIES)}")
