@@ -15,6 +15,7 @@ include: "rules/classifiers.smk"
 include: "rules/demo_score.smk"
 include: "rules/evaluation.smk"
 include: "rules/figures.smk"
+include: "rules/videos.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -23,6 +24,7 @@ report: "workflow/report/workflow.rst"
 localrules:
     all,
     figures,
+    videos,
 
 
 rule all:

@@ -125,6 +125,17 @@ def evaluation_overrides(wildcards):
     return shlex.join([*workflow_config.stage_overrides(e, "evaluation"), f"seed={seed}"])
 
 
+def recordings(name):
+    """The videos and frame strips of the first run of an experiment."""
+    return expand(
+        "results/{experiment}/seed{seed}/{arm}/episodes.{format}",
+        experiment=name,
+        seed=config["experiments"][name]["seeds"][0],
+        arm=["base", *config["experiments"][name]["final_policy"]["arms"]],
+        format=["mp4", "png"],
+    )
+
+
 def per_seed(pattern):
     """Input function: `pattern` for every seed of the experiment."""
     return lambda wildcards: expand(pattern, seed=experiment(wildcards)["seeds"], allow_missing=True)

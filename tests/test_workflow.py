@@ -35,9 +35,9 @@ def snakemake(folder: Path, *arguments: str, cores: int = 2) -> subprocess.Compl
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def stale_rules(folder: Path) -> set[str]:
+def stale_rules(folder: Path, *targets: str) -> set[str]:
     """The rules that another run would execute."""
-    lines = snakemake(folder, "--dry-run").stdout.splitlines()
+    lines = snakemake(folder, *targets, "--dry-run").stdout.splitlines()
     if "Job stats:" not in lines:
         assert any("Nothing to be done" in line for line in lines)
         return set()
@@ -122,6 +122,22 @@ def test_report_is_one_file_with_every_figure_and_caption(finished: Path) -> Non
     assert run.returncode == 0, run.stderr[-3000:]
     assert (finished / "report.html").stat().st_size > 500_000
     (finished / "report.html").unlink()
+
+
+def test_videos_are_made_only_when_asked_for(finished: Path) -> None:
+    assert stale_rules(finished, "videos") == {"record_rollouts", "videos"}
+    assert not list(finished.glob("results/**/episodes.*"))
+
+
+@pytest.mark.skipif(os.environ["MUJOCO_GL"] == "disable", reason="OpenGL does not work here")
+def test_a_success_and_a_failure_are_recorded_and_reported(edited: Path) -> None:
+    video = f"{RUN}/base/episodes.mp4"
+    run = snakemake(edited, video)
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    assert {(edited / video).with_suffix(suffix).stat().st_size > 5000 for suffix in (".mp4", ".png")} == {True}
+    run = snakemake(edited, video, "--report", "report.html")
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert "run again from the same checkpoint" in (edited / "report.html").read_text()
 
 
 def test_second_run_has_nothing_to_do(finished: Path) -> None:

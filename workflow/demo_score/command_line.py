@@ -28,12 +28,13 @@ def _settings_help() -> str:
     return f"Files of the settings tree ({CONFIGS}):\n{groups}\n\nSettings and their defaults:\n\n{defaults}"
 
 
-def checkpoint_parser(description: str) -> argparse.ArgumentParser:
+def checkpoint_parser(description: str, out_dir: bool = True) -> argparse.ArgumentParser:
     """A parser for commands that run a checkpoint; its settings are the ones that overrides change."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings of the checkpoint to change")
     parser.add_argument("-p", dest="checkpoint", type=Path, required=True, help="folder such as checkpoints/003000")
-    parser.add_argument("--out-dir", type=Path, required=True, help="folder for the results")
+    if out_dir:
+        parser.add_argument("--out-dir", type=Path, required=True, help="folder for the results")
     return parser
 
 

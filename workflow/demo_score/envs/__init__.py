@@ -7,19 +7,19 @@ from typing import Any
 from demo_score.envs.base import Environment, asks_for_images, no_opengl
 
 
-def make_env(settings: Mapping[str, Any]) -> Environment:
-    """The environment that `settings` describe (the keys of configs/env/*.yaml).
+def make_env(settings: Mapping[str, Any], drawing: bool = False) -> Environment:
+    """The environment that `settings` describe (the keys of configs/env/*.yaml); with `drawing`, one that can draw().
 
     One that is not built in comes from a package gym_<name>. Raises UserError for an unknown name, task or
-    observation type, for sizes that are not the task's, and for images where OpenGL does not work.
+    observation type, for sizes that are not the task's, and for images or drawing where OpenGL does not work.
     """
     asks_for_images(settings)  # and says so where their size is missing
-    return BUILT_IN.get(settings["name"], _make_gym_env)(settings)
+    return BUILT_IN.get(settings["name"], _make_gym_env)(settings, drawing)
 
 
-def _make_aloha(settings: Mapping[str, Any]) -> Environment:
+def _make_aloha(settings: Mapping[str, Any], drawing: bool) -> Environment:
     """Numbers need no OpenGL. dm_control chooses it when it is imported, once for the process."""
-    images = asks_for_images(settings)
+    images = drawing or asks_for_images(settings)
     os.environ.setdefault("MUJOCO_GL", "egl" if images else "disable")
     try:
         from demo_score.envs.aloha import AlohaEnv  # imports a simulator: only where one is stepped
@@ -28,19 +28,22 @@ def _make_aloha(settings: Mapping[str, Any]) -> Environment:
             raise no_opengl(error) from error
         os.environ["MUJOCO_GL"] = "disable"
         from demo_score.envs.aloha import AlohaEnv
-    return AlohaEnv(settings)
+    env = AlohaEnv(settings)
+    if drawing:
+        env.draw()  # where OpenGL does not work, say so now
+    return env
 
 
-def _make_pusht(settings: Mapping[str, Any]) -> Environment:
+def _make_pusht(settings: Mapping[str, Any], drawing: bool) -> Environment:
     from demo_score.envs.pusht import PushTEnv
 
-    return PushTEnv(settings)
+    return PushTEnv(settings)  # which can always draw
 
 
-def _make_gym_env(settings: Mapping[str, Any]) -> Environment:
+def _make_gym_env(settings: Mapping[str, Any], drawing: bool) -> Environment:
     from demo_score.envs.gym_env import GymEnv, make_registered
 
-    return GymEnv(make_registered(settings, list(BUILT_IN)), settings)
+    return GymEnv(make_registered(settings, list(BUILT_IN), drawing), settings)
 
 
-BUILT_IN: dict[str, Callable[[Mapping[str, Any]], Environment]] = {"aloha": _make_aloha, "pusht": _make_pusht}
+BUILT_IN: dict[str, Callable[[Mapping[str, Any], bool], Environment]] = {"aloha": _make_aloha, "pusht": _make_pusht}

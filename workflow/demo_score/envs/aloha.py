@@ -32,6 +32,9 @@ from demo_score.observations import ENVIRONMENT_STATE, STATE, image_keys, image_
 SUCCESS_REWARD = 4  # the stock environment's: lifted and touched by the left arm, or the peg touching the pin
 ACTION_DIM = 14  # per arm, left first: 6 joint positions (rad) and the gripper (0 closed .. 1 open)
 OBSERVATION_TYPES = ("pixels", "pixels_agent_pos", "environment_state_agent_pos")
+DRAWING_CAMERA = "angle"  # of all, the one that shows both arms and the table at all times
+DRAWING_SIZE = 480, 640  # (H, W)
+DRAWING_ROWS = slice(64, 400)  # above and below there is nothing but black
 
 # dm_control logs every MuJoCo warning, and raises PhysicsError for it as well, which `step` handles.
 mujoco.set_mju_user_warning(lambda message: None)
@@ -177,12 +180,18 @@ class AlohaEnv(Environment):
     def images(self) -> Observation:
         if not self.image_space:
             return {}
-        height, width = self._image_size
+        return self._render(self._cameras, *self._image_size)
+
+    def draw(self) -> np.ndarray:
+        return self._render({"": DRAWING_CAMERA}, *DRAWING_SIZE)[""][DRAWING_ROWS]
+
+    def _render(self, cameras: Mapping[str, str], height: int, width: int) -> Observation:
+        """What `cameras` see, under their keys."""
         renderer = _renderer(self._task.model_file, height, width)
         mujoco.mj_copyData(renderer.data.ptr, renderer.model.ptr, self._env.physics.data.ptr)
         return {
             key: np.ascontiguousarray(renderer.render(height, width, camera_id=camera))
-            for key, camera in self._cameras.items()
+            for key, camera in cameras.items()
         }
 
     def _observed(self) -> Observation:

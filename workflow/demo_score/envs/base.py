@@ -35,6 +35,10 @@ class Environment(gymnasium.Env[Observation, np.ndarray]):
         """The images of this moment: each key of `image_space` -> uint8 (H, W, 3)."""
         raise NotImplementedError
 
+    def draw(self) -> np.ndarray:
+        """What a person would look at in this moment, whatever is observed: uint8 (H, W, 3)."""
+        raise NotImplementedError
+
 
 def unbounded(shape: Sequence[int]) -> spaces.Box:
     """All float32 arrays of a shape."""
@@ -84,5 +88,5 @@ def no_opengl(error: Exception) -> UserError:
     return UserError(
         f"images need OpenGL, which does not work here with MUJOCO_GL={os.environ['MUJOCO_GL']} ({error}); set "
         "MUJOCO_GL=egl and install the Debian packages libegl1 and libgl1-mesa-dri (or a GPU driver with EGL), or "
-        "choose an env without images, such as env=aloha_cube_state"
+        "choose an env without images, such as env=aloha_cube_state, and record no videos"
     )

@@ -54,6 +54,10 @@ class GymEnv(Environment):
     def images(self) -> Observation:
         return {key: self._observation[key] for key in self.image_space}
 
+    def draw(self) -> np.ndarray:
+        """See base class; only where it was made with drawing."""
+        return self.env.render()
+
     def close(self) -> None:
         self.env.close()
 
@@ -95,16 +99,19 @@ def by_our_names(observation: Any) -> dict[str, Any]:
     return named
 
 
-def make_registered(settings: Mapping[str, Any], built_in: list[str]) -> gymnasium.Env:
+def make_registered(settings: Mapping[str, Any], built_in: list[str], drawing: bool = False) -> gymnasium.Env:
     """The environment gym_<name>/<task> of the package gym_<name>, with the arguments of settings.gym.
 
-    It is asked for obs_type where the settings have one, and stops after episode_length steps. Raises UserError
-    where there is no such package or environment, or it runs at another rate than fps.
+    It is asked for obs_type where the settings have one, for images by render() with `drawing`, and stops after
+    episode_length steps. Raises UserError where there is no such package or environment, it cannot draw, or it runs
+    at another rate than fps.
     """
     package = f"gym_{settings['name']}"
     handle = f"{package}/{settings['task']}"
     _import_package(package, settings["name"], built_in)
     arguments = {key: settings[key] for key in ("obs_type",) if key in settings} | dict(settings.get("gym") or {})
+    if drawing:
+        arguments["render_mode"] = "rgb_array"
     try:
         env = gymnasium.make(
             handle, max_episode_steps=settings["episode_length"], disable_env_checker=True, **arguments
@@ -112,14 +119,24 @@ def make_registered(settings: Mapping[str, Any], built_in: list[str]) -> gymnasi
     except TypeError as error:
         if "unexpected keyword" not in str(error):
             raise
+        if "render_mode" in str(error):
+            raise _cannot_draw(handle) from None
         raise UserError(f"{handle}: {error}; correct env.gym, or remove env.obs_type if it takes none") from None
     except gymnasium.error.UnregisteredEnv:
         registered = [name for name in gymnasium.registry if name.startswith(f"{package}/")]
         raise UserError(f"no environment {handle}; set env.task to one of {', '.join(registered) or 'none'}") from None
+    if drawing and "rgb_array" not in env.metadata.get("render_modes", []):
+        raise _cannot_draw(handle)
     fps = env.metadata.get("render_fps")
     if fps not in (None, settings["fps"]):
         raise UserError(f"{handle} runs at {fps} steps a second, not {settings['fps']}; set fps={fps}")
     return env
+
+
+def _cannot_draw(handle: str) -> UserError:
+    return UserError(
+        f"{handle} cannot be drawn: give it render_mode='rgb_array' (gymnasium's Env.render), or record no videos"
+    )
 
 
 def _import_package(package: str, name: str, built_in: list[str]) -> None:

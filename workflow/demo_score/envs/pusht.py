@@ -39,6 +39,8 @@ class PushTEnv(GymEnv):
             obs_type="environment_state_agent_pos" if pixels else settings["obs_type"],  # no drawing at every step
             observation_height=height,
             observation_width=width,
+            visualization_height=384,  # of what draw() returns
+            visualization_width=384,
             max_episode_steps=settings["episode_length"],
             disable_env_checker=True,
         )

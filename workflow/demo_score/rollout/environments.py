@@ -13,7 +13,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from demo_score.envs import make_env
 from demo_score.envs.base import asks_for_images
 from demo_score.errors import UserError
-from demo_score.rollout.chunk_env import ChunkEnv
+from demo_score.rollout.chunk_env import ChunkEnv, Drawing
 
 # What every process imports, unless it is forked from one that has done so.
 PRELOADED = ["gymnasium", "h5py"]
@@ -22,12 +22,17 @@ SIMULATORS = {"aloha": "gym_aloha.env", "pusht": "gym_pusht.envs"}
 
 @contextmanager
 def open_environments(
-    env_settings: Mapping[str, Any], n_envs: int, n_obs_steps: int, record_images: bool, use_async_envs: bool
+    env_settings: Mapping[str, Any],
+    n_envs: int,
+    n_obs_steps: int,
+    record_images: bool,
+    use_async_envs: bool,
+    drawing: Drawing | None = None,
 ) -> Iterator[VectorEnv]:
     """`n_envs` ChunkEnvs, each in its own process with `use_async_envs`. Raises UserError where one dies."""
-    makers = [partial(_make_chunk_env, dict(env_settings), n_obs_steps, record_images)] * n_envs
+    makers = [partial(_make_chunk_env, dict(env_settings), n_obs_steps, record_images, drawing)] * n_envs
     if use_async_envs:
-        _preload(env_settings)
+        _preload(env_settings, opengl=drawing is not None or asks_for_images(env_settings))
         with _processes(makers) as environments:
             yield environments
     else:
@@ -76,13 +81,15 @@ def _end(environments: AsyncVectorEnv) -> None:
     environments.closed = True
 
 
-def _make_chunk_env(env_settings: Mapping[str, Any], n_obs_steps: int, record_images: bool) -> ChunkEnv:
-    return ChunkEnv(make_env(env_settings), n_obs_steps, record_images)
+def _make_chunk_env(
+    env_settings: Mapping[str, Any], n_obs_steps: int, record_images: bool, drawing: Drawing | None
+) -> ChunkEnv:
+    return ChunkEnv(make_env(env_settings, drawing is not None), n_obs_steps, record_images, drawing)
 
 
-def _preload(env_settings: Mapping[str, Any]) -> None:
+def _preload(env_settings: Mapping[str, Any], opengl: bool) -> None:
     """Import once what all processes need, but nothing that may load OpenGL."""
     name = env_settings["name"]
-    opengl = asks_for_images(env_settings) or os.environ.get("MUJOCO_GL", "disable") != "disable"
+    opengl = opengl or os.environ.get("MUJOCO_GL", "disable") != "disable"
     simulator = [] if opengl and name != "pusht" else [SIMULATORS.get(name, f"gym_{name}")]
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED + simulator)

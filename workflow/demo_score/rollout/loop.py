@@ -14,6 +14,7 @@ from demo_score.data.episodes import Episode
 from demo_score.data.images import prepare_observations
 from demo_score.errors import UserError
 from demo_score.hardware import autocast, memory_advice
+from demo_score.rollout.chunk_env import Drawing
 from demo_score.rollout.environments import open_environments
 
 
@@ -28,25 +29,28 @@ def rollout(
     n_obs_steps: int = 1,
     use_amp: bool = False,
     record_images: bool = False,
+    drawing: Drawing | None = None,
 ) -> list[Episode]:
     """One episode from each environment seed, `batch_size` environments at once.
 
     The policy sees the last `n_obs_steps` observations; images are rendered only for these, and for all steps, and
     are stored in the episodes, with `record_images`. It always sees a whole batch, finished episodes included, so
     that the result does not depend on `use_async_envs`: whether each environment has a process of its own.
+    The episodes that `drawing` names come as DrawnEpisodes.
     Raises UserError for settings without an environment, and where an environment or its process fails.
     """
     n_envs = min(batch_size, len(seeds))
     episodes: list[Episode] = []
+    opened = open_environments(env_settings, n_envs, n_obs_steps, record_images, use_async_envs, drawing=drawing)
     with (
-        open_environments(env_settings, n_envs, n_obs_steps, record_images, use_async_envs) as environments,
+        opened as environments,
         tqdm(total=len(seeds), desc=description, unit="episode") as progress,
     ):
-        for start in range(0, len(seeds), batch_size):
-            outcomes = _run_batch(policy, environments, seeds[start : start + batch_size], device, use_amp)
+        for batch in _batches(seeds, batch_size):
+            outcomes = _run_batch(policy, environments, batch, device, use_amp)
             n_successes = sum(episode.success for episode in episodes)
             for done, success in outcomes:
-                progress.n = start + int(done.sum())
+                progress.n = len(episodes) + int(done.sum())
                 progress.set_postfix(success=f"{(n_successes + success.sum()) / max(1, progress.n):.0%}")
             episodes += [episode for episode in environments.call("episode") if episode is not None]
     return episodes
@@ -58,13 +62,21 @@ def rollout_settings(
     device: torch.device,
     description: str = "rollouts",
     record_images: bool = False,
+    drawing: Drawing | None = None,
 ) -> list[Episode]:
-    """The eval.n_episodes episodes that `settings` ask for, from environment seed settings.seed on."""
+    """The eval.n_episodes episodes that `settings` ask for, from environment seed settings.seed on.
+
+    With `drawing`, only the batches of those that it names: an episode comes again to the bit only in its batch.
+    """
+    seeds = list(range(settings.seed, settings.seed + settings.eval.n_episodes))
+    if drawing:
+        batches = _batches(seeds, settings.eval.batch_size)
+        seeds = [seed for batch in batches if drawing.seeds & set(batch) for seed in batch]
     with memory_advice("eval.batch_size", settings.eval.batch_size):
         return rollout(
             policy,
             OmegaConf.to_container(settings.env),
-            list(range(settings.seed, settings.seed + settings.eval.n_episodes)),
+            seeds,
             settings.eval.batch_size,
             settings.eval.use_async_envs,
             device,
@@ -72,7 +84,12 @@ def rollout_settings(
             settings.policy.n_obs_steps,
             settings.use_amp,
             record_images,
+            drawing,
         )
+
+
+def _batches(seeds: list[int], batch_size: int) -> list[list[int]]:
+    return [seeds[start : start + batch_size] for start in range(0, len(seeds), batch_size)]
 
 
 def _run_batch(

@@ -11,6 +11,7 @@ from demo_score.evaluation.statistics import wilson_interval
 from demo_score.files import write_text
 from demo_score.hardware import select_device
 from demo_score.policies.checkpoints import load_policy, read_checkpoint_settings
+from demo_score.rollout.chunk_env import Drawing
 from demo_score.rollout.loop import rollout_settings
 
 
@@ -20,6 +21,7 @@ def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> N
     What the environment observes is stored at every step, images too, so that policies can be trained on it.
     """
     episodes, env_settings = run_checkpoint(checkpoint, overrides, record_images=True)
+    report(episodes)
     for episode in episodes:
         episode.checkpoint = checkpoint.name
     write_outcomes(out_dir / f"{checkpoint.name}.csv", episodes)
@@ -29,17 +31,22 @@ def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> N
 def evaluate(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:
     """Store the outcome of eval.n_episodes episodes from environment seed `seed` on: <out_dir>/evaluation.csv."""
     episodes, _ = run_checkpoint(checkpoint, overrides)
+    report(episodes)
     write_outcomes(out_dir / "evaluation.csv", episodes)
 
 
-def run_checkpoint(checkpoint: Path, overrides: list[str], record_images: bool = False) -> tuple[list[Episode], dict]:
-    """Roll out a checkpoint with its own settings changed by `overrides`. Returns episodes and env settings."""
+def run_checkpoint(
+    checkpoint: Path, overrides: list[str], record_images: bool = False, drawing: Drawing | None = None
+) -> tuple[list[Episode], dict]:
+    """Roll out a checkpoint with its own settings changed by `overrides`. Returns episodes and env settings.
+
+    With `drawing`, only the batches of the episodes that it names.
+    """
     torch.set_num_threads(1)  # environments run in parallel, not the policy: its bits then never depend on threads
     settings = read_checkpoint_settings(checkpoint, overrides)
     device = select_device(settings.device)
     policy = load_policy(checkpoint, settings, device)
-    episodes = rollout_settings(policy, settings, device, record_images=record_images)
-    report(episodes)
+    episodes = rollout_settings(policy, settings, device, record_images=record_images, drawing=drawing)
     return episodes, OmegaConf.to_container(settings.env)
 
 

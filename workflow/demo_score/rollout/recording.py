@@ -1,0 +1,73 @@
+"""A video and a strip of frames of an evaluation's first success and first failure."""
+
+import math
+from fractions import Fraction
+from pathlib import Path
+
+import pandas as pd
+from omegaconf import DictConfig
+
+from demo_score.data.episodes import Episode
+from demo_score.errors import UserError
+from demo_score.evaluation.inputs import read_columns
+from demo_score.plots.episodes import Row, episode_strip, side_by_side
+from demo_score.plots.style import figure_style, save
+from demo_score.policies.checkpoints import read_checkpoint_settings
+from demo_score.rollout.chunk_env import Drawing, DrawnEpisode
+from demo_score.rollout.runs import run_checkpoint
+from demo_score.rollout.video import write_video
+
+DRAWINGS_A_SECOND = 15  # at most, of simulated time
+OUTCOMES = {1: "success", 0: "failure"}
+
+
+def record(checkpoint: Path, overrides: list[str], evaluation: Path, strip: Path, video: Path | None = None) -> None:
+    """Run the first success and the first failure of the table `evaluation` again, and draw them.
+
+    `overrides` are those of the evaluation: the episodes must end as they did. Raises UserError where they do not,
+    where the environment cannot be drawn, and where there is no encoder for `video` (.mp4, in real time).
+    """
+    settings = read_checkpoint_settings(checkpoint, overrides)
+    table = _read_evaluation(evaluation, settings)
+    chosen = {outcome: table[table["success"] == outcome].head(1) for outcome in OUTCOMES}
+    every = math.ceil(settings.env.fps / DRAWINGS_A_SECOND)
+    seeds = frozenset(int(seed) for row in chosen.values() for seed in row["start_seed"])
+    episodes, _ = run_checkpoint(checkpoint, overrides, drawing=Drawing(seeds, every))
+    drawn = {episode.seed: episode for episode in episodes if isinstance(episode, DrawnEpisode)}
+    rows = [_row(outcome, row, drawn, len(table), settings.env.fps, evaluation) for outcome, row in chosen.items()]
+    with figure_style():
+        save(episode_strip(rows), [strip])
+        if video is not None:
+            write_video(video, side_by_side(rows), Fraction(settings.env.fps).limit_denominator(1000) / every)
+
+
+def _read_evaluation(path: Path, settings: DictConfig) -> pd.DataFrame:
+    table = read_columns(path, ["start_seed", "success", "length"])
+    expected = list(range(settings.seed, settings.seed + settings.eval.n_episodes))
+    if table["start_seed"].tolist() != expected:
+        raise UserError(
+            f"{path}: its episodes are not those of seed={settings.seed} eval.n_episodes={settings.eval.n_episodes}; "
+            "give the overrides that it was made with"
+        )
+    return table
+
+
+def _row(
+    outcome: int, row: pd.DataFrame, drawn: dict[int, DrawnEpisode], n_episodes: int, fps: float, evaluation: Path
+) -> Row:
+    """What is shown of an outcome; `row` is its episode in the table, or empty."""
+    if row.empty:
+        return Row(f"no {OUTCOMES[outcome]} in {n_episodes} episodes", [], [])
+    seed, length = int(row["start_seed"].iloc[0]), int(row["length"].iloc[0])
+    episode = drawn[seed]
+    if (episode.success, len(episode)) != (bool(outcome), length):
+        raise UserError(
+            f"{evaluation}: the episode from start {seed} was a {OUTCOMES[outcome]} of {length} steps, and is now "
+            f"{_ended(episode)}; record with the overrides, device and machine that evaluated, or evaluate again"
+        )
+    times = [step / fps for step in episode.drawings]
+    return Row(f"{OUTCOMES[outcome]}, start {seed}, {length / fps:.1f} s", times, list(episode.drawings.values()))
+
+
+def _ended(episode: Episode) -> str:
+    return f"a {OUTCOMES[int(episode.success)]} of {len(episode)}"

@@ -1,0 +1,27 @@
+"""Draw an evaluation's first success and first failure: a strip of frames, and with --video both side by side.
+
+record_rollouts.py -p checkpoints/008000 --evaluation evaluation.csv --video episodes.mp4 --strip episodes.png
+    eval.n_episodes=200 eval.batch_size=50 seed=16000
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.command_line import checkpoint_parser
+from demo_score.errors import run_command
+from demo_score.rollout.recording import record
+
+
+def main() -> None:
+    parser = checkpoint_parser(__doc__, out_dir=False)
+    parser.add_argument("--evaluation", type=Path, required=True, help="table of eval.py with the same overrides")
+    parser.add_argument("--strip", type=Path, required=True, help="file ending in .png or .svg")
+    parser.add_argument("--video", type=Path, help="file ending in .mp4")
+    arguments = parser.parse_args()
+    record(arguments.checkpoint, arguments.overrides, arguments.evaluation, arguments.strip, arguments.video)
+
+
+if __name__ == "__main__":
+    run_command(main)
