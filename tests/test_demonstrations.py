@@ -1,10 +1,12 @@
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import mujoco
 import numpy as np
 import pytest
-from demo_score.demonstrations import inverse_kinematics, strategies
+from conftest import random_episode
+from demo_score.demonstrations import collect, inverse_kinematics, strategies
 from demo_score.demonstrations.aloha_transfer_cube import reliable, unreliable
 from demo_score.demonstrations.collect import collect_demonstrations, demonstrate
 from demo_score.demonstrations.inverse_kinematics import joint_actions
@@ -184,3 +186,17 @@ def test_seeds_are_known_without_a_simulator_and_cover_every_attempt():
         "assert not {'mujoco', 'gym_aloha', 'dm_control'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", check], check=True, env={"PYTHONPATH": "workflow"})
+
+
+def test_only_successes_are_drawn(monkeypatch):
+    """An image takes far longer than a step, and an unreliable strategy mostly fails."""
+    attempts = []
+
+    def attempt(env, strategy, seed, with_images=True):
+        attempts.append((seed, with_images))
+        return random_episode(3) if seed == 1 else None
+
+    monkeypatch.setattr(collect, "_cached_env", lambda _: SimpleNamespace(image_space={"observation.image": None}))
+    monkeypatch.setattr(collect, "demonstrate", attempt)
+    assert [collect._run_attempt("{}", "unreliable", seed) is not None for seed in (0, 1)] == [False, True]
+    assert attempts == [(0, False), (1, False), (1, True)]

@@ -338,5 +338,5 @@ def test_other_shown_errors_are_in_the_code() -> None:
         errors = shown_errors(document)
         assert len(errors) == len(MISTAKES | {"no GPU": None}) + 2
         assert tracking.INSTALL in errors
-        line = "the loss is no longer finite at step {run.step + 1}; set a smaller training.lr"
-        assert line.replace("{run.step + 1}", "120") in errors and line in Path(loop.__file__).read_text()
+        line = "the loss is no longer finite at step {row['step']}; set a smaller training.lr"
+        assert line.replace("{row['step']}", "120") in errors and line in Path(loop.__file__).read_text()

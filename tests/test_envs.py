@@ -231,6 +231,23 @@ def _mean_colours() -> list[float]:
     return list(images[0] - images[1])
 
 
+def test_fast_drawing_gives_other_images_and_leaves_the_full_ones_as_they_are(in_egl):
+    full, fast, again = in_egl(_draw_in_qualities)
+    assert full == again != fast
+
+
+def _draw_in_qualities() -> list[bytes]:
+    from demo_score.envs import aloha
+
+    drawn = []
+    for quality in ("full", "fast", "full"):
+        aloha._renderer.cache_clear()
+        env = make_env(image_settings(image_size=[48, 64], render_quality=quality))
+        env.reset(seed=1)
+        drawn.append(env.images()["observation.images.top"].tobytes())
+    return drawn
+
+
 def test_environments_that_share_a_renderer_show_their_own_state(in_egl):
     assert in_egl(_interleave)
 
@@ -247,6 +264,7 @@ def _interleave() -> bool:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"render_quality": "poor"}, "no render_quality 'poor'; set env.render_quality to one of full, fast"),
         ({"cameras": ["top", "moon"]}, "no camera moon; set env.cameras to some of .*top.*right_wrist"),
         ({"cameras": None}, "set env.cameras to some of .*top"),
         ({"environment_state_dim": 8}, "environment_state_dim=7"),

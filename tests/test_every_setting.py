@@ -136,6 +136,16 @@ def n_reading_processes(*overrides: str) -> int:
     return processes
 
 
+def compiles(*overrides: str) -> list[str]:
+    """What a training hands to torch's compiler."""
+    write_episodes("data.hdf5", [random_episode(30)], {})
+    settings, asked = composed("+datasets_file=data.hdf5", *overrides), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("demo_score.training.loop.compiled", lambda function, _: asked.append(function.__name__))
+        start_run(settings, load_data(settings), torch.device("cpu"))
+    return asked
+
+
 def augmented(*overrides: str) -> str:
     """A first batch as the policy gets it, image transforms on."""
     settings = on_images("training.image_transforms.enable=true", *overrides)
@@ -198,6 +208,7 @@ DEFAULT: dict[str, tuple] = {
     "training.resume_freq": (state_after_a_failure, 5),
     "training.batch_size": (trained, 5),
     "training.num_workers": (n_reading_processes, 1, "training.num_workers=0"),
+    "training.compile": (compiles, "true"),
     "training.lr": (trained, 2e-3),
     "training.weight_decay": (trained, 0.5),
     "training.adam_betas": (trained, "[0.8,0.999]"),
@@ -412,6 +423,7 @@ ENVIRONMENT = {
     "env.obs_type": {"aloha": "pixels", "pusht": "pixels"},
     "env.cameras": {"aloha": "[angle]"},
     "env.image_size": {"aloha": "[32,32]", "pusht": 32},
+    "env.render_quality": {"aloha": "fast"},
     "env.state_dim": {"aloha": 13, "pusht": 3},
     "env.environment_state_dim": {"aloha": 6, "pusht": 15},
     "env.action_dim": {"aloha": 13, "pusht": 3},

@@ -16,7 +16,7 @@ import torch
 from conftest import TINY, one_line_error, random_episode, tiny_settings
 from demo_score import hardware
 from demo_score.data.episodes import write_episodes
-from demo_score.hardware import available_threads, select_device
+from demo_score.hardware import available_threads, compiled, select_device
 from demo_score.policies import make_policy
 from demo_score.policies.checkpoints import load_policy, read_checkpoint_settings, save_checkpoint
 from demo_score.training import loop
@@ -24,6 +24,8 @@ from demo_score.training.loop import learning_rate_factor, load_data, start_run,
 from demo_score.training.metrics import MetricsTable
 from demo_score.training.resume import ResumeFolder
 from demo_score.training.steps import saved_steps
+from safetensors.torch import load_file
+from torch._inductor import config as inductor
 
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/train.py"
 LONG = ["training.offline_steps=200", "training.save_freq=75", "training.log_freq=20", "training.resume_freq=25"]
@@ -385,6 +387,29 @@ def test_loss_that_is_not_finite_stops_the_script_with_one_line(tmp_path, data) 
     assert errors.splitlines()[-1].startswith("error: the loss is no longer finite at step ")
     assert "Traceback" not in errors
     assert not (tmp_path / "checkpoints").exists() and not (tmp_path / "metrics.csv").exists()
+
+
+def compile_without_code(function, *_):
+    """What torch.compile does, but for writing and compiling code: that takes minutes."""
+    return torch.compile(function, backend="aot_eager")
+
+
+def test_compiled_loss_gives_the_same_checkpoints_and_goes_on_after_a_kill(tmp_path, data, interrupt) -> None:
+    compiled_run, plain = tmp_path / "compiled", tmp_path / "plain"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "compiled", compile_without_code)
+        interrupt(8, compiled_run, data, "training.compile=true")
+        trained(compiled_run, data, "training.compile=true")
+    trained(plain, data)
+    for checkpoint in ("checkpoints/000005/model.safetensors", "checkpoints/000012/model.safetensors"):
+        made, expected = (load_file(run / checkpoint) for run in (compiled_run, plain))
+        assert made.keys() == expected.keys()
+        assert all(torch.allclose(made[name], expected[name], atol=1e-5) for name in made)
+
+
+def test_missing_compiler_is_reported_in_one_line() -> None:
+    with inductor.patch({"cpp.cxx": ("no_such_compiler",)}), one_line_error("training.compile", "g++"):
+        compiled(torch.sin, torch.device("cpu"))
 
 
 def test_missing_data_says_what_to_type(tmp_path) -> None:

@@ -30,8 +30,8 @@ def copy_repository(folder: Path) -> Path:
     return folder
 
 
-def snakemake(folder: Path, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "snakemake", *arguments, "--cores", str(cores), "--configfile", TINY]
+def snakemake(folder: Path, *arguments: str, cores: int = 2, configfile: str = TINY) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "snakemake", *arguments, "--cores", str(cores), "--configfile", configfile]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 

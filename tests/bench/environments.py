@@ -1,4 +1,5 @@
-"""Control steps a second of our environments beside the stock ones, and of rollouts in one process or one for each.
+"""Our environments beside the stock ones, in one run: the same bits, and how many control steps a second; then rollouts
+in one process or one for each.
 
 python tests/bench/environments.py [--episodes 100] [--batch-size 50]
 """
@@ -7,8 +8,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow"))
@@ -16,12 +16,14 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 
 import gymnasium
 import numpy as np
+from demo_score.demonstrations.collect import demonstrate
 from demo_score.envs import make_env
 from demo_score.errors import UserError
 from demo_score.rollout.environments import open_environments
 from demo_score.settings import compose_settings
 from omegaconf import OmegaConf
 
+SEED = 90_000_000
 CHUNK = {"aloha": 100, "pusht": 8}  # actions between two looks of the usual policies
 ACTION = {"aloha": np.array([0, -0.96, 1.16, 0, -0.3, 0, 0.1] * 2, np.float32), "pusht": np.full(2, 256, np.float32)}
 
@@ -30,39 +32,86 @@ def env_settings(name: str) -> dict:
     return OmegaConf.to_container(compose_settings([f"env={name}"])[0].env)
 
 
-def steps_per_second(step: Callable[[int], object], seconds: float = 3.0) -> float:
-    """How often `step` (of the number of steps so far) runs in a second."""
-    step(0)
-    start, n_steps = time.perf_counter(), 0
-    while (passed := time.perf_counter() - start) < seconds:
-        n_steps += 1
-        step(n_steps)
-    return n_steps / passed
+@dataclass
+class Run:
+    """What an environment gave for the actions of one demonstration."""
+
+    seconds: float  # without the reset
+    rewards: list[float]
+    successes: list[bool]
+    states: list[np.ndarray]  # the observed joints or the agent's position, float32
+    images: dict[int, np.ndarray]  # step -> (H, W, 3) uint8
 
 
-def stock(name: str, handle: str) -> float:
+def run_stock(handle: str, seed: int, actions: np.ndarray) -> Run:
+    """In the stock environment, which draws at every step."""
     env = gymnasium.make(handle, obs_type="pixels_agent_pos", max_episode_steps=10**9)
-    env.reset(seed=1)
-    return steps_per_second(lambda _: env.step(ACTION[name]))
+    env.reset(seed=seed)
+    start = time.perf_counter()
+    steps = [env.step(action) for action in actions]
+    seconds = time.perf_counter() - start
+    pixels = [observation["pixels"] for observation, *_ in steps]
+    return Run(
+        seconds,
+        [float(reward) for _, reward, *_ in steps],
+        [bool(info["is_success"]) for *_, info in steps],
+        [np.float32(observation["agent_pos"]) for observation, *_ in steps],
+        {step: image["top"] if isinstance(image, dict) else image for step, image in enumerate(pixels)},
+    )
 
 
-def ours(name: str, file: str, look_every: int) -> float:
-    """`look_every`: control steps from one image to the next."""
+def run_ours(file: str, seed: int, actions: np.ndarray, look_every: int | None) -> Run:
+    """In ours, drawn every `look_every` steps (None: never)."""
     env = make_env(env_settings(file) | {"episode_length": 10**9})
-    env.reset(seed=1)
-    return steps_per_second(lambda n: (env.step(ACTION[name]), env.images() if n % look_every == 0 else None))
+    env.reset(seed=seed)
+    env.images()  # makes the OpenGL context, as the stock environment's reset does
+    run = Run(0.0, [], [], [], {})
+    start = time.perf_counter()
+    for step, action in enumerate(actions):
+        observation, reward, _, _, info = env.step(action)
+        run.rewards.append(reward)
+        run.successes.append(bool(info["is_success"]))
+        run.states.append(observation["observation.state"])
+        if look_every and step % look_every == 0:
+            run.images[step] = next(iter(env.images().values()))
+    run.seconds = time.perf_counter() - start
+    return run
+
+
+def agreement(stock: Run, ours: Run) -> str:
+    """At how many steps each is equal to the last bit; where not, how far rewards are apart."""
+    rewards = sum(a == b for a, b in zip(stock.rewards, ours.rewards, strict=True))
+    apart = max(abs(a - b) for a, b in zip(stock.rewards, ours.rewards, strict=True))
+    successes = sum(a == b for a, b in zip(stock.successes, ours.successes, strict=True))
+    states = sum(np.array_equal(a, b) for a, b in zip(stock.states, ours.states, strict=True))
+    images = sum(np.array_equal(stock.images[step], image) for step, image in ours.images.items())
+    n = len(stock.rewards)
+    return (
+        f"equal bits: rewards {rewards}/{n}{f' (at most {apart:.0e} apart)' if apart else ''}, success {successes}/{n} "
+        f"({sum(ours.successes)} true), states {states}/{n}, images {images}/{len(ours.images)}"
+    )
 
 
 def print_environments(name: str, handle: str, numbers: str, images: str) -> None:
+    """Both environments through the actions of one demonstration, which succeeds."""
+    actions = demonstrate(make_env(env_settings(numbers)), "reliable", SEED).actions
     rows = {
-        "stock, images": lambda: stock(name, handle),
-        "ours, an image every step": lambda: ours(name, images, 1),
-        f"ours, an image every {CHUNK[name]} steps": lambda: ours(name, images, CHUNK[name]),
-        "ours, numbers only": lambda: ours(name, numbers, 1),
+        "every step": (images, 1),
+        f"every {CHUNK[name]} steps": (images, CHUNK[name]),
+        "never": (numbers, None),
     }
-    for row, measure in rows.items():
-        with suppress(UserError):  # no OpenGL here
-            print(f"{name:6} {row:30} {measure():10.1f} control steps/s", flush=True)
+    try:
+        stock = run_stock(handle, SEED, actions)
+        print(
+            f"{name:6} stock, an image every step      {len(actions) / stock.seconds:9.1f} control steps/s", flush=True
+        )
+        for row, (file, look_every) in rows.items():
+            ours = run_ours(file, SEED, actions, look_every)
+            speed, times = len(actions) / ours.seconds, stock.seconds / ours.seconds
+            print(f"{name:6} ours, an image {row:17} {speed:9.1f} control steps/s, {times:6.1f} times the stock's")
+            print(f"{'':7}{agreement(stock, ours)}", flush=True)
+    except UserError as error:
+        print(f"{name}: {error}")
 
 
 def print_rollouts(file: str, n_episodes: int, batch_size: int, use_async_envs: bool) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
@@ -44,6 +44,23 @@ def has_bfloat16(device: torch.device) -> bool:
     if not has:
         print(f"use_amp=true: {name} has no bfloat16, so everything is computed in full precision", file=sys.stderr)
     return has
+
+
+def compiled(function: Callable, device: torch.device) -> Callable:
+    """`function`, compiled for `device` when it is first called; random numbers stay those of the function itself.
+
+    Raises UserError where torch cannot compile: its compiler needs one for C++, and on a GPU Triton.
+    """
+    options = {"fallback_random": True}
+    try:
+        torch.compile(lambda x: (x * 2).sin(), options=options)(torch.zeros(8, device=device))
+    except Exception as error:  # of any kind, by what is missing
+        reason = next(line for line in str(error).splitlines() if line.strip())
+        raise UserError(
+            f"training.compile=true: torch cannot compile here ({reason}); install a C++ compiler (Debian: g++) and, "
+            "for a GPU, Triton, or set training.compile=false"
+        ) from None
+    return torch.compile(function, options=options)
 
 
 @contextmanager

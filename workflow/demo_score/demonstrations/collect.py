@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from demo_score.data.episodes import Episode
+from demo_score.data.frames import PackedFrames
 from demo_score.demonstrations.seeds import demonstration_seeds
 from demo_score.demonstrations.strategies import get_strategy
 from demo_score.envs import make_env
@@ -43,18 +44,21 @@ def collect_demonstrations(
     return episodes
 
 
-def demonstrate(env: Environment, strategy: str, seed: int) -> Episode | None:
+def demonstrate(env: Environment, strategy: str, seed: int, with_images: bool = True) -> Episode | None:
     """One attempt at the environment's task, or None if it fails.
 
-    The episode holds the strategy's actions and the observation before each. It ends `steps_after_success` after the
-    environment first tells success, with the strategy, or at the time limit.
+    The episode holds the strategy's actions and the observation before each, its images only `with_images`. It ends
+    `steps_after_success` after the environment first tells success, with the strategy, or at the time limit.
     """
     demonstrator = get_strategy(env.task, strategy)
     observation, _ = env.reset(seed=seed)
     steps = []
+    packed = {key: [] for key in env.image_space if with_images}  # images as they are would fill the memory
     last_step = None
     for step, action in enumerate(demonstrator.actions(env, np.random.default_rng(seed))):
-        seen = observation | env.images()
+        seen = observation
+        for key, image in (env.images() if packed else {}).items():
+            packed[key].append(PackedFrames.pack(image))
         observation, reward, terminated, truncated, info = env.step(action)
         if terminated and not info["is_success"]:  # the physics broke down
             return None
@@ -63,13 +67,20 @@ def demonstrate(env: Environment, strategy: str, seed: int) -> Episode | None:
             last_step = step + demonstrator.steps_after_success
         if step == last_step or truncated:
             break
-    return None if last_step is None else _to_episode(steps, strategy, seed)
+    images = {key: PackedFrames(packed[key], env.image_space[key].shape) for key in packed}
+    return None if last_step is None else _to_episode(steps, images, strategy, seed)
 
 
-def _to_episode(steps: list[tuple[dict[str, np.ndarray], np.ndarray, float]], strategy: str, seed: int) -> Episode:
+def _to_episode(
+    steps: list[tuple[dict[str, np.ndarray], np.ndarray, float]],
+    images: dict[str, PackedFrames],
+    strategy: str,
+    seed: int,
+) -> Episode:
     observations, actions, rewards = zip(*steps, strict=True)
+    numbers = {key: np.stack([observation[key] for observation in observations]) for key in observations[0]}
     return Episode(
-        observations={key: np.stack([observation[key] for observation in observations]) for key in observations[0]},
+        observations=numbers | images,
         actions=np.stack(actions),
         rewards=np.array(rewards, dtype=np.float32),
         success=True,
@@ -107,7 +118,11 @@ def _ordered_map(n_processes: int) -> Iterator[Callable[..., Iterator[Episode | 
 
 
 def _run_attempt(env_settings: str, strategy: str, seed: int) -> Episode | None:
-    return demonstrate(_cached_env(env_settings), strategy, seed)
+    env = _cached_env(env_settings)
+    episode = demonstrate(env, strategy, seed, with_images=False)
+    if episode is None or not env.image_space:
+        return episode
+    return demonstrate(env, strategy, seed)  # images take far longer than the rest: they are drawn of successes only
 
 
 @lru_cache(maxsize=1)

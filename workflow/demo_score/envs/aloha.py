@@ -32,6 +32,7 @@ from demo_score.observations import ENVIRONMENT_STATE, STATE, image_keys, image_
 SUCCESS_REWARD = 4  # the stock environment's: lifted and touched by the left arm, or the peg touching the pin
 ACTION_DIM = 14  # per arm, left first: 6 joint positions (rad) and the gripper (0 closed .. 1 open)
 OBSERVATION_TYPES = ("pixels", "pixels_agent_pos", "environment_state_agent_pos")
+RENDER_QUALITIES = ("full", "fast")  # the stock environment's; without shadows and smooth edges
 DRAWING_CAMERA = "angle"  # of all, the one that shows both arms and the table at all times
 DRAWING_SIZE = 480, 640  # (H, W)
 DRAWING_ROWS = slice(64, 400)  # above and below there is nothing but black
@@ -93,16 +94,22 @@ def _compiled_model(file: str) -> MjModel:
 
 
 @cache
-def _renderer(file: str, height: int, width: int) -> Physics:
+def _renderer(file: str, height: int, width: int, quality: str) -> Physics:
     """A state to copy others into and draw them from: all environments of a process share its OpenGL context."""
     model = _compiled_model(file)
     size = model.vis.global_  # of the buffer that is drawn into
     size.offheight, size.offwidth = max(size.offheight, height), max(size.offwidth, width)
     renderer = Physics.from_model(model)
+    effects = model.vis.quality  # read when the context is made
+    stock = effects.shadowsize, effects.offsamples
+    if quality == "fast":
+        effects.shadowsize = effects.offsamples = 0
     try:
         _ = renderer.contexts  # made when first asked for
     except Exception as error:  # of any kind, by what is missing
         raise no_opengl(error) from error
+    finally:
+        effects.shadowsize, effects.offsamples = stock
     return renderer
 
 
@@ -118,8 +125,10 @@ class AlohaEnv(Environment):
     def __init__(self, settings: Mapping[str, Any]) -> None:
         check_choice(settings, "task", list(TASKS))
         check_choice(settings, "obs_type", OBSERVATION_TYPES)
+        check_choice({"render_quality": "full", **settings}, "render_quality", RENDER_QUALITIES)
         self.task = settings["task"]
         self.episode_length = settings["episode_length"]
+        self._render_quality = settings.get("render_quality", "full")
         self._task = TASKS[self.task]()
         self._check_sizes(settings)
         super().__init__(settings)
@@ -142,7 +151,8 @@ class AlohaEnv(Environment):
             raise UserError(f"{self.task} has no camera {unknown[0]}; set env.cameras to some of {', '.join(cameras)}")
         self._cameras = dict(zip(image_keys(settings), chosen, strict=True))
         self._image_size = image_size(settings)
-        _renderer(self._task.model_file, *self._image_size)  # where OpenGL does not work, say so now
+        # Where OpenGL does not work, say so now.
+        _renderer(self._task.model_file, *self._image_size, self._render_quality)
 
     @property
     def model(self) -> mujoco.MjModel:
@@ -187,7 +197,7 @@ class AlohaEnv(Environment):
 
     def _render(self, cameras: Mapping[str, str], height: int, width: int) -> Observation:
         """What `cameras` see, under their keys."""
-        renderer = _renderer(self._task.model_file, height, width)
+        renderer = _renderer(self._task.model_file, height, width, self._render_quality)
         mujoco.mj_copyData(renderer.data.ptr, renderer.model.ptr, self._env.physics.data.ptr)
         return {
             key: np.ascontiguousarray(renderer.render(height, width, camera_id=camera))

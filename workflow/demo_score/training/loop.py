@@ -1,6 +1,7 @@
 """The training loop: steps 1 (base policy) and 5 (final policy) of Demo-SCORE, for every policy."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from demo_score.data.sources import training_episodes
 from demo_score.dependencies import code_digest
 from demo_score.envs import make_env
 from demo_score.errors import UserError
-from demo_score.hardware import autocast, available_threads, memory_advice, select_device
+from demo_score.hardware import autocast, available_threads, compiled, memory_advice, select_device
 from demo_score.observations import IMAGE
 from demo_score.policies import action_offsets, make_policy
 from demo_score.policies.checkpoints import save_checkpoint
@@ -29,6 +30,7 @@ from demo_score.training.resume import ResumeFolder, capture_generators, restore
 from demo_score.training.steps import checkpoint_name, is_due
 from demo_score.training.tracking import Tracker
 
+Loss = Callable[[dict[str, Tensor]], tuple[Tensor, dict[str, Tensor]]]
 STATEFUL = ("policy", "average", "optimizer", "scheduler", "metrics")
 
 
@@ -37,6 +39,7 @@ class Run:
     """What changes during training."""
 
     policy: nn.Module
+    loss: Loss  # the policy's, compiled where the settings say so
     average: AveragedModel | None
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LRScheduler
@@ -72,6 +75,7 @@ def train(settings: DictConfig, run_dir: Path) -> None:
     """
     torch.set_num_threads(available_threads())
     device = select_device(settings.device)
+    torch.backends.cudnn.benchmark = True  # batches are all of one size: a GPU tries its convolutions out once
     if settings.training.eval_freq:
         make_env(OmegaConf.to_container(settings.env)).close()  # what an evaluation lacks is told before the training
     data = load_data(settings)
@@ -91,6 +95,7 @@ def train(settings: DictConfig, run_dir: Path) -> None:
             progress.update()
             if is_due(run.step, settings.training.log_freq, settings):
                 row = run.metrics.flush(run.step, lr=run.scheduler.get_last_lr()[0])
+                check_finite(row)
                 tracker.log(row, "train")
                 progress.set_postfix({name: f"{value:.4g}" for name, value in row.items() if name != "step"})
             if settings.training.eval_freq and run.step % settings.training.eval_freq == 0:
@@ -140,7 +145,8 @@ def start_run(settings: DictConfig, data: ChunkDataset, device: torch.device) ->
     decay = training.ema_decay
     average = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(decay)) if decay else None
     transforms = ImageTransforms(training.image_transforms)
-    return Run(policy, average, optimizer, scheduler, batches, transforms, MetricsTable())
+    loss = compiled(policy.loss, device) if training.compile else policy.loss
+    return Run(policy, loss, average, optimizer, scheduler, batches, transforms, MetricsTable())
 
 
 def learning_rate_factor(step: int, training: DictConfig) -> float:
@@ -159,18 +165,22 @@ def take_step(run: Run, settings: DictConfig, device: torch.device) -> None:
     with memory_advice("training.batch_size", settings.training.batch_size):
         batch = prepare_batch(next(run.batches), run.transforms, settings)
         with autocast(device, settings.use_amp):
-            loss, parts = run.policy.loss(batch)
+            loss, parts = run.loss(batch)
         run.optimizer.zero_grad(set_to_none=True)
         loss.backward()
     norm = nn.utils.clip_grad_norm_(run.policy.parameters(), settings.training.grad_clip_norm)
-    if not torch.isfinite(norm):
-        raise UserError(f"the loss is no longer finite at step {run.step + 1}; set a smaller training.lr")
     run.optimizer.step()
     run.scheduler.step()
     if run.average:
         run.average.update_parameters(run.policy)
     run.step += 1
     run.metrics.add(loss=loss.detach(), grad_norm=norm, **parts)
+
+
+def check_finite(row: dict[str, float]) -> None:
+    """Raise UserError where a gradient was not finite. Looking at every step would make a GPU wait for it."""
+    if not math.isfinite(row["grad_norm"]):
+        raise UserError(f"the loss is no longer finite at step {row['step']}; set a smaller training.lr")
 
 
 def prepare_batch(batch: dict[str, Tensor], transforms: ImageTransforms, settings: DictConfig) -> dict[str, Tensor]:
