@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow"))
 os.environ.setdefault("MUJOCO_GL", "egl")
+os.environ.setdefault("SVT_LOG", "1")  # the video encoder tells of errors only
 
 import av
 import h5py
