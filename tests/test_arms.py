@@ -111,6 +111,14 @@ def test_length_matched_has_the_lengths_of_the_kept_but_not_only_them(tmp_path, 
     assert np.abs(np.subtract(lengths(choose_episodes("random", scores, 0, ORACLE)), kept)).mean() > 20
 
 
+def test_length_matched_tells_lengths_apart_where_most_are_equal(tmp_path, table) -> None:
+    """Two lengths, and the filter keeps those of one: then nothing else matches."""
+    table["length"] = np.where(table["source"] == "good", 213, 165)
+    table.loc[table.index[::7], "length"] += 1
+    table["kept"] = (table["source"] == "good").astype(int)
+    assert set(named(choose_episodes("length_matched", stored(table, tmp_path), 0, ORACLE))) == {"good.hdf5"}
+
+
 def test_length_matched_is_a_random_choice_where_every_length_is_distinct(tmp_path, table) -> None:
     table["length"] += np.arange(len(table))
     scores = stored(table, tmp_path)

@@ -12,7 +12,7 @@ import yaml
 from demo_score.curation.classifiers import Stepwise
 from demo_score.curation.scoring import Scorer
 from demo_score.curation.storage import load_description
-from demo_score.data.episodes import Episode, write_episodes
+from demo_score.data.episodes import Episode, read_episodes, write_episodes
 from demo_score.data.lists import read_list, write_list
 from demo_score.errors import UserError
 from safetensors.torch import load_file
@@ -188,6 +188,27 @@ def test_eval_every_leaves_training_as_it_is(folder: Path) -> None:
     assert sparse.epoch.unique().tolist() == [2, 4, 5]
     merged = sparse.merge(dense, on=["member", "epoch"])
     assert (merged.cross_val_loss_x == merged.cross_val_loss_y).all()
+
+
+def test_the_held_out_loss_may_weigh_outcomes_as_training_does(folder: Path) -> None:
+    tables = {
+        weighted: pd.read_csv(train(folder, epochs=1, weighted_cross_val=weighted).with_suffix(".csv"))
+        for weighted in (False, True)
+    }
+    tensors = load_file(folder / "run.safetensors")
+    mean, std = tensors.pop("normalisation.mean"), tensors.pop("normalisation.std")
+    module = Stepwise(hidden_sizes=[8, 8], dropout=0.3).module(5).eval()
+    module.load_state_dict({name: values[0] for name, values in tensors.items()})
+    losses = {False: [], True: []}
+    for rollout in read_episodes(folder / "rollouts_3.hdf5"):
+        frames = torch.from_numpy(np.hstack([rollout.observations["observation.state"], rollout.actions]))
+        probability = module((frames - mean) / std).sigmoid()
+        loss = -(probability if rollout.success else 1 - probability).log()
+        losses[False] += loss.flatten().tolist()
+        losses[True] += (loss * (4 / 3 if rollout.success else 1 / 3)).flatten().tolist()
+    for weighted, table in tables.items():
+        assert table.cross_val_loss[0] == pytest.approx(np.mean(losses[weighted]), rel=1e-5)
+    assert tables[False].training_loss.equals(tables[True].training_loss)
 
 
 def test_scoring_twice_gives_the_same_scores(folder: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from conftest import assert_half_the_rate_is_two_steps, one_line_error
 from demo_score.envs import make_env
 from demo_score.envs.base import substeps
+from demo_score.envs.pusht_block import observe
 from demo_score.settings import compose_settings
 from gym_pusht.envs import PushTEnv as StockEnv
 from omegaconf import OmegaConf
@@ -16,7 +17,7 @@ STATE, ENVIRONMENT_STATE, IMAGE = "observation.state", "observation.environment_
 
 
 def settings(obs_type: str = "pixels_agent_pos", **changes) -> dict:
-    name = "pusht" if obs_type.startswith("pixels") else "pusht_state"
+    name = {"block_frame": "pusht_block"}.get(obs_type, "pusht" if obs_type.startswith("pixels") else "pusht_state")
     return _defaults(name) | {"obs_type": obs_type} | changes
 
 
@@ -84,6 +85,7 @@ def test_it_is_drawn_only_when_images_are_asked_for(drawings) -> None:
     [
         ("state", {"state_dim": 5, "environment_state_dim": None}, {STATE: 5}, []),
         ("environment_state_agent_pos", {}, {STATE: 2, ENVIRONMENT_STATE: 16}, []),
+        ("block_frame", {}, {STATE: 4, ENVIRONMENT_STATE: 13}, []),
         ("pixels", {}, {}, [IMAGE]),
         ("pixels_agent_pos", {}, {STATE: 2}, [IMAGE]),
         ("pixels_agent_pos", {"environment_state_dim": 16}, {STATE: 2, ENVIRONMENT_STATE: 16}, [IMAGE]),
@@ -96,6 +98,57 @@ def test_every_observation_type_gives_what_its_space_declares(obs_type, changes,
     assert list(env.images()) == images
     assert env.observation_space.contains(observation)
     assert env.image_space.contains(env.images())
+
+
+def _turned(stock: StockEnv, angle: float) -> dict[str, np.ndarray]:
+    """What is seen from the block when block, agent and goal are turned by `angle` round a corner of the table."""
+    turn = np.exp(1j * angle)
+    stock.reset(seed=0)
+    for body, position in ((stock.block, 90 + 240j), (stock.agent, 60 + 100j)):
+        turned = turn * position
+        body.angle, body.position = 0.4 + angle, (turned.real, turned.imag)
+    velocity, goal = turn * (30 - 20j), turn * (256 + 256j)
+    stock.agent.velocity = velocity.real, velocity.imag
+    stock.goal_pose = np.array([goal.real, goal.imag, np.pi / 4 + angle])
+    return observe(stock)
+
+
+def test_seen_from_the_block_a_turned_table_is_the_same() -> None:
+    stock = make_env(settings("block_frame")).pusht
+    first, second = _turned(stock, 0.0), _turned(stock, 2.0)
+    for key, values in first.items():
+        np.testing.assert_allclose(values, second[key], atol=1e-4)
+    np.testing.assert_allclose(np.hypot(*first[STATE][2:]), np.hypot(30, 20), rtol=1e-6)
+    assert np.ptp(first[ENVIRONMENT_STATE]) > 100
+
+
+def test_seen_from_the_block_nothing_is_left_to_push_at_the_goal() -> None:
+    env = make_env(settings("block_frame"))
+    env.reset(seed=0)
+    env.pusht.block.angle = np.pi / 4
+    env.pusht.block.position = (256, 256)
+    seen = observe(env.pusht)[ENVIRONMENT_STATE]
+    np.testing.assert_allclose(seen, [0, 0, 1, 0] + [0] * 9, atol=1e-4)
+    env.pusht.block.position = (256, 262)
+    assert abs(observe(env.pusht)[ENVIRONMENT_STATE][[4, 7, 10]]).max() > 0.5  # 6 px are much
+
+
+def test_targets_seen_from_the_block_move_the_agent_as_those_on_the_table_do() -> None:
+    block, table = make_env(settings("block_frame")), make_env(settings("environment_state_agent_pos"))
+    block.reset(seed=5), table.reset(seed=5)
+    for target in targets(40, 5).astype(np.float64):
+        _, reward, *_ = block.step(block.action_to(complex(*target)))
+        assert reward == pytest.approx(table.step(table.action_to(complex(*target)))[1], abs=1e-3)
+        np.testing.assert_allclose(block.pusht.agent.position, table.pusht.agent.position, atol=0.05)
+        np.testing.assert_allclose(block_pose(block.pusht), block_pose(table.pusht), atol=0.05)
+
+
+def test_targets_beyond_the_walls_are_on_them() -> None:
+    env = make_env(settings("block_frame"))
+    env.reset(seed=1)
+    for _ in range(30):
+        env.step(env.action_to(-400 - 300j))
+    assert min(env.pusht.agent.position) > -1
 
 
 def test_image_size_is_the_size_drawn() -> None:

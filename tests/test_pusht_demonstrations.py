@@ -11,9 +11,10 @@ from demo_score.data.episodes import read_episodes
 from demo_score.demonstrations import pusht_strategies
 from demo_score.demonstrations.collect import collect_demonstrations, demonstrate
 from demo_score.demonstrations.pusht_paths import lengths_after_pushes, paths_from, turning_points
-from demo_score.demonstrations.pusht_planner import Planner, Pose
-from demo_score.demonstrations.pusht_primitives import AGENT_RADIUS, CENTRE, GAP, OUTLINE, contacts, pushes
+from demo_score.demonstrations.pusht_planner import Planner
+from demo_score.demonstrations.pusht_primitives import AGENT_RADIUS, GAP, contacts, pushes
 from demo_score.envs import make_env
+from demo_score.envs.pusht_block import CENTRE, OUTLINE, Pose, block_pose
 from demo_score.settings import compose_settings
 from guide import run
 from omegaconf import OmegaConf
@@ -79,7 +80,7 @@ def test_table_tells_what_the_environment_does(stock, push) -> None:
     for _ in range(25):
         stock.step(np.array([end.real, end.imag]))
     after = Pose(before.to_table(table.shifts[push]), before.rotation * table.rotations[push])
-    assert pusht_strategies._distance(after, pusht_strategies._block(stock)) < 0.05 * table.lengths[push] + 0.5
+    assert pusht_strategies._distance(after, block_pose(stock)) < 0.05 * table.lengths[push] + 0.5
 
 
 @pytest.mark.parametrize("position", [-150 + 20j, 10 - 100j, 40 + 60j, 150j])

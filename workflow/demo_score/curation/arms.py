@@ -57,9 +57,10 @@ def _random(table, demonstrations, generator, oracle) -> pd.DataFrame:
 
 
 def _length_matched(table, demonstrations, generator, oracle) -> pd.DataFrame:
-    """At random, but as many from each fifth of the lengths as the filter kept from it."""
+    """At random, but as many from each fifth of the lengths as the filter kept from it (fewer parts where they tie)."""
     shuffled = demonstrations.iloc[generator.permutation(len(demonstrations))]
-    fifths = pd.qcut(shuffled["length"], 5, labels=False, duplicates="drop")
+    limits = np.unique(shuffled["length"].quantile([0.2, 0.4, 0.6, 0.8]))
+    fifths = np.searchsorted(limits, shuffled["length"])
     chosen = [rows[: rows["kept"].sum()] for _, rows in shuffled.groupby(fifths)]
     return pd.concat(chosen)
 

@@ -30,10 +30,11 @@ _SCHEMA = {
         "eval_every": _COUNT,
         "batch_size": _COUNT,
         "max_frames": _COUNT_OR_ALL,
+        "weighted_cross_val": {"type": "boolean"},
     },
     "additionalProperties": False,
 }
-_SCHEMA["required"] = sorted(set(_SCHEMA["properties"]) - {"eval_every", "max_frames"})
+_SCHEMA["required"] = sorted(set(_SCHEMA["properties"]) - {"eval_every", "max_frames", "weighted_cross_val"})
 
 _RATE = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
 _TRANSFORMER_SIZES = ("dim_model", "dim_feedforward", "n_heads", "n_layers", "trajectory_steps")
@@ -58,6 +59,7 @@ class CurationSettings:
     batch_size: int  # frames (step-wise) or trajectories (transformer)
     max_frames: int | None = None  # only the first so many frames of an episode count
     eval_every: int = 1  # epochs between evaluations; the best epoch is one that was evaluated
+    weighted_cross_val: bool = False  # the held-out loss weighs a success four times a failure, as training does
 
 
 def read_settings(path: str | Path) -> CurationSettings:

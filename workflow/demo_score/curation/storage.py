@@ -36,7 +36,7 @@ class Member(Variant):
     """One classifier of a sweep, and how it did at its best epoch."""
 
     best_epoch: int  # counted from 1
-    cross_val_loss: float  # unweighted, over frames (step-wise) or trajectories (transformer)
+    cross_val_loss: float  # over frames (step-wise) or trajectories (transformer)
     cross_val_auc: float  # of episode scores
     cross_val_accuracy: float  # of episode scores, at the threshold "mean"
     thresholds: dict[str, float]  # rule -> episode score above which an episode is kept

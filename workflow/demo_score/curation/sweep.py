@@ -47,7 +47,7 @@ def train_classifiers(
     normalisation = Normalisation.of(rollouts[0].frames)
     samples = [Samples(architecture, part, normalisation) for part in rollouts]
     variants = [Variant(*values) for values in itertools.product(sweep.seeds, sweep.lr, sweep.weight_decay)]
-    trainer = Trainer(architecture, len(normalisation.mean), variants, *samples)
+    trainer = Trainer(architecture, len(normalisation.mean), variants, *samples, sweep.weighted_cross_val)
     parameters, best_epochs, table = _train(trainer, variants, sweep)
     members = _describe(trainer, parameters, best_epochs, variants)
     classifiers = Classifiers(model_arch, sweep.model_archs[model_arch], sweep.inputs, sweep.max_frames, members)

@@ -1,7 +1,9 @@
 """Members of one architecture in training: batches, loss, optimiser, evaluation.
 
 Published recipe: Demo-SCORE (arXiv 2503.03707), train_stepwise_classifier.py. As there, the training loss weighs
-a success four times a failure, and the cross-validation loss weighs both alike.
+a success four times a failure, and the cross-validation loss weighs both alike unless it is asked to weigh them so
+too. Weighed alike, it rates a classifier that learned the training's weights below one that learned nothing, unless
+outcomes are easy to tell apart.
 """
 
 from dataclasses import dataclass
@@ -80,9 +82,16 @@ class Trainer:
     """M members of one architecture, trained at once; each is what it would be if trained alone."""
 
     def __init__(
-        self, architecture: Architecture, width: int, variants: list[Variant], training: Samples, cross_val: Samples
+        self,
+        architecture: Architecture,
+        width: int,
+        variants: list[Variant],
+        training: Samples,
+        cross_val: Samples,
+        weighted_cross_val: bool = False,
     ) -> None:
         self.architecture = architecture
+        self.weighted_cross_val = weighted_cross_val
         self.training = training
         self.cross_val = cross_val
         streams = [np.random.SeedSequence(variant.seed).generate_state(3).tolist() for variant in variants]
@@ -107,8 +116,7 @@ class Trainer:
         inputs = self.training.inputs.index_select(0, chosen).unflatten(0, batch.shape)
         labels = self.training.labels.index_select(0, chosen).view(batch.shape)
         logits = self.architecture.logits(self.named(self.parameters), inputs, self.dropout)
-        weights = labels + FAILURE_WEIGHT
-        losses = F.binary_cross_entropy_with_logits(logits, labels, weight=weights, reduction="none").mean(1)
+        losses = _cross_entropy(logits, labels, weighted=True)
         # Members share no parameter, so the gradient of the sum is each member's own.
         self.optimiser.step(torch.autograd.grad(losses.sum(), self.parameters)[0])
         return losses.detach()
@@ -121,8 +129,14 @@ class Trainer:
         logits = evaluation_logits(self.architecture, parameters, self.cross_val.inputs)
         labels = self.cross_val.labels.expand_as(logits)
         return Evaluation(
-            cross_val_loss=F.binary_cross_entropy_with_logits(logits, labels, reduction="none").mean(1),
+            cross_val_loss=_cross_entropy(logits, labels, self.weighted_cross_val),
             cross_val_scores=episode_means(logits.sigmoid(), self.cross_val.counts),
             training_scores=training_scores,
             thresholds=self.architecture.published_threshold(training_scores),
         )
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor, weighted: bool) -> Tensor:
+    """Mean loss (M,) of logits and labels (M, samples); weighted: a success counts four times a failure."""
+    weights = labels + FAILURE_WEIGHT if weighted else None
+    return F.binary_cross_entropy_with_logits(logits, labels, weight=weights, reduction="none").mean(1)

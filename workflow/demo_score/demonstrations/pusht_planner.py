@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from demo_score.demonstrations.pusht_paths import lengths_after_pushes, paths_from, turning_points, within
-from demo_score.demonstrations.pusht_primitives import OUTLINE, pushes
+from demo_score.demonstrations.pusht_primitives import pushes
+from demo_score.envs.pusht_block import OUTLINE, SPREAD, Pose
 
 WIDTH = 100  # sequences of pushes that are pursued
 DEPTH = 3  # pushes in a sequence
@@ -16,23 +17,6 @@ COST_OF_PATH, COST_OF_LENGTH, COST_OF_PUSH = 0.05, 0.08, 4.0  # a px without con
 AIM = 0.8  # px of error, about a third of what the environment's success allows
 TABLE = 1 + 1j, 511 + 511j  # where the agent stays
 WALLS = 8 + 8j, 503 + 503j  # between which the T stays
-SPREAD = np.sqrt(np.mean(abs(OUTLINE) ** 2))  # px, root mean square of the T's corners' distances from its centre
-
-
-@dataclass(frozen=True)
-class Pose:
-    """Of the T: the position of its centre, and its rotation."""
-
-    centre: complex
-    rotation: complex
-
-    def to_table(self, points: np.ndarray) -> np.ndarray:
-        """Points of the T's frame, on the table."""
-        return self.centre + self.rotation * points
-
-    def to_block(self, point: complex) -> complex:
-        """A point of the table, in the T's frame."""
-        return (point - self.centre) / self.rotation
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from functools import cache
 
 import numpy as np
 
-CENTRE = 45j  # of mass, from the origin of gym_pusht's body; the observed corners have the same mean
-OUTLINE = np.array([-60, 60, 60 + 30j, 15 + 30j, 15 + 120j, -15 + 120j, -15 + 30j, -60 + 30j]) - CENTRE
+from demo_score.envs.pusht_block import CENTRE, OUTLINE
+
 CONVEX = np.array([True, True, True, False, True, True, False, True])  # corners of OUTLINE
 AGENT_RADIUS = 15
 SPACING = 9.5  # about, between contacts on a face

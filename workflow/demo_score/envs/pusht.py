@@ -9,13 +9,15 @@ from typing import Any
 
 import gym_pusht  # noqa: F401  registers gym_pusht/PushT-v0
 import gymnasium
+import numpy as np
 from gymnasium import spaces
 
-from demo_score.envs.base import Observation, check_choice, image_space, substeps
+from demo_score.envs import pusht_block
+from demo_score.envs.base import Observation, check_choice, image_space, substeps, unbounded
 from demo_score.envs.gym_env import GymEnv
-from demo_score.observations import IMAGE, image_size
+from demo_score.observations import ENVIRONMENT_STATE, IMAGE, STATE, image_size
 
-OBSERVATION_TYPES = ("state", "pixels", "pixels_agent_pos", "environment_state_agent_pos")
+OBSERVATION_TYPES = ("state", "pixels", "pixels_agent_pos", "environment_state_agent_pos", "block_frame")
 
 
 class PushTEnv(GymEnv):
@@ -23,7 +25,8 @@ class PushTEnv(GymEnv):
 
     Observation: "observation.state" float32, the agent's position (2,) in pixels of a 512x512 table, or with
     obs_type state also the block's position and angle (5,); "observation.environment_state" float32 (16,), eight
-    corners of the block; "observation.image" uint8 (H, W, 3). Action: float (2,), where the agent is to go.
+    corners of the block; "observation.image" uint8 (H, W, 3). Action: float (2,), where the agent is to go. With
+    obs_type block_frame all is seen from the block, see pusht_block.observe, and so is the action at each step.
     Reward: 0..1, the covered part / 0.95, of which the last bit of a double varies from run to run. Terminates at
     success, truncates after episode_length. Raises UserError for settings that it cannot meet.
     """
@@ -32,11 +35,12 @@ class PushTEnv(GymEnv):
         check_choice(settings, "task", ["PushT-v0"])
         check_choice(settings, "obs_type", OBSERVATION_TYPES)
         pixels = settings["obs_type"].startswith("pixels")
+        self._from_block = settings["obs_type"] == "block_frame"
         self._image_size = image_size(settings) if pixels else None
         height, width = self._image_size or (96, 96)
         env = gymnasium.make(
             "gym_pusht/PushT-v0",
-            obs_type="environment_state_agent_pos" if pixels else settings["obs_type"],  # no drawing at every step
+            obs_type="state" if settings["obs_type"] == "state" else "environment_state_agent_pos",  # draws nothing
             observation_height=height,
             observation_width=width,
             visualization_height=384,  # of what draw() returns
@@ -44,14 +48,28 @@ class PushTEnv(GymEnv):
             max_episode_steps=settings["episode_length"],
             disable_env_checker=True,
         )
+        self.pusht = env.unwrapped
         super().__init__(env, settings)
-        self._stock = env.unwrapped
-        substeps(settings, simulated_hz=1 / self._stock.dt)
-        self._stock.control_hz = settings["fps"]
+        substeps(settings, simulated_hz=1 / self.pusht.dt)
+        self.pusht.control_hz = settings["fps"]
+
+    def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        return super().step(pusht_block.to_table(self.pusht, action) if self._from_block else action)
+
+    def action_to(self, target: complex) -> np.ndarray:
+        """The action, float32 (2,), that sends the agent to `target`, x + iy on the table."""
+        if self._from_block:
+            return pusht_block.to_block(self.pusht, target)
+        return np.array([target.real, target.imag], dtype=np.float32)
 
     def offered(self) -> dict[str, spaces.Space]:
+        if self._from_block:
+            return {STATE: unbounded([4]), ENVIRONMENT_STATE: unbounded([13])}
         drawn = {IMAGE: image_space(*self._image_size)} if self._image_size else {}
         return super().offered() | drawn
 
     def images(self) -> Observation:
-        return {key: self._stock._render() for key in self.image_space}
+        return {key: self.pusht._render() for key in self.image_space}
+
+    def _observed(self, observation: Any) -> Observation:
+        return pusht_block.observe(self.pusht) if self._from_block else super()._observed(observation)
