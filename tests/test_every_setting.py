@@ -400,7 +400,7 @@ def test_policy(policy, key) -> None:
 
 def environment(env: str, *overrides: str) -> str:
     """Observations, rewards and images of a few steps, until the episode is cut."""
-    size = [] if env.endswith("_state") else SMALL_IMAGES[env.removesuffix("_cube")].split()
+    size = [] if env.endswith(("_state", "_block")) else SMALL_IMAGES[env.removesuffix("_cube")].split()
     settings = compose_settings(
         [f"env={env}", "policy=act_state", "seed=0", "env.episode_length=5", *size, *overrides]
     )[0]

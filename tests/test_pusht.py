@@ -85,7 +85,7 @@ def test_it_is_drawn_only_when_images_are_asked_for(drawings) -> None:
     [
         ("state", {"state_dim": 5, "environment_state_dim": None}, {STATE: 5}, []),
         ("environment_state_agent_pos", {}, {STATE: 2, ENVIRONMENT_STATE: 16}, []),
-        ("block_frame", {}, {STATE: 4, ENVIRONMENT_STATE: 13}, []),
+        ("block_frame", {}, {STATE: 2, ENVIRONMENT_STATE: 13}, []),
         ("pixels", {}, {}, [IMAGE]),
         ("pixels_agent_pos", {}, {STATE: 2}, [IMAGE]),
         ("pixels_agent_pos", {"environment_state_dim": 16}, {STATE: 2, ENVIRONMENT_STATE: 16}, [IMAGE]),
@@ -107,8 +107,7 @@ def _turned(stock: StockEnv, angle: float) -> dict[str, np.ndarray]:
     for body, position in ((stock.block, 90 + 240j), (stock.agent, 60 + 100j)):
         turned = turn * position
         body.angle, body.position = 0.4 + angle, (turned.real, turned.imag)
-    velocity, goal = turn * (30 - 20j), turn * (256 + 256j)
-    stock.agent.velocity = velocity.real, velocity.imag
+    goal = turn * (256 + 256j)
     stock.goal_pose = np.array([goal.real, goal.imag, np.pi / 4 + angle])
     return observe(stock)
 
@@ -118,8 +117,7 @@ def test_seen_from_the_block_a_turned_table_is_the_same() -> None:
     first, second = _turned(stock, 0.0), _turned(stock, 2.0)
     for key, values in first.items():
         np.testing.assert_allclose(values, second[key], atol=1e-4)
-    np.testing.assert_allclose(np.hypot(*first[STATE][2:]), np.hypot(30, 20), rtol=1e-6)
-    assert np.ptp(first[ENVIRONMENT_STATE]) > 100
+    assert np.ptp(first[STATE]) > 10 and np.ptp(first[ENVIRONMENT_STATE]) > 100
 
 
 def test_seen_from_the_block_nothing_is_left_to_push_at_the_goal() -> None:

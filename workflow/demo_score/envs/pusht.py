@@ -64,7 +64,7 @@ class PushTEnv(GymEnv):
 
     def offered(self) -> dict[str, spaces.Space]:
         if self._from_block:
-            return {STATE: unbounded([4]), ENVIRONMENT_STATE: unbounded([13])}
+            return {STATE: unbounded([2]), ENVIRONMENT_STATE: unbounded([13])}
         drawn = {IMAGE: image_space(*self._image_size)} if self._image_size else {}
         return super().offered() | drawn
 

@@ -57,19 +57,18 @@ def _pose(position: complex, angle: float) -> Pose:
 def observe(pusht: "StockEnv") -> Observation:
     """What there is to see, in the block's frame.
 
-    "observation.state" (4,): the agent's position, px, and its velocity on the table, px/s. "observation.environment_state" (13,): the goal's position, px,
+    "observation.state" (2,): the agent's position, px. "observation.environment_state" (13,): the goal's position, px,
     and rotation (cosine, sine); then what is left to push, x, y and turn (px at the corners), each as tanh(left /
     scale) at SCALES, so that a pixel near the goal counts as much as ten far from it.
     """
     block, goal = block_pose(pusht), goal_pose(pusht)
-    agent, velocity = block.to_block(complex(*pusht.agent.position)), complex(*pusht.agent.velocity) / block.rotation
-    position = block.to_block(goal.centre)
+    agent, position = block.to_block(complex(*pusht.agent.position)), block.to_block(goal.centre)
     rotation = goal.rotation / block.rotation
     left = np.array([position.real, position.imag, SPREAD * np.angle(rotation)])
     exact = [position.real, position.imag, rotation.real, rotation.imag]
     environment_state = np.concatenate([exact, np.tanh(left / SCALES[:, None]).ravel()])
     return {
-        STATE: np.array([agent.real, agent.imag, velocity.real, velocity.imag], np.float32),
+        STATE: np.array([agent.real, agent.imag], np.float32),
         ENVIRONMENT_STATE: environment_state.astype(np.float32),
     }
 
