@@ -11,14 +11,15 @@ from demo_score.provenance import publish
 @pytest.fixture
 def experiment(tmp_path: Path) -> Path:
     folder = tmp_path / "results/mine"
-    for name in ("tables/summary.md", "figures/success.png", "seed1/base/settings.yaml", "seed1/base/metrics.csv"):
+    names = ["settings.yaml", "metrics.csv", "episodes.png", "episodes.mp4"]
+    for name in ["tables/summary.md", "figures/success.png", *(f"seed1/base/{name}" for name in names)]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump({"experiments": {"mine": {"seeds": [1]}, "other": {}}}))
     return folder
 
 
-def test_published_result_names_its_command_versions_and_settings(experiment, tmp_path) -> None:
+def test_published_result_has_its_figures_strips_command_versions_and_settings(experiment, tmp_path) -> None:
     out = tmp_path / "published"
     publish(experiment, tmp_path / "config.yaml", "make", out)
     published = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
@@ -26,6 +27,7 @@ def test_published_result_names_its_command_versions_and_settings(experiment, tm
         "config.yaml",
         "figures/success.png",
         "run.yaml",
+        "seed1/base/episodes.png",
         "seed1/base/settings.yaml",
         "tables/summary.md",
     ]

@@ -12,7 +12,8 @@ import yaml
 from demo_score.errors import UserError
 from demo_score.files import atomic_path, write_text
 
-PACKAGES = ["snakemake", "torch", "numpy", "mujoco", "dm-control", "gym-aloha", "hydra-core", "pandas", "scipy"]
+SIMULATORS = ["mujoco", "dm-control", "gym-aloha", "pymunk", "gym-pusht"]
+PACKAGES = ["snakemake", "torch", "numpy", *SIMULATORS, "hydra-core", "pandas", "scipy"]
 
 
 def describe_run(command: str) -> dict:
@@ -31,13 +32,15 @@ def describe_run(command: str) -> dict:
 def publish(experiment: Path, config: Path, command: str, out: Path) -> None:
     """Copy an experiment's tables and figures to `out`, with its configuration, settings and `describe_run`.
 
-    Raises UserError if the experiment is not finished.
+    Frame strips go along where they were recorded (`snakemake videos`). Raises UserError if the experiment is not finished.
     """
     if not (experiment / "tables/summary.md").is_file():
         raise UserError(f"{experiment}: has no tables/summary.md; run snakemake for this experiment first")
     entry = yaml.safe_load(config.read_text(encoding="utf-8"))["experiments"][experiment.name]
     files = [path for folder in ("tables", "figures") for path in sorted((experiment / folder).iterdir())]
-    for path in [*files, *sorted(experiment.glob("seed*/*/settings.yaml"))]:
+    for name in ("settings.yaml", "episodes.png"):
+        files += sorted(experiment.glob(f"seed*/*/{name}"))
+    for path in files:
         with atomic_path(out / path.relative_to(experiment)) as temporary:
             shutil.copyfile(path, temporary)
     write_text(out / "config.yaml", yaml.safe_dump(entry, sort_keys=False))
