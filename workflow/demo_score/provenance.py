@@ -32,7 +32,8 @@ def describe_run(command: str) -> dict:
 def publish(experiment: Path, config: Path, command: str, out: Path) -> None:
     """Copy an experiment's tables and figures to `out`, with its configuration, settings and `describe_run`.
 
-    Frame strips go along where they were recorded (`snakemake videos`). Raises UserError if the experiment is not finished.
+    Frame strips go along where they were recorded (`snakemake videos`). Raises UserError if the experiment is not
+    finished.
     """
     if not (experiment / "tables/summary.md").is_file():
         raise UserError(f"{experiment}: has no tables/summary.md; run snakemake for this experiment first")

@@ -3,7 +3,7 @@
 Both plan anew after each push. Both succeed nearly always, but only the first leaves room for a policy's errors.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
