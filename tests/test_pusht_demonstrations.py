@@ -143,6 +143,17 @@ def test_no_push_is_planned_where_none_is_possible() -> None:
     assert Planner(ALL, FREE).next_push(Pose(-300 - 300j, 1 + 0j), 256 + 256j, GOAL) is None
 
 
+@pytest.mark.parametrize("strategy", ["reliable", "unreliable"])
+def test_demonstrations_seen_from_the_block_are_those_on_the_table(env, strategy) -> None:
+    from_block = make_env(settings("pusht_block"))
+    for seed in (6_100_000, 6_100_001):
+        seen, on_table = demonstrate(from_block, strategy, seed), demonstrate(env, strategy, seed)
+        np.testing.assert_allclose(seen.rewards, on_table.rewards, atol=1e-3)
+        from_block.reset(seed=seed)
+        np.testing.assert_allclose(from_block.action_to(complex(*on_table.actions[0])), seen.actions[0], atol=1e-3)
+        assert seen.observations["observation.environment_state"].shape == (len(seen), 13)
+
+
 def test_reliable_attempts_succeed_by_the_stock_environments_own_judgement(env, stock) -> None:
     for seed in range(6_100_000, 6_100_008):
         episode = demonstrate(env, "reliable", seed)
