@@ -125,13 +125,18 @@ def evaluation_overrides(wildcards):
     return shlex.join([*workflow_config.stage_overrides(e, "evaluation"), f"seed={seed}"])
 
 
+def tested_arms(e):
+    """All arms of an experiment's comparison."""
+    return ["base", *e["final_policy"]["arms"]]
+
+
 def recordings(name):
     """The videos and frame strips of the first run of an experiment."""
     return expand(
         "results/{experiment}/seed{seed}/{arm}/episodes.{format}",
         experiment=name,
         seed=config["experiments"][name]["seeds"][0],
-        arm=["base", *config["experiments"][name]["final_policy"]["arms"]],
+        arm=tested_arms(config["experiments"][name]),
         format=["mp4", "png"],
     )
 
@@ -192,7 +197,7 @@ def evaluations(wildcards):
         "results/{experiment}/seed{seed}/{arm}/evaluation.csv",
         experiment=wildcards.experiment,
         seed=experiment(wildcards)["seeds"],
-        arm=["base", *experiment(wildcards)["final_policy"]["arms"]],
+        arm=tested_arms(experiment(wildcards)),
     )
 
 
