@@ -1,8 +1,11 @@
 """Handing out batches, gathered here or read ahead by worker processes: the same ones bit for bit."""
 
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -66,11 +69,13 @@ class Batches:
             self._loaded = self._start_workers()
         try:
             batch = next(self._loaded)
-        except RuntimeError as error:
-            if not str(error).startswith("DataLoader worker"):
+        except (RuntimeError, EOFError, OSError) as error:  # a worker was killed, or found no shared memory
+            if isinstance(error, RuntimeError) and not str(error).startswith("DataLoader worker"):
                 raise
-            raise UserError(  # a worker was killed, or found no shared memory
-                f"a process that reads images died ({str(error).splitlines()[0]}); set a smaller "
+            self.close()
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise UserError(
+                f"a process that reads images died ({reason}); set a smaller "
                 "training.num_workers or training.batch_size, or give more shared memory (/dev/shm)"
             ) from None
         if isinstance(batch, Exception):
@@ -87,7 +92,20 @@ class Batches:
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # seeds workers, which draw nothing; torch's own must not move
         )
-        return iter(loader)
+        with _death_found_when_waiting():
+            return iter(loader)
+
+
+@contextmanager
+def _death_found_when_waiting() -> Iterator[None]:
+    """Let a worker's death be found by the next wait for a batch.
+
+    torch's handler of SIGCHLD, set when the first workers start, raises in the midst of whatever runs.
+    """
+    handler = signal.getsignal(signal.SIGCHLD)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, handler)
 
 
 def _cores() -> int:
