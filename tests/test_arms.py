@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import one_line_error, random_episode
 from demo_score.curation.arms import choose_episodes
-from demo_score.data.episodes import write_episodes
+from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import Selection, read_list
 
 ORACLE = ["good"]

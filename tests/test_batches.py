@@ -13,9 +13,10 @@ import pytest
 import torch
 from conftest import one_line_error, random_episode
 from demo_score.data.chunks import ChunkDataset
-from demo_score.data.episodes import Episode, read_episodes, write_episodes
+from demo_score.data.episodes import Episode
+from demo_score.data.formats import read_episodes
+from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.frames import MAX_OPEN_FILES, OpenFiles
-from demo_score.data.lerobot import read_lerobot
 from demo_score.training.batches import Batch, Batches
 from lerobot_fixture import write_lerobot
 
@@ -39,7 +40,7 @@ def sources(folder) -> dict[str, list[Episode]]:
     found = {"hdf5": read_episodes(folder / "hdf5.hdf5")}
     for name, video in (("png", False), ("video", True)):
         dataset = write_lerobot(folder / name, n_episodes=3, video=video, **size)
-        found[name] = read_lerobot(str(dataset), [STATE, IMAGE], "pyav")
+        found[name] = read_episodes(dataset, None, [STATE, IMAGE])
     return found
 
 
@@ -124,7 +125,7 @@ def test_workers_end_with_the_batches(sources) -> None:
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_image_that_cannot_be_read_is_reported_in_one_line(folder, num_workers) -> None:
     dataset = write_lerobot(folder / f"damaged{num_workers}")
-    episodes = read_lerobot(str(dataset), [STATE, IMAGE], "pyav")
+    episodes = read_episodes(dataset, None, [STATE, IMAGE])
     for path in dataset.rglob("*.mp4"):
         path.write_bytes(b"")
     with one_line_error("file-000.mp4", "changed"):
@@ -144,7 +145,7 @@ def test_worker_that_is_killed_is_reported_in_one_line(sources) -> None:
 SCRIPT = """
 import multiprocessing, time, torch
 from demo_score.data.chunks import ChunkDataset
-from demo_score.data.episodes import read_episodes
+from demo_score.data.formats import read_episodes
 from demo_score.training.batches import Batches
 dataset = ChunkDataset(read_episodes({path!r}), ["observation.image"], 1, range(2))
 batches = Batches(dataset, 2, torch.Generator(), 1, torch.device("cpu"))

@@ -8,7 +8,9 @@ import pytest
 import torch
 from conftest import one_line_error, random_episode
 from demo_score.data.chunks import ChunkDataset
-from demo_score.data.episodes import Episode, read_episodes, write_episodes
+from demo_score.data.episodes import Episode
+from demo_score.data.formats import read_episodes
+from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.images import prepare_observations
 
 KEYS = ["observation.state"]

@@ -12,8 +12,10 @@ import yaml
 from demo_score.curation.classifiers import Stepwise
 from demo_score.curation.scoring import Scorer
 from demo_score.curation.storage import load_description
-from demo_score.data.episodes import Episode, read_episodes, write_episodes
-from demo_score.data.lists import read_list, write_list
+from demo_score.data.episodes import Episode
+from demo_score.data.formats import read_episodes
+from demo_score.data.formats.robomimic import write_episodes
+from demo_score.data.lists import Entry, read_list, write_list
 from demo_score.errors import UserError
 from safetensors.torch import load_file
 
@@ -292,7 +294,7 @@ def test_frames_after_max_frames_change_nothing(folder: Path, tmp_path: Path) ->
     write_episodes(tmp_path / "whole.hdf5", [episode], {})
     episode.observations["observation.state"][10:] = 100
     write_episodes(tmp_path / "changed.hdf5", [episode], {})
-    whole, changed = (scorer.rows("rollout", tmp_path / f"{name}.hdf5", [0])[0] for name in ("whole", "changed"))
+    whole, changed = (scorer.rows("rollout", [Entry(tmp_path / f"{name}.hdf5", 0)])[0] for name in ("whole", "changed"))
     assert whole["score"] == changed["score"]
     assert whole["length"] == len(episode)
 
@@ -310,7 +312,7 @@ def test_split_with_one_outcome_is_refused(tmp_path: Path, outcome: bool, word: 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"inputs": ["observation.stat"]}, "no input observation.stat; .*action, observation.state"),
+        ({"inputs": ["observation.stat"]}, "has no observation.stat; .*action, observation.state"),
         ({"tr_dataset_size": 82}, "holds 40 rollouts but tr_dataset_size=82 asks for 41 .* to 80 or less"),
         ({"lr": [1e38]}, "the loss of seed 0, lr 1e\\+38, .* is nan at epoch 1; set a smaller lr"),
         ({"epochs": 0}, "epochs: 0 is less than"),

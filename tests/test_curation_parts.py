@@ -19,7 +19,8 @@ from demo_score.curation.metrics import accuracy, balanced_threshold, episode_me
 from demo_score.curation.selection import select_classifier
 from demo_score.curation.storage import Classifiers, Member, Variant, save_classifiers
 from demo_score.curation.training import AdamW, Samples, Trainer
-from demo_score.data.episodes import Episode, write_episodes
+from demo_score.data.episodes import Episode
+from demo_score.data.formats.robomimic import write_episodes
 from demo_score.errors import UserError
 
 STEPWISE = Stepwise(hidden_sizes=[6, 5], dropout=0.3)

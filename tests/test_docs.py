@@ -16,7 +16,7 @@ import yaml
 from conftest import one_line_error
 from demo_score import settings_tree
 from demo_score.curation import settings as curation
-from demo_score.data.lerobot_folders import resolve_dataset
+from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.lists import read_list
 from demo_score.data.sources import training_episodes
 from demo_score.envs.base import no_opengl

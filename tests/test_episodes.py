@@ -10,7 +10,9 @@ import h5py
 import numpy as np
 import pytest
 from conftest import one_line_error, random_episode
-from demo_score.data.episodes import Episode, count_episodes, read_env_args, read_episodes, write_episodes
+from demo_score.data.episodes import Episode
+from demo_score.data.formats import read_episodes
+from demo_score.data.formats.robomimic import RobomimicFile, write_episodes
 from demo_score.data.frames import Frames
 
 ENV_ARGS = {"env_name": "AlohaTransferCube-v0", "fps": 50}
@@ -44,8 +46,8 @@ def path(tmp_path: Path, episodes: list[Episode]) -> Path:
 def test_written_episodes_come_back_with_all_their_attributes(path, episodes) -> None:
     for written, read in zip(episodes, read_episodes(path), strict=True):
         assert_equal(written, read)
-    assert read_env_args(path) == ENV_ARGS
-    assert count_episodes(path) == 3
+    assert RobomimicFile(path).env_args() == ENV_ARGS
+    assert RobomimicFile(path).numbers == [0, 1, 2]
 
 
 def test_episodes_come_in_the_order_asked_for(path, episodes) -> None:
@@ -93,12 +95,12 @@ def test_text_file_is_reported(tmp_path) -> None:
     path = tmp_path / "episodes.hdf5"
     path.write_text("not HDF5")
     with one_line_error(path, "not an HDF5 file"):
-        count_episodes(path)
+        RobomimicFile(path)
 
 
 def test_missing_file_is_reported(tmp_path) -> None:
     with one_line_error(tmp_path / "gone.hdf5", "no such episode file"):
-        read_env_args(tmp_path / "gone.hdf5")
+        RobomimicFile(tmp_path / "gone.hdf5")
 
 
 @pytest.mark.parametrize("name", ["other", "data"])
@@ -117,7 +119,7 @@ def test_missing_episode_is_reported(path) -> None:
         read_episodes(path, [-1])
 
 
-@pytest.mark.parametrize("lost", ["actions", "rewards", "obs"])
+@pytest.mark.parametrize("lost", ["actions", "obs"])
 def test_episode_without_an_array_is_reported(path, lost) -> None:
     with h5py.File(path, "a") as file:
         del file["data/demo_1"][lost]
@@ -126,12 +128,21 @@ def test_episode_without_an_array_is_reported(path, lost) -> None:
     assert len(read_episodes(path, [0, 2])) == 2
 
 
-@pytest.mark.parametrize("lost", ["num_samples", "success", "seed"])
-def test_episode_without_an_attribute_is_reported(path, lost) -> None:
+def test_episode_without_its_length_is_reported(path) -> None:
     with h5py.File(path, "a") as file:
-        del file["data/demo_1"].attrs[lost]
+        del file["data/demo_1"].attrs["num_samples"]
     with one_line_error(path, "demo_1", "incomplete or damaged"):
         read_episodes(path)
+
+
+def test_what_robomimics_own_files_lack_is_unknown(path) -> None:
+    with h5py.File(path, "a") as file:
+        for name in ("success", "seed"):
+            del file["data/demo_1"].attrs[name]
+        del file["data/demo_1/rewards"], file["data"].attrs["env_args"], file["data"].attrs["total"]
+    episode = read_episodes(path)[1]
+    assert (episode.success, episode.seed, episode.rewards) == (None, 1, None)
+    assert RobomimicFile(path).env_args() == {}
 
 
 @pytest.mark.parametrize("name", ["actions", "rewards", "observation.state"])

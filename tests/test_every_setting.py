@@ -15,7 +15,7 @@ import pytest
 import torch
 from conftest import TINY, random_episode
 from demo_score.data.chunks import Statistics
-from demo_score.data.episodes import write_episodes
+from demo_score.data.formats.robomimic import write_episodes
 from demo_score.envs import make_env
 from demo_score.errors import UserError
 from demo_score.hardware import has_bfloat16

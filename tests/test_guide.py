@@ -14,7 +14,7 @@ import torch
 import yaml
 from conftest import one_line_error
 from demo_score.curation.scoring import Scorer
-from demo_score.data.episodes import read_episodes
+from demo_score.data.formats import read_episodes
 from demo_score.data.lists import read_list
 from guide import SCRIPTS, here, results, run, settings_of, shrink
 from lerobot_fixture import write_lerobot

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from demo_score.data.episodes import read_episodes
+from demo_score.data.formats import read_episodes
 from demo_score.demonstrations import aloha_insertion
 from demo_score.demonstrations.aloha_insertion import reliable, unreliable
 from demo_score.demonstrations.collect import demonstrate

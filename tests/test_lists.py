@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from conftest import one_line_error, random_episode
-from demo_score.data.episodes import write_episodes
+from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import all_episodes, read_list, write_list
 from demo_score.data.sources import training_episodes
 from lerobot_fixture import write_lerobot
@@ -19,7 +19,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def settings(**changes) -> DictConfig:
-    policy = {"input_shapes": {"observation.state": [14], "observation.image": [3, 96, 96]}}
+    policy = {"input_shapes": {"observation.state": [14]}}
     return OmegaConf.create({"policy": policy, "env": {"fps": 10}, "video_backend": "pyav", **changes})
 
 
@@ -152,4 +152,5 @@ def test_no_data_set_at_all_is_reported_with_both_settings(changes) -> None:
 def test_images_of_another_size_than_the_settings_are_reported(tmp_path) -> None:
     dataset = write_lerobot(tmp_path / "data set", images={"observation.image": (48, 64)}, video=False)
     with one_line_error("observation.image", "48x64", "96x96", "env.image_size"):
-        training_episodes(settings(dataset_repo_id=str(dataset)))
+        policy = {"input_shapes": {"observation.image": [3, 96, 96]}}
+        training_episodes(settings(dataset_repo_id=str(dataset), policy=policy))

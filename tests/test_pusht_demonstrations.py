@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 from conftest import one_line_error
-from demo_score.data.episodes import read_episodes
+from demo_score.data.formats import read_episodes
 from demo_score.demonstrations import pusht_strategies
 from demo_score.demonstrations.collect import collect_demonstrations, demonstrate
 from demo_score.demonstrations.pusht_paths import lengths_after_pushes, paths_from, turning_points

@@ -9,7 +9,9 @@ import pytest
 import torch
 from conftest import one_line_error, tiny_settings
 from demo_score import hardware
-from demo_score.data.episodes import Episode, read_env_args, read_episodes
+from demo_score.data.episodes import Episode
+from demo_score.data.formats import read_episodes
+from demo_score.data.formats.robomimic import RobomimicFile
 from demo_score.envs.base import Environment
 from demo_score.policies import make_policy
 from demo_score.policies.act import ACT
@@ -250,7 +252,10 @@ def test_rollouts_are_stored_with_their_outcomes(tmp_path, checkpoint, capsys) -
     expected = [(episode.seed, int(episode.success), len(episode)) for episode in episodes]
     assert list(outcomes.itertuples(index=False, name=None)) == expected
     settings = OmegaConf.to_container(tiny_settings(*OVERRIDES).env)
-    assert read_env_args(tmp_path / "rollouts/003000.hdf5") == {**settings, "env_name": "AlohaTransferCube-v0"}
+    assert RobomimicFile(tmp_path / "rollouts/003000.hdf5").env_args() == {
+        **settings,
+        "env_name": "AlohaTransferCube-v0",
+    }
     assert sorted(path.name for path in (tmp_path / "rollouts").iterdir()) == ["003000.csv", "003000.hdf5"]
     assert re.search(r"success 0.0% \[0.0%, [\d.]+%\] \(0 of 3 episodes\)", capsys.readouterr().out)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import TINY, one_line_error, random_episode, tiny_settings
-from demo_score.data.episodes import write_episodes
+from demo_score.data.formats.robomimic import write_episodes
 from demo_score.training import loop
 from demo_score.training.loop import take_step, train
 from omegaconf import OmegaConf

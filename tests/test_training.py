@@ -15,7 +15,7 @@ import pytest
 import torch
 from conftest import TINY, one_line_error, random_episode, tiny_settings
 from demo_score import hardware
-from demo_score.data.episodes import write_episodes
+from demo_score.data.formats.robomimic import write_episodes
 from demo_score.hardware import available_threads, compiled, select_device
 from demo_score.policies import make_policy
 from demo_score.policies.checkpoints import load_policy, read_checkpoint_settings, save_checkpoint

@@ -15,8 +15,9 @@ import h5py
 import numpy as np
 import torch
 from demo_score.data.chunks import ChunkDataset
-from demo_score.data.episodes import Episode, read_episodes, write_episodes
-from demo_score.data.lerobot import read_lerobot
+from demo_score.data.episodes import Episode
+from demo_score.data.formats import read_episodes
+from demo_score.data.formats.robomimic import write_episodes
 from demo_score.training.batches import Batches
 from lerobot_fixture import write_lerobot
 
@@ -84,7 +85,7 @@ def mp4(folder: Path) -> tuple[list[Episode], Callable[[], Iterator]]:
                 for frame in container.decode(video=0):
                     yield frame.to_ndarray(format="rgb24")
 
-    return read_lerobot(str(dataset), [IMAGE], "pyav"), decode
+    return read_episodes(dataset, None, [IMAGE]), decode
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from demo_score.data.episodes import Episode, write_episodes
+from demo_score.data.episodes import Episode
+from demo_score.data.formats.robomimic import write_episodes
 from demo_score.hardware import has_bfloat16
 from demo_score.settings import compose_settings
 from demo_score.training.batches import Batches

@@ -7,8 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from demo_score.data.episodes import Episode, count_episodes, read_episodes
+from demo_score.data.episodes import Episode
+from demo_score.data.lists import Entry, read_entries, read_entry_episodes
 from demo_score.errors import UserError
+from demo_score.observations import ACTION
 
 STD_FLOOR = 1e-2  # as in ACT: a joint that never moves must not blow its noise up
 
@@ -42,7 +44,7 @@ def frames_of(episode: Episode, inputs: list[str], max_frames: int | None, where
 
     Raises UserError, with `where` in front, for an input that is missing, no vector, or not finite.
     """
-    arrays = {**episode.observations, "action": episode.actions}
+    arrays = {**episode.observations, ACTION: episode.actions}
     for key in inputs:
         if key not in arrays:
             raise UserError(f"{where}: has no input {key}; set inputs to some of: {', '.join(sorted(arrays))}")
@@ -54,36 +56,46 @@ def frames_of(episode: Episode, inputs: list[str], max_frames: int | None, where
     return torch.from_numpy(frames)
 
 
-def read_frames(
-    path: str | Path, inputs: list[str], max_frames: int | None, indices: list[int] | None = None
-) -> tuple[list[Episode], list[Tensor]]:
-    """Read episodes of one file (all when `indices` is None) and their frames, see `frames_of`."""
-    episodes = read_episodes(path, indices)
-    numbers = range(len(episodes)) if indices is None else indices
-    pairs = zip(numbers, episodes, strict=True)
-    return episodes, [frames_of(episode, inputs, max_frames, f"{path} episode {n}") for n, episode in pairs]
+def read_frames(entries: list[Entry], inputs: list[str], max_frames: int | None) -> tuple[list[Episode], list[Tensor]]:
+    """Read episodes and their frames, see `frames_of`; nothing but `inputs` is read. Widths must be the same."""
+    keys = [key for key in inputs if key != ACTION]
+    episodes = list(read_entry_episodes(entries, keys))
+    frames = [
+        frames_of(episode, inputs, max_frames, f"{entry.file} episode {entry.episode}")
+        for entry, episode in zip(entries, episodes, strict=True)
+    ]
+    return episodes, frames
 
 
 def read_rollouts(
     paths: list[Path], size: int | None, size_name: str, inputs: list[str], max_frames: int | None
 ) -> Rollouts:
-    """Read `size` rollouts in total, as evenly from the files as can be (None: all of them).
+    """Read `size` rollouts in total, as evenly from the files (lists, tables, data sets) as can be (None: all of them).
 
-    Raises UserError when a file holds too few, or all rollouts have the same outcome.
+    Raises UserError when a file holds too few, an outcome is not known, or all rollouts have the same outcome.
     """
-    episodes, frames = [], []
-    for path, indices in zip(paths, _choose(paths, size, size_name), strict=True):
-        chosen = read_frames(path, inputs, max_frames, indices)
-        episodes += chosen[0]
-        frames += chosen[1]
+    listed = [read_entries(path) for path in paths]
+    chosen = _choose(paths, [len(entries) for entries in listed], size, size_name)
+    entries = [entries[index] for entries, indices in zip(listed, chosen, strict=True) for index in indices]
+    episodes, frames = read_frames(entries, inputs, max_frames)
+    check_outcomes_known(entries, episodes)
     success = torch.tensor([episode.success for episode in episodes])
     _check_outcomes(success, paths)
     return Rollouts(frames, success)
 
 
-def _choose(paths: list[Path], size: int | None, size_name: str) -> list[list[int]]:
-    """Episode numbers from each file. The choice is a function of the numbers alone: all members share it."""
-    counts = [count_episodes(path) for path in paths]
+def check_outcomes_known(entries: list[Entry], episodes: list[Episode]) -> None:
+    """Raise UserError for the first rollout that is neither success nor failure."""
+    for entry, episode in zip(entries, episodes, strict=True):
+        if episode.success is None:
+            raise UserError(
+                f"{entry.file} episode {entry.episode}: success or failure is not known; give labels "
+                "(list_episodes.py --labels or --success-reward; labels or success_reward in config.yaml)"
+            )
+
+
+def _choose(paths: list[Path], counts: list[int], size: int | None, size_name: str) -> list[list[int]]:
+    """Positions in each list. The choice is a function of the numbers alone: all members share it."""
     if size is None:
         return [list(range(count)) for count in counts]
     shares = [size // len(paths) + (position < size % len(paths)) for position in range(len(paths))]

@@ -14,12 +14,12 @@ import yaml
 from torch import Tensor
 
 from demo_score.curation.classifiers import Architecture, Parameters
-from demo_score.curation.features import Normalisation, read_frames
+from demo_score.curation.features import Normalisation, check_outcomes_known, read_frames
 from demo_score.curation.metrics import episode_means
 from demo_score.curation.storage import load_description, load_member
 from demo_score.curation.training import evaluation_logits
 from demo_score.data.episodes import Episode
-from demo_score.data.lists import Selection, all_episodes, read_list, write_list
+from demo_score.data.lists import Entry, Selection, read_entries, write_list
 from demo_score.errors import UserError
 from demo_score.files import atomic_path
 from demo_score.hardware import available_threads
@@ -44,30 +44,35 @@ class Scorer:
         logits = evaluation_logits(self.architecture, self.parameters, samples)
         return episode_means(logits.sigmoid(), counts)[0].tolist()
 
-    def rows(self, kind: str, path: Path, indices: list[int]) -> list[dict]:
-        """One row of the scores table for each of the file's episodes numbered `indices`."""
-        if not indices:
-            return []
-        episodes, frames = read_frames(path, self.description.inputs, self.description.max_frames, indices)
-        if frames[0].shape[1] != len(self.normalisation.mean):
-            raise UserError(
-                f"{path}: {', '.join(self.description.inputs)} is {frames[0].shape[1]} wide but the classifier was "
-                f"trained on {len(self.normalisation.mean)}; score episodes of the task it was trained on"
-            )
-        numbered = zip(indices, episodes, self.scores(frames), strict=True)
-        return [self._row(kind, path, index, episode, score) for index, episode, score in numbered]
+    def rows(self, kind: str, entries: list[Entry]) -> list[dict]:
+        """One row of the scores table for each of some episodes."""
+        episodes, frames = read_frames(entries, self.description.inputs, self.description.max_frames)
+        if kind == "rollout":
+            check_outcomes_known(entries, episodes)
+        self._check_widths(entries, frames)
+        scored = zip(entries, episodes, self.scores(frames), strict=True)
+        return [self._row(kind, entry, episode, score) for entry, episode, score in scored]
 
-    def _row(self, kind: str, path: Path, index: int, episode: Episode, score: float) -> dict:
+    def _check_widths(self, entries: list[Entry], frames: list[Tensor]) -> None:
+        for entry, episode in zip(entries, frames, strict=True):
+            if episode.shape[1] != len(self.normalisation.mean):
+                raise UserError(
+                    f"{entry.file} episode {entry.episode}: {', '.join(self.description.inputs)} is "
+                    f"{episode.shape[1]} wide but the classifier was trained on {len(self.normalisation.mean)}; score "
+                    "episodes of the task it was trained on"
+                )
+
+    def _row(self, kind: str, entry: Entry, episode: Episode, score: float) -> dict:
         reason = KEPT if score > self.threshold else BELOW
         if kind == "rollout" and not episode.success:
             reason = FAILED
         return {
             "kind": kind,
-            "file": path,
-            "episode": index,
+            "file": entry.file,
+            "episode": entry.episode,
             "length": len(episode),
             "source": (episode.strategy if kind == "demonstration" else episode.checkpoint) or "",
-            "success": int(episode.success),
+            "success": "" if episode.success is None else int(episode.success),
             "score": score,
             "kept": int(reason == KEPT),
             "reason": reason,
@@ -82,22 +87,19 @@ def apply_filter(
     demos_only: Path,
     rollouts_plus_demos: Path,
 ) -> None:
-    """Score the demonstrations of a list and all rollouts; write the scores table and both dataset lists.
+    """Score all demonstrations and rollouts; write the scores table and both dataset lists.
 
-    Prints how many of each source were kept, and warns when that is no demonstration, or every one.
-    Raises UserError for bad files.
+    Demonstrations and rollouts are lists, episode tables or data sets. Prints how many of each source were
+    kept, and warns when that is no demonstration, or every one. Raises UserError for bad files.
     """
     torch.set_num_threads(available_threads())
     scorer = Scorer(classifier)
-    demonstration_files = read_list(demonstrations)
-    if not demonstration_files:
+    demonstration_entries = read_entries(demonstrations)
+    if not demonstration_entries:
         raise UserError(f"{demonstrations}: lists no demonstration; there is nothing to filter")
-    rollout_files = all_episodes(rollouts)
-    sources = [("rollout", rollout_files), ("demonstration", demonstration_files)]
-    _check_distinct([path for _, files in sources for path in files])
-    rows = [
-        row for kind, files in sources for path, indices in files.items() for row in scorer.rows(kind, path, indices)
-    ]
+    rollout_entries = [entry for path in rollouts for entry in read_entries(path)]
+    _check_distinct([*rollout_entries, *demonstration_entries])
+    rows = scorer.rows("rollout", rollout_entries) + scorer.rows("demonstration", demonstration_entries)
     table = pd.DataFrame(rows)
     write_list(demos_only, _kept(table[table.kind == "demonstration"]))
     write_list(rollouts_plus_demos, _kept(table))
@@ -119,11 +121,15 @@ def _read_selection(path: Path) -> tuple[Path, int, float]:
         ) from None
 
 
-def _check_distinct(paths: list[Path]) -> None:
-    resolved = [path.resolve() for path in paths]
-    for path in resolved:
-        if resolved.count(path) > 1:
-            raise UserError(f"{path}: is given twice, as demonstrations or rollouts; give every file once")
+def _check_distinct(entries: list[Entry]) -> None:
+    seen: set[tuple[Path, int]] = set()
+    for entry in entries:
+        episode = entry.file.resolve(), entry.episode
+        if episode in seen:
+            raise UserError(
+                f"{entry.file} episode {entry.episode}: is given twice, as demonstration or rollout; give it once"
+            )
+        seen.add(episode)
 
 
 def _kept(table: pd.DataFrame) -> Selection:

@@ -1,49 +1,85 @@
-"""Dataset-list files (`datasets_file=`): one line a source, `<path> <episode>,<episode>,...`.
+"""Which episodes: dataset lists, episode tables, or whole data sets.
 
-A source is one of our episode files, or the folder of a LeRobot data set.
-A path is looked for relative to the list's own folder, then to the working directory, then from the root:
-the published lists leave out the leading slash. Paths may hold spaces: the episodes follow the last one.
-Source: Demo-SCORE, common/datasets/factory.py.
+A dataset list (`datasets_file=`, .txt) has one line a source, `<path> <episode>,<episode>,...`. An episode table
+(.csv) has one row an episode, with what is known of it where the source itself does not tell: file, episode, success,
+checkpoint, strategy. A source is anything that `open_dataset` opens. In a list, a path is looked for relative to the
+list's own folder, then to the working directory, then from the root: the published lists leave out the leading slash.
+Paths may hold spaces: the episodes follow the last one. Source: Demo-SCORE, common/datasets/factory.py.
 """
 
+import csv
 import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass, fields, replace
+from itertools import groupby
 from pathlib import Path
 
-from demo_score.data.episodes import count_episodes
-from demo_score.data.lerobot_folders import count_lerobot_episodes, is_lerobot
+from demo_score.data.episodes import Episode
+from demo_score.data.formats import is_dataset, open_dataset
 from demo_score.errors import UserError
-from demo_score.files import write_text
+from demo_score.files import atomic_path, write_text
 
 Selection = dict[Path, list[int]]  # source -> episode numbers, in the order of the list
 
 
+@dataclass(frozen=True)
+class Entry:
+    """An episode of a list or table, and what a table tells of it (None: what the source tells holds)."""
+
+    file: Path
+    episode: int
+    success: bool | None = None
+    checkpoint: str | None = None
+    strategy: str | None = None
+
+    def complete(self, episode: Episode) -> Episode:
+        """The episode as read from its source, with what the table tells."""
+        told = {name: getattr(self, name) for name in _TOLD if getattr(self, name) is not None}
+        return replace(episode, **told)
+
+
+_COLUMNS = [field.name for field in fields(Entry)]
+_TOLD = _COLUMNS[2:]
+
+
 def write_list(path: str | Path, selection: Selection) -> None:
     """Write a list; sources of which nothing is selected are left out. Paths are stored relative to the list."""
-    folder = Path(path).resolve().parent
     lines = [
-        f"{Path(os.path.relpath(source.resolve(), folder)).as_posix()} {','.join(map(str, episodes))}\n"
+        f"{_relative(source, Path(path))} {','.join(map(str, episodes))}\n"
         for source, episodes in selection.items()
         if episodes
     ]
     write_text(path, "".join(lines))
 
 
+def write_table(path: str | Path, entries: Iterable[Entry]) -> None:
+    """Write an episode table; paths are stored relative to it."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for entry in entries:
+            success = None if entry.success is None else int(entry.success)
+            writer.writerow(astuple(replace(entry, file=_relative(entry.file, Path(path)), success=success)))
+
+
+def _relative(source: Path, path: Path) -> str:
+    return Path(os.path.relpath(source.resolve(), path.resolve().parent)).as_posix()
+
+
 def all_episodes(paths: list[Path]) -> Selection:
     """Every episode of some sources."""
-    return {path: list(range(_count(path))) for path in paths}
-
-
-def _count(path: Path) -> int:
-    return count_lerobot_episodes(path) if path.is_dir() else count_episodes(path)
+    return {path: open_dataset(path).numbers for path in paths}
 
 
 def read_list(path: str | Path) -> Selection:
-    """Read a list file, or take a source itself as the list of all of its episodes.
+    """Read a list or table, or take a source itself as the list of all of its episodes.
 
     Raises UserError for a missing or malformed list or a source that cannot be found.
     """
     path = Path(path)
-    if not path.is_file() and not is_lerobot(path):
+    if path.suffix == ".csv":
+        return select(read_table(path))
+    if not is_dataset(path):
         raise UserError(f"{path}: no such dataset list; set +datasets_file=LIST.txt to an existing one")
     if path.suffix != ".txt" or path.is_dir():
         return all_episodes([path])
@@ -57,6 +93,60 @@ def read_list(path: str | Path) -> Selection:
     return selection
 
 
+def read_entries(path: str | Path) -> list[Entry]:
+    """The episodes of a list, table or source, one after another; errors as those of `read_list`."""
+    path = Path(path)
+    if path.suffix == ".csv":
+        return read_table(path)
+    return [Entry(file, episode) for file, episodes in read_list(path).items() for episode in episodes]
+
+
+def read_table(path: Path) -> list[Entry]:
+    """Read an episode table. Raises UserError naming the line that is wrong."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such episode table; list_episodes.py --out TABLE.csv makes one")
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if missing := [name for name in ("file", "episode") if name not in (reader.fieldnames or [])]:
+            raise UserError(f"{path}: has no column {missing[0]}; expected the columns {', '.join(_COLUMNS)}")
+        entries = [_parse_row(path, number, row) for number, row in enumerate(reader, start=2)]
+    seen: set[tuple[Path, int]] = set()
+    for number, entry in enumerate(entries, start=2):
+        if (entry.file, entry.episode) in seen:
+            raise UserError(f"{path}:{number}: episode {entry.episode} of {entry.file} is listed twice")
+        seen.add((entry.file, entry.episode))
+    return entries
+
+
+def select(entries: Iterable[Entry]) -> Selection:
+    """The entries' episodes, by source."""
+    selection: Selection = {}
+    for entry in entries:
+        selection.setdefault(entry.file, []).append(entry.episode)
+    return selection
+
+
+def read_entry_episodes(entries: Sequence[Entry], keys: Collection[str] | None = None) -> Iterator[Episode]:
+    """The episodes of `entries`, with observations `keys` (None: all) and what the table tells of them."""
+    for file, group in groupby(entries, key=lambda entry: entry.file):
+        listed = list(group)
+        episodes = open_dataset(file).read([entry.episode for entry in listed], keys)
+        for entry, episode in zip(listed, episodes, strict=True):
+            yield entry.complete(episode)
+
+
+def _parse_row(path: Path, number: int, row: dict[str, str]) -> Entry:
+    success = {"1": True, "0": False}.get(row.get("success") or "")
+    try:
+        episode = int(row["episode"])
+    except (TypeError, ValueError):
+        episode = -1
+    if episode < 0 or not row["file"] or (row.get("success") and success is None):
+        raise UserError(f"{path}:{number}: expected a file, an episode's number from 0, and success 0, 1 or nothing")
+    source = _find(path, number, row["file"])
+    return Entry(source, episode, success, row.get("checkpoint") or None, row.get("strategy") or None)
+
+
 def _parse_line(path: Path, number: int, line: str) -> tuple[Path, list[int]]:
     name, _, numbers = line.strip().rpartition(" ")
     try:
@@ -65,7 +155,11 @@ def _parse_line(path: Path, number: int, line: str) -> tuple[Path, list[int]]:
         episodes = []
     if not name or not episodes or min(episodes) < 0 or len(set(episodes)) < len(episodes):
         raise UserError(f"{path}:{number}: expected '<path> <episode>,<episode>,...' with distinct numbers from 0")
+    return _find(path, number, name), episodes
+
+
+def _find(path: Path, number: int, name: str) -> Path:
     for candidate in (path.parent / name, Path(name), Path("/") / name):
-        if candidate.is_file() or is_lerobot(candidate):
-            return Path(os.path.normpath(candidate)), episodes
+        if is_dataset(candidate):
+            return Path(os.path.normpath(candidate))
     raise UserError(f"{path}:{number}: cannot find {name} beside the list, here, or from the root")

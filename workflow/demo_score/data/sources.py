@@ -1,42 +1,68 @@
 """Which episodes a policy trains on."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from omegaconf import DictConfig
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
 
-from demo_score.data.episodes import Episode, read_episodes
-from demo_score.data.lerobot import read_lerobot
+from demo_score.data.episodes import Episode
+from demo_score.data.formats import open_dataset
+from demo_score.data.formats.base import DataSet
+from demo_score.data.formats.lerobot_folders import resolve_dataset
+from demo_score.data.frames import Frames
 from demo_score.data.lists import read_list
 from demo_score.errors import UserError
 
 
 def training_episodes(settings: DictConfig) -> list[Episode]:
-    """The episodes of settings.datasets_file (a list, an episode file, a LeRobot folder), else of dataset_repo_id.
+    """The episodes of settings.datasets_file (a list or one data set), else of dataset_repo_id; numbers are float32.
 
     Raises UserError when neither is given or nothing is selected, and when the episodes have other sizes or another
     frame rate than the settings.
     """
     if path := settings.get("datasets_file"):
-        episodes = [
-            episode for source, indices in read_list(path).items() for episode in _read(source, indices, settings)
-        ]
+        selection = read_list(path)
     elif path := settings.get("dataset_repo_id"):
-        episodes = _read_lerobot(path, None, settings)
+        selection = {resolve_dataset(path): None}
     else:
         raise UserError("no training data: give dataset_repo_id=FOLDER_OR_HUB_NAME or +datasets_file=LIST.txt")
+    episodes = [episode for source, numbers in selection.items() for episode in _read(source, numbers, settings)]
     if not episodes:
         raise UserError(f"{path}: selects no episode; there is nothing to train on")
     _check_images(episodes[0], settings)
     return episodes
 
 
-def _read(source: Path, indices: list[int], settings: DictConfig) -> list[Episode]:
-    return _read_lerobot(str(source), indices, settings) if source.is_dir() else read_episodes(source, indices)
+def _read(source: Path, numbers: list[int] | None, settings: DictConfig) -> Iterable[Episode]:
+    dataset = open_dataset(source, settings.video_backend)
+    _check_rate(dataset, settings.env.get("fps"))
+    names = OmegaConf.to_container(settings.get("dataset_keys") or DictConfig({}))
+    wanted = {key: names.get(key, [key]) for key in settings.policy.input_shapes}
+    keys = {key for group in wanted.values() for key in group}
+    return (_named(episode, wanted, source) for episode in dataset.read(numbers, keys))
 
 
-def _read_lerobot(dataset: str, indices: list[int] | None, settings: DictConfig) -> list[Episode]:
-    keys = list(settings.policy.input_shapes)
-    return read_lerobot(dataset, keys, settings.video_backend, indices, settings.env.get("fps"))
+def _named(episode: Episode, wanted: dict[str, list[str]], source: Path) -> Episode:
+    """The episode with the observations that a policy asks for, each put together of those of its source."""
+    observations = {key: _join(key, [episode.observations[name] for name in wanted[key]], source) for key in wanted}
+    return replace(episode, observations=observations, actions=episode.actions.astype(np.float32))
+
+
+def _join(key: str, parts: list[np.ndarray | Frames], source: Path) -> np.ndarray | Frames:
+    if len(parts) == 1 and not isinstance(parts[0], np.ndarray):
+        return parts[0]
+    if any(not isinstance(part, np.ndarray) or part.ndim != 2 for part in parts) and len(parts) > 1:
+        raise UserError(f"{source}: dataset_keys.{key} joins what are no vectors; name vectors, or one image")
+    return (np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]).astype(np.float32)
+
+
+def _check_rate(dataset: DataSet, fps: int | None) -> None:
+    if None not in (fps, dataset.fps) and fps != dataset.fps:
+        raise UserError(
+            f"{dataset.path}: recorded at {dataset.fps} frames a second but env.fps={fps}; set fps to match"
+        )
 
 
 def _check_images(episode: Episode, settings: DictConfig) -> None:

@@ -6,7 +6,8 @@ import pandas as pd
 import torch
 from omegaconf import OmegaConf
 
-from demo_score.data.episodes import Episode, write_episodes
+from demo_score.data.episodes import Episode
+from demo_score.data.formats.robomimic import write_episodes
 from demo_score.evaluation.statistics import wilson_interval
 from demo_score.files import write_text
 from demo_score.hardware import select_device

@@ -12,6 +12,7 @@ from demo_score.errors import UserError
 
 INFO, OLD_INFO = "meta/info.json", "meta_data/info.json"
 VERSIONS = ("v2.1", "v3.0")
+NO_TASK = ""  # the task of episodes that have none
 
 
 def is_lerobot(path: Path) -> bool:
@@ -58,8 +59,3 @@ def read_info(folder: Path) -> dict[str, Any]:
             "with LeRobot, or choose another"
         )
     return info
-
-
-def count_lerobot_episodes(folder: Path) -> int:
-    """Number of episodes, as the data set says."""
-    return int(read_info(folder)["total_episodes"])

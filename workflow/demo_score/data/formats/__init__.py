@@ -1,0 +1,44 @@
+"""The formats of recorded episodes that are read, behind one interface: `open_dataset(path).read()`."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from demo_score.data.episodes import Episode
+from demo_score.data.formats.aloha import AlohaFolder, is_aloha
+from demo_score.data.formats.base import DataSet
+from demo_score.data.formats.lerobot import LeRobotFolder
+from demo_score.data.formats.lerobot_folders import is_lerobot
+from demo_score.data.formats.robomimic import RobomimicFile
+from demo_score.errors import UserError
+
+
+def open_dataset(path: str | Path, video_backend: str = "pyav") -> DataSet:
+    """Open a LeRobot folder (v3.0, v2.1), a robomimic file (ours are such), or a folder of ALOHA episodes.
+
+    `video_backend` (pyav or opencv) decodes LeRobot's videos. Raises UserError for a path that is none of these.
+    """
+    path = Path(path)
+    if path.is_file():
+        return RobomimicFile(path)
+    if is_lerobot(path):
+        return LeRobotFolder(path, video_backend)
+    if is_aloha(path):
+        return AlohaFolder(path)
+    if not path.exists():
+        raise UserError(f"{path}: no such episode file or data set")
+    raise UserError(
+        f"{path}: no data set: neither meta/info.json (LeRobot) nor episode_0.hdf5 (ALOHA) is in this folder; "
+        "give one of these folders, or a robomimic HDF5 file"
+    )
+
+
+def is_dataset(path: Path) -> bool:
+    """Whether something lies at `path` that `open_dataset` takes; it may turn out to be damaged."""
+    return path.is_file() or is_lerobot(path) or is_aloha(path)
+
+
+def read_episodes(
+    path: str | Path, numbers: Sequence[int] | None = None, keys: Collection[str] | None = None
+) -> list[Episode]:
+    """The episodes `numbers` of the data set at `path`, see `DataSet.read`."""
+    return list(open_dataset(path).read(numbers, keys))
