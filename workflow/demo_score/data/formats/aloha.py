@@ -1,9 +1,197 @@
+"""Folders of ALOHA episodes, as ACT records and reads them.
+
+    episode_0.hdf5            attributes: sim, and of newer recordings compress
+      action                  (T, A)
+      observations/qpos       (T, S)         -> observation.state; any other array here -> observation.<name>
+      observations/images/c   (T, H, W, 3)   -> observation.images.c; or one JPEG a row, padded with zeros: (T, bytes)
+    labels.csv                success and checkpoint, where known: these files cannot tell
+
+Images, JPEG or not, come in the order of channels in which they were recorded: ACT's recorder gives its RGB images to
+cv2.imencode, which takes them for BGR, as cv2.imdecode does. Source: ACT, record_sim_episodes.py and utils.py.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+
+from demo_score.data.episodes import OBSERVATION_PREFIX, Episode, is_image
 from demo_score.data.formats.base import DataSet
+from demo_score.data.formats.robomimic import open_hdf5, write_values
+from demo_score.data.frames import Frames, SourceFile, StoredFrames
+from demo_score.data.labels import Label, read_labels, write_labels
+from demo_score.errors import UserError
+from demo_score.observations import ACTION, STATE
+
+LABELS = "labels.csv"
+_FILE = re.compile(r"episode_(\d+)\.hdf5")
+_ACTION, _OBSERVATIONS, _STATE = "action", "observations", "qpos"
+_IMAGES = f"{OBSERVATION_PREFIX}images."
+
+
+class JpegFrames(StoredFrames):
+    """Images in an ALOHA file, each encoded (JPEG) in a row of the array `name`."""
+
+    def _images(self, indices: np.ndarray) -> Iterator[np.ndarray]:
+        for index, encoded in zip(indices, super()._images(indices), strict=True):
+            yield _decode(self.source.path, self.name, index, encoded)
 
 
 class AlohaFolder(DataSet):
-    pass
+    """A folder of files, one an episode, which go by the numbers in their names."""
+
+    format = "aloha"
+
+    def __init__(self, path: Path):
+        found = [(int(match[1]), file) for file, match in _matches(path)]
+        self._files = dict(sorted(found))
+        if len(self._files) < len(found):
+            raise UserError(f"{path}: two files of one episode (episode_1.hdf5, episode_01.hdf5); rename one")
+        super().__init__(path, list(self._files))
+        labels = path / LABELS
+        self.labels: dict[int, Label] = read_labels(labels, self.numbers) if labels.is_file() else {}
+
+    def file(self, number: int) -> Path:
+        """The file of an episode."""
+        return self._files[number]
+
+    def features(self) -> dict[str, tuple[int, ...]]:
+        if not self.numbers:
+            return {}
+        with _open(self._files[self.numbers[0]]) as arrays:
+            return {key: tuple(_shape(key, values)[1:]) for key, values in arrays.items()}
+
+    def _read(self, number: int, keys: Collection[str] | None) -> Episode:
+        path, label = self._files[number], self.labels.get(number)
+        with _open(path) as arrays:
+            wanted = [key for key in (arrays if keys is None else keys) if key != ACTION]
+            if missing := [key for key in wanted if key not in arrays]:
+                raise UserError(f"{path}: has no {missing[0]}, which other episodes have; leave it out or record again")
+            _check_lengths(path, [arrays[key] for key in (ACTION, *wanted)])
+            return Episode(
+                observations={key: _values(path, key, arrays[key]) for key in wanted},
+                actions=arrays[ACTION][()],
+                rewards=None,
+                success=label.success if label else None,
+                seed=number,
+                checkpoint=label.checkpoint if label else None,
+            )
 
 
-def is_aloha(path):
-    return False
+def is_aloha(path: Path) -> bool:
+    """Whether `path` is a folder that holds episode_<number>.hdf5."""
+    return path.is_dir() and any(_matches(path))
+
+
+def write_aloha(folder: Path, episodes: Iterable[Episode], sim: bool = False) -> None:
+    """Write a new folder of `episodes`, numbered from 0, whole or not at all, and labels.csv where success is known.
+
+    `sim`: whether they are simulated, which ACT's loader asks. Rewards, strategies and tasks have no place here.
+    Raises UserError for a folder that exists, or an episode without observation.state.
+    """
+    labels = {}
+    with _new_folder(folder) as temporary:
+        for number, episode in enumerate(episodes):
+            _write_episode(temporary / f"episode_{number}.hdf5", episode, sim)
+            if episode.success is not None:
+                labels[number] = Label(bool(episode.success), episode.checkpoint)
+        if labels:
+            write_labels(temporary / LABELS, labels)
+
+
+def _matches(path: Path) -> Iterator[tuple[Path, re.Match[str]]]:
+    return ((file, match) for file in path.iterdir() if (match := _FILE.fullmatch(file.name)))
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
+    """Observation key, or "action" -> array of an episode. Raises UserError for what is missing or damaged."""
+    with open_hdf5(path) as file:
+        for name in (_ACTION, f"{_OBSERVATIONS}/{_STATE}"):
+            if not isinstance(file.get(name), h5py.Dataset):
+                raise UserError(f"{path}: no ALOHA episode, as it has no array /{name}; take it out or record it again")
+        try:
+            yield _arrays(path, file)
+        except (OSError, RuntimeError) as error:  # h5py raises the latter where it visits groups
+            raise UserError(f"{path}: damaged ({error}); copy it again") from None
+
+
+def _arrays(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
+    arrays = {ACTION: file[_ACTION]}
+
+    def add(name: str, values: h5py.Dataset | h5py.Group) -> None:
+        key = STATE if name == _STATE else OBSERVATION_PREFIX + name.replace("/", ".")
+        if isinstance(values, h5py.Dataset):
+            if key in arrays:
+                raise UserError(f"{path}: {values.name} and {arrays[key].name} are both {key} here; rename one")
+            arrays[key] = values
+
+    file[_OBSERVATIONS].visititems(add)
+    return arrays
+
+
+def _check_lengths(path: Path, arrays: list[h5py.Dataset]) -> None:
+    lengths = {values.name: values.shape[:1] for values in arrays}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} {(*length, 'none')[0]}" for name, length in lengths.items())
+        raise UserError(f"{path}: arrays of different lengths ({told}); take it out or record it again")
+
+
+def _is_encoded(key: str, values: h5py.Dataset) -> bool:
+    return key.startswith(_IMAGES) and values.ndim < 3
+
+
+def _shape(key: str, values: h5py.Dataset) -> tuple[int, ...]:
+    """Shape of an array as it is read; that of encoded images is known from the first."""
+    if not _is_encoded(key, values):
+        return values.shape
+    first = _decode(Path(values.file.filename), values.name, 0, values[0]).shape if len(values) else (0, 0, 3)
+    return (len(values), *first)
+
+
+def _values(path: Path, key: str, values: h5py.Dataset) -> np.ndarray | Frames:
+    if _is_encoded(key, values):
+        return JpegFrames(SourceFile.of(path), _shape(key, values), values.name)
+    return StoredFrames(SourceFile.of(path), values.shape, values.name) if is_image(values) else values[()]
+
+
+def _decode(path: Path, name: str, index: int, encoded: np.ndarray) -> np.ndarray:
+    try:
+        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise UserError(f"{path}: {name}, frame {index}: no image; copy or record it again")
+    return image
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside `folder`, renamed to it if the block ends well, else removed."""
+    if folder.exists():
+        raise UserError(f"{folder}: exists already; name a new folder, or remove it first")
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _write_episode(path: Path, episode: Episode, sim: bool) -> None:
+    if STATE not in episode.observations:
+        raise UserError(f"{path.name}: has no {STATE}, which ALOHA files hold as qpos; choose episodes that have it")
+    with h5py.File(path, "w") as file:
+        file.attrs["sim"] = sim
+        file.attrs["compress"] = False
+        file.create_dataset(_ACTION, data=episode.actions)
+        for key, values in episode.observations.items():
+            name = _STATE if key == STATE else key.removeprefix(OBSERVATION_PREFIX).replace(".", "/")
+            write_values(file.require_group(_OBSERVATIONS), name, values)
