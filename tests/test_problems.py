@@ -125,6 +125,16 @@ def test_every_problem_is_told_whether_refused_or_skipped(tmp_path, capfd) -> No
     assert kept[0].numbers == [0, 3]
 
 
+def test_problems_known_before_count_too(tmp_path) -> None:
+    path = written(tmp_path, "robomimic")
+    change(path, "robomimic", 1, "action", spoil)
+    known = [*find_problems([part(path)]), Problem(path, 3, "names no checkpoint")]
+    with one_line_error("2 problems"):
+        settle([part(path)], "refuse", known)
+    kept, problems = settle([part(path)], "skip", known)
+    assert (kept[0].numbers, problems) == ([0, 2], known)
+
+
 def test_unknown_choice_is_reported_with_those_there_are(tmp_path) -> None:
     with one_line_error("problems=ignore", "refuse, skip"):
         settle([part(written(tmp_path, "robomimic"))], "ignore")

@@ -64,7 +64,8 @@ class _Look:
 def settle(parts: Sequence[Part], choice: str, known: Sequence[Problem] = ()) -> tuple[list[Part], list[Problem]]:
     """Look for problems and refuse the episodes that have any, or leave them out, telling of each on stderr.
 
-    `known` problems, which the caller found, count too. Returns as many parts, without the bad episodes, and the problems. Raises UserError where `choice` is "refuse"
+    `known` problems, which the caller found, count too. Returns as many parts, without the bad episodes, and the
+    problems. Raises UserError where `choice` is "refuse"
     and there is a problem, and where "skip" leaves no episode at all.
     """
     if choice not in CHOICES:
