@@ -30,10 +30,10 @@ class Content:
 
 
 def smooth_images(length: int, height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Slow waves that drift, (T, H, W, 3) uint8: a video codec keeps them to within some levels."""
+    """Slow waves that drift, (T, H, W, 3) uint8: a codec keeps them to within some levels."""
     time, row, column, channel = np.ogrid[:length, :height, :width, :3]
     waves = np.sin(row / 20 + time / 4 + seed) + np.cos(column / 17 - time / 6 + channel / 4)
-    return np.round(127.5 + 50 * waves).astype(np.uint8)
+    return (np.round((127.5 + 50 * waves) / 5) * 5).astype(np.uint8)
 
 
 def small_episodes() -> list[Content]:
