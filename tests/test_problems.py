@@ -370,5 +370,5 @@ def test_every_episode_that_can_be_read_is_visited(tmp_path) -> None:
     path = written(tmp_path, "aloha")
     (path / "episode_2.hdf5").write_bytes(b"")
     seen: list[int] = []
-    find_problems([part(path)], visit=lambda episode: seen.append(episode.seed))
+    find_problems([part(path)], visit=lambda number, episode: seen.append(number))
     assert seen == [0, 1, 3]

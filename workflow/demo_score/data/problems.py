@@ -22,6 +22,7 @@ from demo_score.observations import ACTION
 REFUSE, SKIP = "refuse", "skip"
 CHOICES = (REFUSE, SKIP)
 
+Visit = Callable[[int, Episode], None]
 Shapes = dict[str, tuple[int, ...]]  # observation keys and "action" -> shape of one frame
 
 
@@ -65,8 +66,8 @@ def settle(parts: Sequence[Part], choice: str, known: Sequence[Problem] = ()) ->
     """Look for problems and refuse the episodes that have any, or leave them out, telling of each on stderr.
 
     `known` problems, which the caller found, count too. Returns as many parts, without the bad episodes, and the
-    problems. Raises UserError where `choice` is "refuse"
-    and there is a problem, and where "skip" leaves no episode at all.
+    problems. Raises UserError where `choice` is "refuse" and there is a problem, and where "skip" leaves no episode
+    at all.
     """
     if choice not in CHOICES:
         raise UserError(f"problems={choice}: unknown; choose one of: {', '.join(CHOICES)}")
@@ -92,15 +93,13 @@ def usable(parts: Sequence[Part], problems: Sequence[Problem]) -> list[Part]:
     ]
 
 
-def find_problems(
-    parts: Sequence[Part], images: bool = True, visit: Callable[[Episode], None] | None = None
-) -> list[Problem]:
+def find_problems(parts: Sequence[Part], images: bool = True, visit: Visit | None = None) -> list[Problem]:
     """All problems of some episodes, in their order.
 
     An episode is looked at whole, but for its images, of which the first and the last are read (not `images`: none).
     Its widths are compared with those of most episodes, and where it is the same as an earlier one it is the later
-    that is named. `visit` is called with each episode that can be read. Raises UserError for an episode that is
-    given twice.
+    that is named. `visit` is called with each episode that can be read, and its number. Raises UserError for an
+    episode that is given twice.
     """
     _check_given_once(parts)
     looks: list[list[_Look]] = []
@@ -145,7 +144,7 @@ def _of_data_set(part: Part) -> Iterator[Problem]:
         )
 
 
-def _look(part: Part, number: int, images: bool, visit: Callable[[Episode], None] | None) -> _Look:
+def _look(part: Part, number: int, images: bool, visit: Visit | None) -> _Look:
     path = part.dataset.path
     look = _Look(path, number)
     try:
@@ -154,7 +153,7 @@ def _look(part: Part, number: int, images: bool, visit: Callable[[Episode], None
         look.wrong.append(_below(path, error))
         return look
     if visit is not None:
-        visit(episode)
+        visit(number, episode)
     if len(episode) < 2:
         look.wrong.append(f"has {len(episode)} frame{'' if len(episode) == 1 else 's'}: nothing to learn from")
         return look

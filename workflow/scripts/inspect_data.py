@@ -1,0 +1,28 @@
+"""Tell what a data set holds, and what is wrong with it. Exit status: 0, 1 with problems, 2 if it cannot be opened."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.data.inspection import inspect, report
+from demo_score.errors import run_command
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("path", type=Path, help="LeRobot folder, robomimic HDF5 file, or folder of ALOHA episodes")
+    parser.add_argument("--labels", type=Path, help="labels.csv: episode,success and, if wished, checkpoint")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--no-images", dest="images", action="store_false", help="do not look into images and videos")
+    arguments = parser.parse_args()
+    inspection = inspect(arguments.path, arguments.labels, arguments.images)
+    print(json.dumps(asdict(inspection), indent=2, default=str) if arguments.json else report(inspection))
+    sys.exit(1 if inspection.problems else 0)
+
+
+if __name__ == "__main__":
+    run_command(main)
