@@ -1,0 +1,174 @@
+"""From any source of episodes to any format that is written: our own robomimic files, LeRobot, ALOHA."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from demo_score.data.episodes import Episode
+from demo_score.data.formats import open_dataset
+from demo_score.data.formats.aloha import write_aloha
+from demo_score.data.formats.base import DataSet
+from demo_score.data.formats.lerobot_writer import write_lerobot
+from demo_score.data.formats.robomimic import RobomimicFile, write_episodes
+from demo_score.data.labels import Label, read_labels
+from demo_score.data.lists import Entry, read_entries, read_entry_episodes, select
+from demo_score.data.problems import REFUSE, Part, settle
+from demo_score.errors import UserError
+
+FORMATS = ("lerobot", "aloha", "robomimic")
+LIST_SUFFIXES = (".txt", ".csv")
+
+
+def import_data(
+    source: Path,
+    out: Path,
+    numbers: list[int] | None = None,
+    filter_key: str | None = None,
+    labels: Path | None = None,
+    keys: Collection[str] | None = None,
+    problems: str = REFUSE,
+) -> int:
+    """Write episodes of a source, dataset list or episode table to one of our files; returns how many.
+
+    Of a single source: only the episodes `numbers`, or those of a robomimic filter key; `labels`: a labels.csv, which
+    holds where the source says otherwise. `keys`: observations. `problems` as in `settle`. Raises UserError, too, for
+    an `out` that is the source.
+    """
+    if (numbers, filter_key, labels) != (None, None, None) and _is_list(source):
+        raise UserError(
+            f"{source}: a list says itself which episodes; choose episodes and give labels of a data set, or write an "
+            "episode table"
+        )
+    if filter_key is not None:
+        numbers = masked_numbers(open_dataset(source), filter_key)
+    entries, parts = _gather(source, out, numbers, labels, keys)
+    env_args = _env_args(parts)
+    entries = _without_problems(entries, parts, problems)
+    write_episodes(out, _read(entries, keys), env_args)
+    return len(entries)
+
+
+def export_data(
+    source: Path,
+    out: Path,
+    to: str,
+    fps: int | None = None,
+    images: str = "video",
+    codec: str = "libsvtav1",
+    sim: bool = False,
+    problems: str = REFUSE,
+) -> int:
+    """Write all episodes of a source, dataset list or episode table in the format `to`; returns how many.
+
+    `fps` (frames a second) is needed for LeRobot where no source tells; `images` and `codec` as in `write_lerobot`,
+    `sim` as in `write_aloha`, `problems` as in `settle`. Raises UserError, too, for an `out` that is a source.
+    """
+    if to not in FORMATS:
+        raise UserError(f"format {to}: unknown; choose one of: {', '.join(FORMATS)}")
+    entries, parts = _gather(source, out)
+    rate = _rate(parts, fps)
+    if to == "lerobot" and rate is None:
+        raise UserError(f"{source}: does not tell how many frames a second it has; give --fps N")
+    entries = _without_problems(entries, parts, problems)
+    if to == "lerobot":
+        write_lerobot(out, _read(entries), rate, images=images, codec=codec)
+    elif to == "aloha":
+        write_aloha(out, _read(entries), sim)
+    else:
+        write_episodes(out, _read(entries), _env_args(parts, fps))
+    return len(entries)
+
+
+def masked_numbers(dataset: DataSet, filter_key: str) -> list[int]:
+    """The episodes of a robomimic file's filter key. Raises UserError where there is none such."""
+    keys = dataset.filter_keys() if isinstance(dataset, RobomimicFile) else {}
+    if filter_key not in keys:
+        raise UserError(f"{dataset.path}: has no filter key {filter_key}; there are: {', '.join(keys) or 'none'}")
+    return keys[filter_key]
+
+
+def _is_list(source: Path) -> bool:
+    return source.suffix in LIST_SUFFIXES and not source.is_dir()
+
+
+def _gather(
+    source: Path,
+    out: Path,
+    numbers: list[int] | None = None,
+    labels_file: Path | None = None,
+    keys: Collection[str] | None = None,
+) -> tuple[list[Entry], list[Part]]:
+    """The episodes of a source (`numbers`: only these), with what `labels_file` tells, one by one and by data set."""
+    entries = _entries(source, numbers)
+    parts = []
+    for path, listed in select(entries).items():
+        dataset = open_dataset(path)
+        _check_out(out, path)
+        _check_keys(dataset, keys)
+        labels = read_labels(labels_file, dataset.numbers) if labels_file else None
+        entries = [_labelled(entry, labels) for entry in entries]
+        parts.append(Part(dataset, listed, labels, labels_file, keys))
+    return entries, parts
+
+
+def _entries(source: Path, numbers: list[int] | None) -> list[Entry]:
+    if _is_list(source):
+        entries = read_entries(source)
+    else:
+        dataset = open_dataset(source)
+        entries = [Entry(source, number) for number in (dataset.numbers if numbers is None else numbers)]
+    if not entries:
+        raise UserError(f"{source}: selects no episode, or holds none; there is nothing to write")
+    return entries
+
+
+def _check_out(out: Path, source: Path) -> None:
+    if source.resolve() in (out.resolve(), *out.resolve().parents):
+        raise UserError(f"{out}: lies where {source} is, which is not to be changed; choose another place")
+
+
+def _check_keys(dataset: DataSet, keys: Collection[str] | None) -> None:
+    have = dataset.features() if keys else {}
+    if missing := [key for key in keys or () if key not in have]:
+        raise UserError(f"{dataset.path}: has no {missing[0]}; choose from: {', '.join(sorted(have))}")
+
+
+def _labelled(entry: Entry, labels: Mapping[int, Label] | None) -> Entry:
+    label = (labels or {}).get(entry.episode)
+    return replace(entry, success=label.success, checkpoint=label.checkpoint) if label else entry
+
+
+def _without_problems(entries: Sequence[Entry], parts: Sequence[Part], problems: str) -> list[Entry]:
+    kept = {(part.dataset.path, number) for part in settle(parts, problems)[0] for number in part.numbers}
+    return [entry for entry in entries if (entry.file, entry.episode) in kept]
+
+
+def _read(entries: Sequence[Entry], keys: Collection[str] | None = None) -> Iterator[Episode]:
+    """One episode at a time; their images stay where they are until they are read."""
+    episodes = read_entry_episodes(entries, keys)
+    return iter(tqdm(episodes, total=len(entries), desc="writing", unit="episode", disable=None))
+
+
+def _env_args(parts: Sequence[Part], fps: int | None = None) -> dict:
+    """What the first source says of its environment, if it is a robomimic file, else its name; and the rate."""
+    rate, dataset = _rate(parts, fps), parts[0].dataset
+    if isinstance(dataset, RobomimicFile) and (env_args := dataset.env_args()):
+        return env_args | ({"fps": fps} if fps else {})
+    return {"env_name": dataset.path.resolve().stem} | ({"fps": rate} if rate else {})
+
+
+def _rate(parts: Sequence[Part], fps: int | None) -> int | None:
+    """Frames a second, as the sources tell, or as given; None where nobody tells."""
+    rates = {rate for rate in (fps, *(_told_rate(part.dataset) for part in parts)) if rate}
+    if len(rates) > 1:
+        told = " and ".join(map(str, sorted(rates)))
+        raise UserError(f"different rates: {told} frames a second; convert sources of each rate by themselves")
+    return rates.pop() if rates else None
+
+
+def _told_rate(dataset: DataSet) -> int | None:
+    """robosuite tells its rate as control_freq."""
+    env_args = dataset.env_args() if isinstance(dataset, RobomimicFile) else {}
+    return dataset.fps or env_args.get("fps") or env_args.get("env_kwargs", {}).get("control_freq")

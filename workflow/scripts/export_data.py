@@ -1,0 +1,30 @@
+"""Write a data set's episodes, or those of a list, as LeRobot v3.0, a folder of ALOHA files, or robomimic HDF5."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.data.conversion import FORMATS, export_data
+from demo_score.data.formats.lerobot_writer import KINDS_OF_IMAGES
+from demo_score.data.problems import CHOICES, REFUSE
+from demo_score.errors import run_command
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", type=Path, help="data set, dataset list (.txt) or episode table (.csv)")
+    parser.add_argument("--to", choices=FORMATS, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder, which must not exist, or robomimic file")
+    parser.add_argument("--fps", type=int, help="frames a second, where the source does not tell")
+    parser.add_argument("--images", choices=KINDS_OF_IMAGES, default="video", help="LeRobot: image is PNG, exact")
+    parser.add_argument("--codec", default="libsvtav1", help="LeRobot: libsvtav1, h264 or hevc (libsvtav1)")
+    parser.add_argument("--sim", action="store_true", help="ALOHA: the episodes are simulated")
+    parser.add_argument("--problems", choices=CHOICES, default=REFUSE, help="what to do with bad episodes (refuse)")
+    arguments = parser.parse_args()
+    print(f"{arguments.out}: {export_data(**vars(arguments))} episodes")
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,33 @@
+"""Write a data set's episodes (LeRobot, robomimic, ALOHA, or a list of such) to one of our HDF5 files."""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.data.conversion import import_data
+from demo_score.data.problems import CHOICES, REFUSE
+from demo_score.errors import run_command
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", type=Path, help="data set, dataset list (.txt) or episode table (.csv)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.hdf5")
+    numbers = parser.add_mutually_exclusive_group()
+    numbers.add_argument("--episodes", dest="numbers", type=_numbers, metavar="0,1,2", help="only these (all)")
+    numbers.add_argument("--filter-key", help="robomimic: only the episodes of mask/<this>")
+    parser.add_argument("--labels", type=Path, help="labels.csv: episode,success and, if wished, checkpoint")
+    parser.add_argument("--keys", nargs="+", help="only these observations, such as observation.state (all)")
+    parser.add_argument("--problems", choices=CHOICES, default=REFUSE, help="what to do with bad episodes (refuse)")
+    arguments = parser.parse_args()
+    print(f"{arguments.out}: {import_data(**vars(arguments))} episodes")
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
+
+
+if __name__ == "__main__":
+    run_command(main)
