@@ -72,12 +72,12 @@ def assert_same_rewards(first: Path, second: Path) -> None:
 
 
 def test_ours_comes_back_from_lerobot(robomimic, tmp_path) -> None:
-    assert export_data(robomimic, tmp_path / "a set", "lerobot", images="image") == 3
-    assert import_data(tmp_path / "a set", tmp_path / "back.hdf5") == 3
+    assert export_data(robomimic, tmp_path / "set v1.0", "lerobot", images="image") == 3
+    assert import_data(tmp_path / "set v1.0", tmp_path / "back.hdf5") == 3
     assert_same(robomimic, tmp_path / "back.hdf5")
     assert_same_rewards(robomimic, tmp_path / "back.hdf5")
-    assert open_dataset(tmp_path / "a set").fps == 20
-    assert RobomimicFile(tmp_path / "back.hdf5").env_args() == {"env_name": "a set", "fps": 20}
+    assert open_dataset(tmp_path / "set v1.0").fps == 20
+    assert RobomimicFile(tmp_path / "back.hdf5").env_args() == {"env_name": "set v1.0", "fps": 20}
 
 
 def test_lerobot_comes_back_from_ours(lerobot, tmp_path) -> None:
@@ -198,6 +198,15 @@ def test_rate_must_be_known_and_the_same(robomimic, lerobot, aloha, tmp_path) ->
     write_list(tmp_path / "list.txt", {robomimic: [0], lerobot: [0]})
     with one_line_error("10 and 20 frames a second"):
         import_data(tmp_path / "list.txt", tmp_path / "a.hdf5")
+
+
+@pytest.mark.parametrize("env_args", [{}, {"env_name": "Lift", "env_kwargs": None}])
+def test_robomimic_file_that_tells_no_rate_needs_one(tmp_path, env_args) -> None:
+    write_episodes(tmp_path / "a.hdf5", [random_episode(4)], env_args)
+    with one_line_error("a.hdf5", "--fps"):
+        export_data(tmp_path / "a.hdf5", tmp_path / "set", "lerobot")
+    export_data(tmp_path / "a.hdf5", tmp_path / "b.hdf5", "robomimic", fps=5)
+    assert RobomimicFile(tmp_path / "b.hdf5").env_args() == {"env_name": "a", "fps": 5} | env_args
 
 
 def test_nothing_selected_is_an_error(robomimic, tmp_path) -> None:

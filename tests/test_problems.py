@@ -312,6 +312,12 @@ def test_episodes_that_are_not_there_are_found(tmp_path) -> None:
     ]
 
 
+def test_data_set_without_episodes_is_found(tmp_path) -> None:
+    path = tmp_path / "none.hdf5"
+    write_episodes(path, [], {})
+    assert found(path) == [f"{path}: holds no episode"]
+
+
 @pytest.mark.parametrize("share", [None, 0.5])
 @pytest.mark.parametrize("name", ["data/chunk-000/episode_000002.parquet", "videos/chunk-000/{}/episode_000002.mp4"])
 def test_missing_and_truncated_files_of_lerobot_are_found(tmp_path, name, share) -> None:

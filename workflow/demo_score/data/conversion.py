@@ -156,7 +156,8 @@ def _env_args(parts: Sequence[Part], fps: int | None = None) -> dict:
     rate, dataset = _rate(parts, fps), parts[0].dataset
     if isinstance(dataset, RobomimicFile) and (env_args := dataset.env_args()):
         return env_args | ({"fps": fps} if fps else {})
-    return {"env_name": dataset.path.resolve().stem} | ({"fps": rate} if rate else {})
+    path = dataset.path.resolve()
+    return {"env_name": path.stem if path.is_file() else path.name} | ({"fps": rate} if rate else {})
 
 
 def _rate(parts: Sequence[Part], fps: int | None) -> int | None:
@@ -171,4 +172,4 @@ def _rate(parts: Sequence[Part], fps: int | None) -> int | None:
 def _told_rate(dataset: DataSet) -> int | None:
     """robosuite tells its rate as control_freq."""
     env_args = dataset.env_args() if isinstance(dataset, RobomimicFile) else {}
-    return dataset.fps or env_args.get("fps") or env_args.get("env_kwargs", {}).get("control_freq")
+    return dataset.fps or env_args.get("fps") or (env_args.get("env_kwargs") or {}).get("control_freq")

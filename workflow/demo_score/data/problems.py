@@ -132,6 +132,8 @@ def _check_given_once(parts: Sequence[Part]) -> None:
 
 def _of_data_set(part: Part) -> Iterator[Problem]:
     dataset, labels, labels_file = part.dataset, part.labels, part.labels_file
+    if not dataset.numbers:
+        yield Problem(dataset.path, None, "holds no episode")
     if isinstance(dataset, LeRobotFolder) and (told := dataset.info["total_episodes"]) != len(dataset.numbers):
         what = f"meta/info.json counts {told} episodes, but {len(dataset.numbers)} are listed in meta/episodes"
         yield Problem(dataset.path, None, what)
