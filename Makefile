@@ -1,23 +1,36 @@
-# make            install, then run the default experiment
-# make test       install, then run the tests
-# make wandb      install Weights & Biases, for wandb.enable=true
-# make lint       ruff, snakefmt, snakemake --lint
-# make docs       the tables of docs/, from the settings files
-# make lock       resolve envs/requirements.in again
+# make             install, then run the default experiment
+# make test        install, then run the tests
+# make test-peers  the real lerobot opens what we write, and we what it writes; needs Python 3.12, downloads 3 GB
+# make wandb       install Weights & Biases, for wandb.enable=true
+# make lint        ruff, snakefmt, snakemake --lint
+# make docs        the tables of docs/, from the settings files
+# make lock        resolve envs/requirements.in again
 CORES ?= all
 PYTHON ?= python3
+PEERS_PYTHON ?= python3.12
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+PEERS := .venv-peers
 # Importing torch takes twice as long without its byte code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all test wandb lint docs lock clean
+.PHONY: all test test-peers wandb lint docs lock clean
 all: $(INSTALLED)
 	$(BIN)/snakemake --cores $(CORES)
 	@cat results/*/tables/summary.md
 
 test: $(INSTALLED) wandb
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-peers: $(PEERS)/.installed
+	HF_HUB_OFFLINE=1 PYTHONPATH=workflow:tests $(PEERS)/bin/python -m pytest --confcutdir=tests/peers tests/peers
+
+$(PEERS)/.installed: envs/peers.lock $(INSTALLED)
+	@$(PEERS_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2> /dev/null || \
+		{ echo "error: $(PEERS_PYTHON) is no Python 3.12 or newer, which lerobot needs; set PEERS_PYTHON=PATH"; exit 2; }
+	test -x $(PEERS)/bin/python || $(PEERS_PYTHON) -m venv --without-pip $(PEERS)
+	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --no-deps --require-hashes -r envs/peers.lock
+	touch $@
 
 wandb: .venv/.wandb_installed
 .venv/.wandb_installed: envs/wandb.lock $(INSTALLED)
@@ -45,7 +58,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 lock: $(INSTALLED)
 	$(COMPILE) --override envs/overrides.in envs/requirements.in -o envs/requirements.lock
 	$(COMPILE) envs/wandb.in -o envs/wandb.lock
+	$(subst 3.11,3.12,$(COMPILE)) envs/peers.in -o envs/peers.lock
 	echo "uv==$$($(BIN)/uv --version | cut -d' ' -f2)" | $(COMPILE) - -o envs/uv.lock
 
 clean:
-	rm -rf .venv .snakemake
+	rm -rf .venv $(PEERS) .snakemake

@@ -29,12 +29,12 @@ def main() -> None:
             write(own / f"rollouts_{checkpoint}", rollouts(checkpoint))
 
 
-def write(folder: Path, episodes: Iterable[Content], images: str | None = None) -> None:
-    """Record `episodes` as a robot's would be; `images` says how those are stored."""
+def write(folder: Path, episodes: Iterable[Content], images: str | None = None, **options: Any) -> None:
+    """Record `episodes` as a robot's would be; `images` says how those are stored; `options` are lerobot's."""
     dataset = None
     for episode in episodes:
         if dataset is None:
-            dataset = create(folder, features_of(episode, images), images)
+            dataset = create(folder, features_of(episode, images), images, options)
         for frame in range(len(episode.state)):
             add_frame(dataset, frame_of(episode, frame), episode.task)
         dataset.save_episode()
@@ -42,11 +42,11 @@ def write(folder: Path, episodes: Iterable[Content], images: str | None = None) 
         dataset.finalize()
 
 
-def create(folder: Path, features: dict[str, Any], images: str | None) -> LeRobotDataset:
+def create(folder: Path, features: dict[str, Any], images: str | None, options: dict[str, Any]) -> LeRobotDataset:
     """A new data set; where it can be chosen, all its episodes are told of in one row group, which halves the size."""
-    options = {"root": folder, "use_videos": images == "video", "metadata_buffer_size": 100}
+    wanted = {"root": folder, "use_videos": images == "video", "metadata_buffer_size": 100, **options}
     known = inspect.signature(LeRobotDataset.create).parameters
-    chosen = {name: value for name, value in options.items() if name in known}
+    chosen = {name: value for name, value in wanted.items() if name in known}
     return LeRobotDataset.create(f"tests/{folder.name}", FPS, features, **chosen)
 
 
