@@ -9,6 +9,7 @@ configfile: "config.yaml"
 
 include: "rules/common.smk"
 include: "rules/demonstrations.smk"
+include: "rules/given.smk"
 include: "rules/train.smk"
 include: "rules/rollouts.smk"
 include: "rules/classifiers.smk"
@@ -30,5 +31,5 @@ localrules:
 rule all:
     default_target: True
     input:
-        expand("results/{experiment}/tables/summary.md", experiment=config["run"]),
+        [results(name) for name in config["run"]],
         rules.figures.input,

@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from itertools import product
+from types import SimpleNamespace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
@@ -11,6 +12,7 @@ sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
 from demo_score import workflow_config
+from demo_score.data import given
 from demo_score.dependencies import source_files
 from demo_score.errors import UserError
 from demo_score.schema import check_against
@@ -22,15 +24,19 @@ except UserError as error:
     sys.exit(f"error: {error}")
 
 EXPERIMENTS = list(config["experiments"].values())
-FINAL_ARMS = sorted({arm for e in EXPERIMENTS for arm in e["final_policy"]["arms"]})
+GIVEN = [name for name, e in config["experiments"].items() if workflow_config.given_data(e)]
+EVALUATED = [name for name, e in config["experiments"].items() if "evaluation" in e]
+FINAL_ARMS = sorted({arm for e in EXPERIMENTS for arm in workflow_config.final_arms(e)})
 STAGE_ARMS = {"base_policy": ["base"], "final_policy": FINAL_ARMS}
+CURATION_TABLES = ["checkpoints", "kept", "classifiers"]
+ALL_TABLES = ["success", "differences", *CURATION_TABLES]
 TABLE_FIGURES = ["success", "checkpoints", "kept"]
 FIGURES = [*TABLE_FIGURES, "classifier_curves", "scores"]
 
 
 def one_of(values):
-    """The regular expression that matches just these values."""
-    return "|".join(sorted({str(value) for value in values}))
+    """The regular expression that matches just these values; nothing at all where there are none."""
+    return "|".join(sorted({str(value) for value in values})) or "(?!)"
 
 
 wildcard_constraints:
@@ -54,7 +60,9 @@ def experiment(wildcards):
 
 
 def demonstrations(wildcards):
-    """The episode files of all strategies."""
+    """The episode files of all strategies, or the table of those that are given."""
+    if not workflow_config.collected_strategies(experiment(wildcards)):
+        return [all_demonstrations(wildcards)]
     return expand(
         "results/{experiment}/demonstrations/{strategy}.hdf5",
         experiment=wildcards.experiment,
@@ -62,14 +70,27 @@ def demonstrations(wildcards):
     )
 
 
+def all_demonstrations(wildcards):
+    """The list of all demonstrations; of given ones, the table of those that passed."""
+    is_given = "demonstrations" in workflow_config.given_data(experiment(wildcards))
+    return f"results/{wildcards.experiment}/demonstrations/all.{'csv' if is_given else 'txt'}"
+
+
 def rollouts(wildcards, eps=None):
-    """The rollouts of some checkpoints of a run's base policy (default: of all that are tried)."""
+    """The rollouts of some checkpoints of a run's base policy (default: of all that are tried), or given ones."""
+    is_given = "rollouts" in workflow_config.given_data(experiment(wildcards))
     return expand(
-        "results/{experiment}/seed{seed}/rollouts/{step}.hdf5",
+        "results/{experiment}/" + ("rollouts/{step}.csv" if is_given else "seed{seed}/rollouts/{step}.hdf5"),
         experiment=wildcards.experiment,
-        seed=wildcards.seed,
+        seed=wildcards.get("seed"),
         step=eps or experiment(wildcards)["rollouts"]["eps"],
     )
+
+
+def scored_episodes(wildcards):
+    """The lists of all episodes that could have been kept on a list."""
+    both = wildcards.dataset_list == "demo_score_rollouts_plus_demos"
+    return [all_demonstrations(wildcards), *(rollouts(wildcards) if both else [])]
 
 
 def stage(wildcards):
@@ -79,7 +100,7 @@ def stage(wildcards):
 def datasets_file(wildcards):
     """The list of episodes that an arm's policy trains on."""
     if wildcards.arm == "base":
-        return f"results/{wildcards.experiment}/demonstrations/all.txt"
+        return all_demonstrations(wildcards)
     return f"results/{wildcards.experiment}/seed{wildcards.seed}/{wildcards.arm}/datasets_file.txt"
 
 
@@ -125,9 +146,40 @@ def evaluation_overrides(wildcards):
     return shlex.join([*workflow_config.stage_overrides(e, "evaluation"), f"seed={seed}"])
 
 
-def tested_arms(e):
+def trained_arms(e):
     """All arms of an experiment's comparison."""
-    return ["base", *e["final_policy"]["arms"]]
+    return ["base"] * ("base_policy" in e) + workflow_config.final_arms(e)
+
+
+def trained_stages():
+    """Every experiment with each of the stages that it trains policies in."""
+    return [(name, stage) for name, e in config["experiments"].items() for stage in STAGE_ARMS if stage in e]
+
+
+def results(name):
+    """What an experiment ends in."""
+    e = config["experiments"][name]
+    checkpoints = [
+        final_checkpoint(SimpleNamespace(experiment=name, seed=seed, arm=arm))
+        for seed, arm in product(e["seeds"], trained_arms(e))
+    ]
+    exports = expand(
+        "results/{experiment}/seed{seed}/demo_score_datasets/{dataset_list}",
+        experiment=name,
+        seed=e["seeds"],
+        dataset_list=["demo_score_demos_only", "demo_score_rollouts_plus_demos"],
+    )
+    return [f"results/{name}/tables/summary.md", *checkpoints, *(exports if name in GIVEN else [])]
+
+
+def figures_of(name):
+    figures = FIGURES if name in EVALUATED else [figure for figure in FIGURES if figure != "success"]
+    return expand(
+        "results/{experiment}/figures/{figure}.{format}",
+        experiment=name,
+        figure=figures,
+        format=["png", "svg"],
+    )
 
 
 def recordings(name):
@@ -136,7 +188,7 @@ def recordings(name):
         "results/{experiment}/seed{seed}/{arm}/episodes.{format}",
         experiment=name,
         seed=config["experiments"][name]["seeds"][0],
-        arm=tested_arms(config["experiments"][name]),
+        arm=trained_arms(config["experiments"][name]),
         format=["mp4", "png"],
     )
 
@@ -153,6 +205,29 @@ def demonstration_overrides(wildcards):
 def environment_settings(wildcards):
     """The resolved environment settings: demonstrations depend on nothing else of the settings tree."""
     return str(workflow_config.environment_settings(experiment(wildcards)))
+
+
+def given_files(name):
+    """Input function: all files of an experiment's given data that lie at paths."""
+    return lambda wildcards: given.given_files(workflow_config.given_data(config["experiments"][name]))
+
+
+def given_tables(name):
+    """The tables of the given episodes that pass."""
+    parts = workflow_config.given_data(config["experiments"][name])
+    tables = ["demonstrations/all.csv"] if "demonstrations" in parts else []
+    tables += [f"rollouts/{step}.csv" for step in parts["rollouts"]["eps"]] if "rollouts" in parts else []
+    return [f"results/{name}/{table}" for table in tables]
+
+
+def problems_of_data(wildcards):
+    """The table of what was wrong with given data."""
+    return f"results/{wildcards.experiment}/problems.csv" if wildcards.experiment in GIVEN else []
+
+
+def given_settings(wildcards):
+    """What config.yaml says of given data, as JSON (which is YAML)."""
+    return json.dumps(workflow_config.given_data(experiment(wildcards)), indent=2)
 
 
 def split(wildcards):
@@ -197,12 +272,14 @@ def evaluations(wildcards):
         "results/{experiment}/seed{seed}/{arm}/evaluation.csv",
         experiment=wildcards.experiment,
         seed=experiment(wildcards)["seeds"],
-        arm=tested_arms(experiment(wildcards)),
+        arm=trained_arms(experiment(wildcards)),
     )
 
 
 def outcomes_of_rollouts(wildcards):
     """The labels of the rollouts of every checkpoint and seed."""
+    if "rollouts" in workflow_config.given_data(experiment(wildcards)):
+        return rollouts(wildcards)
     return expand(
         "results/{experiment}/seed{seed}/rollouts/{step}.csv",
         experiment=wildcards.experiment,

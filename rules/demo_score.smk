@@ -26,7 +26,7 @@ rule apply_filter:
     input:
         classifier="results/{experiment}/seed{seed}/demo_score/classifier.yaml",
         classifiers=candidate_classifiers,
-        list="results/{experiment}/demonstrations/all.txt",
+        list=all_demonstrations,
         demonstrations=demonstrations,
         rollouts=rollouts,
         code=code("apply_filter.py"),

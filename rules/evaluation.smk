@@ -22,37 +22,46 @@ rule evaluate:
         " {params.overrides} > {log} 2>&1"
 
 
-rule make_tables:
-    input:
-        evaluations=evaluations,
-        rollouts=outcomes_of_rollouts,
-        scores=per_seed("results/{experiment}/seed{seed}/demo_score/scores.csv"),
-        classifiers=per_seed("results/{experiment}/seed{seed}/demo_score/classifier.yaml"),
-        code=code("make_tables.py"),
-    output:
-        **{
-            table: report(
-                f"results/{{experiment}}/tables/{table}.csv",
-                caption=f"../workflow/report/table_{table}.rst",
+# Without a policy that is tested there are no rates and differences to tell of.
+for kind, tables in {"": ALL_TABLES, "curation_": CURATION_TABLES}.items():
+
+    rule:
+        name:
+            f"make_{kind}tables"
+        input:
+            evaluations=[] if kind else evaluations,
+            rollouts=outcomes_of_rollouts,
+            scores=per_seed("results/{experiment}/seed{seed}/demo_score/scores.csv"),
+            classifiers=per_seed("results/{experiment}/seed{seed}/demo_score/classifier.yaml"),
+            problems=problems_of_data,
+            code=code("make_tables.py"),
+        output:
+            **{
+                table: report(
+                    f"results/{{experiment}}/tables/{table}.csv",
+                    caption=f"../workflow/report/table_{table}.rst",
+                    category="Tables",
+                    labels={"experiment": "{experiment}", "table": table},
+                )
+                for table in tables
+            },
+            summary=report(
+                "results/{experiment}/tables/summary.md",
+                caption="../workflow/report/summary.rst",
                 category="Tables",
-                labels={"experiment": "{experiment}", "table": table},
-            )
-            for table in ["success", "differences", "checkpoints", "kept", "classifiers"]
-        },
-        summary=report(
-            "results/{experiment}/tables/summary.md",
-            caption="../workflow/report/summary.rst",
-            category="Tables",
-            labels={"experiment": "{experiment}", "table": "summary"},
-        ),
-    log:
-        "logs/{experiment}/tables.log",
-    conda:
-        "../envs/demo_score.yaml"
-    params:
-        out_dir=subpath(output.summary, parent=True),
-    message:
-        "Tables of {wildcards.experiment}"
-    shell:
-        "python workflow/scripts/make_tables.py --evaluations {input.evaluations} --rollouts {input.rollouts}"
-        " --scores {input.scores} --classifiers {input.classifiers} --out {params.out_dir} > {log} 2>&1"
+                labels={"experiment": "{experiment}", "table": "summary"},
+            ),
+        log:
+            "logs/{experiment}/tables.log",
+        wildcard_constraints:
+            experiment=one_of(set(config["experiments"]) - set(EVALUATED) if kind else EVALUATED),
+        conda:
+            "../envs/demo_score.yaml"
+        params:
+            out_dir=subpath(output.summary, parent=True),
+        message:
+            "Tables of {wildcards.experiment}"
+        shell:
+            "python workflow/scripts/make_tables.py --evaluations {input.evaluations} --rollouts {input.rollouts}"
+            " --scores {input.scores} --classifiers {input.classifiers} --problems {input.problems}"
+            " --out {params.out_dir} > {log} 2>&1"

@@ -3,12 +3,7 @@
 
 rule figures:
     input:
-        expand(
-            "results/{experiment}/figures/{figure}.{format}",
-            experiment=config["run"],
-            figure=FIGURES,
-            format=["png", "svg"],
-        ),
+        [figures_of(name) for name in config["run"]],
 
 
 # Figures that show one table. A caption's path takes no wildcard: hence a rule for each.

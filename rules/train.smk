@@ -18,7 +18,7 @@ rule compose_settings:
 
 
 # A run saves several checkpoints, and which ones differs between experiments and stages: a rule for each.
-for experiment_name, stage_name in product(config["experiments"], STAGE_ARMS):
+for experiment_name, stage_name in trained_stages():
 
     rule:
         name:

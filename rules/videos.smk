@@ -3,7 +3,7 @@
 
 rule videos:
     input:
-        [recordings(name) for name in config["run"]],
+        [recordings(name) for name in config["run"] if name in EVALUATED],
 
 
 rule record_rollouts:

@@ -38,6 +38,7 @@ each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: 
 TREES = {
     "env aloha": [["env=aloha", "policy=act"], ["env=aloha_cube_state", "policy=act_state"]],
     "env pusht": [["env=pusht", "policy=diffusion"], ["env=pusht_state", "policy=diffusion_state"]],
+    "env recorded": [["env=recorded", "policy=act_state", "env.state_dim=4", "env.action_dim=2"]],
     "policy act": [["env=aloha", "policy=act"]],
     "policy diffusion": [["env=pusht", "policy=diffusion"]],
 }

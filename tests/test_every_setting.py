@@ -200,6 +200,7 @@ DEFAULT: dict[str, tuple] = {
     "seed": (trained, 1),
     "resume": (state_after_a_failure, "false"),
     "dataset_repo_id": (training_data, "other"),
+    "dataset_keys": (training_data, "{observation.state: [observation.image]}"),
     "video_backend": (training_data, "no_such"),
     "training.offline_steps": (trained, 11),
     "training.eval_freq": (trained, 12),
@@ -434,7 +435,8 @@ ENVIRONMENT = {
 
 def environment_keys() -> list[tuple[str, str]]:
     shared = {"dataset_repo_id"}  # default.yaml's
-    return [(env, key) for env in choices("env") for key in sorted(keys_of(f"env/{env}.yaml") - shared)]
+    simulated = [env for env in choices("env") if env != "recorded"]
+    return [(env, key) for env in simulated for key in sorted(keys_of(f"env/{env}.yaml") - shared)]
 
 
 @pytest.mark.parametrize(("env", "key"), environment_keys())
@@ -443,6 +445,31 @@ def test_environment(env, key) -> None:
     if "libegl1" in str(observed(probe)):
         pytest.skip(f"no OpenGL: {observed(probe)}")
     assert_effective(probe, env, f"{key}={ENVIRONMENT[key][env.split('_')[0]]}")
+
+
+def recorded(*overrides: str) -> object:
+    """What a policy sees and does, and where its results lie."""
+    sizes = ["env.state_dim=2", "env.action_dim=2"]
+    settings, folder = compose_settings(["env=recorded", "policy=act", "policy.use_vae=false", *sizes, *overrides])
+    return str(settings.policy.input_shapes), str(settings.policy.output_shapes), folder.name.split("_")[1]
+
+
+IMAGES = ("env.obs_type=pixels_agent_pos", "env.image_size=[32,48]")
+RECORDED: dict[str, tuple] = {
+    "env.name": ("mine", "+env.task=Mine-v0"),
+    "env.obs_type": ("pixels", "env.image_size=32"),
+    "env.state_dim": (3,),
+    "env.environment_state_dim": (4,),
+    "env.action_dim": (3,),
+    "env.cameras": ("[left,right]", *IMAGES),
+    "env.image_size": (64, *IMAGES[:1]),
+}
+
+
+@pytest.mark.parametrize("key", sorted(keys_of("env/recorded.yaml")))
+def test_environment_that_is_only_recorded(key) -> None:
+    value, *needed = RECORDED[key]
+    assert_effective(partial(recorded, *needed), (recorded, *needed), f"{key}={value}")
 
 
 def test_keys_of_experiments_are_those_above() -> None:

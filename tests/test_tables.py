@@ -243,8 +243,9 @@ def test_summary_says_what_was_kept_and_warns_of_lengths(tmp_path: Path) -> None
     rows = [("demonstration", "reliable", 230, 1), ("demonstration", "fast", 200, 0)]
     scores = pd.DataFrame(rows, columns=["kind", "source", "length", "kept"]).assign(seed="10000")
     success = pd.DataFrame({"arm": ["base"], "seed": ["pooled"], "rate": [0.5], "low": [0.4], "high": [0.6], "n": [9]})
-    text = summarise(success, pd.DataFrame(), kept_table(scores))
+    tables = {"success": success, "differences": pd.DataFrame(), "kept": kept_table(scores)}
+    text = summarise(tables, problems=0)
     assert "seed 10000: 0 of 1 fast, 1 of 1 reliable; mean length kept 230, dropped 200" in text
     assert "add length_matched" in text
     shorter = kept_table(scores.replace({"length": {200: 225}}))
-    assert "add length_matched" not in summarise(success, pd.DataFrame(), shorter)
+    assert "add length_matched" not in summarise({**tables, "kept": shorter}, problems=0)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from omegaconf import DictConfig
 
 from demo_score.curation.settings import check_classifier_settings
+from demo_score.data.given import check_given
 from demo_score.demonstrations.seeds import demonstration_seeds
 from demo_score.demonstrations.strategies import get_strategy
 from demo_score.errors import UserError
@@ -29,22 +30,97 @@ def check_config(config: dict) -> None:
 
 def check_experiment(experiment: dict) -> None:
     """The checks of one experiment, cheapest first."""
+    _check_stages(experiment)
     _check_checkpoints(experiment)
+    if given := given_data(experiment):
+        check_given(given, "given data")
     check_classifier_settings(classifier_settings(experiment))
     model_arch, known = experiment["demo_score"]["model_arch"], experiment["classifiers"]["model_archs"]
     if model_arch != "best" and model_arch not in known:
         raise UserError(f"demo_score.model_arch: no architecture {model_arch}; set best or one of {', '.join(known)}")
-    for strategy in experiment["final_policy"]["oracle"]:
+    _check_oracle(experiment)
+    for strategy in collected_strategies(experiment):
+        get_strategy(environment_settings(experiment).task, strategy)
+    for stage in stages(experiment):
+        if stage in POLICY_STAGES:
+            stage_settings(experiment, stage)
+        else:
+            _check_checkpoint_overrides(experiment, stage)
+    if "rollouts" in stages(experiment):
+        _check_saved(experiment)
+    _check_seeds(experiment)
+
+
+def stages(experiment: dict) -> list[str]:
+    """Which of the stages that need a policy the experiment has; given rollouts are none."""
+    named = [stage for stage in ("base_policy", "rollouts", "final_policy", "evaluation") if stage in experiment]
+    return [stage for stage in named if stage != "rollouts" or not _is_given(experiment["rollouts"])]
+
+
+def final_arms(experiment: dict) -> list[str]:
+    """The arms beside base; none where no final policy is trained."""
+    return experiment["final_policy"]["arms"] if "final_policy" in experiment else []
+
+
+def collected_strategies(experiment: dict) -> list[str]:
+    """The strategies whose demonstrations are collected in a simulator."""
+    return [name for name, entry in experiment["demonstrations"].items() if not _is_given(entry)]
+
+
+def given_data(experiment: dict) -> dict:
+    """What the experiment says of demonstrations and rollouts that are given; empty where it collects both."""
+    given: dict = {}
+    if not collected_strategies(experiment):
+        given["demonstrations"] = experiment["demonstrations"]
+    if _is_given(experiment["rollouts"]):
+        given["rollouts"] = experiment["rollouts"]
+    return {**given, "problems": experiment.get("problems", "refuse")} if given else {}
+
+
+def _is_given(entry: dict) -> bool:
+    return "path" in entry or "repo_id" in entry
+
+
+def _check_stages(experiment: dict) -> None:
+    """Which parts an experiment needs follows from those it has."""
+    for name, entry in experiment["demonstrations"].items():
+        _check_entry(f"demonstrations.{name}", entry, ["n_episodes", "seed"])
+    _check_entry("rollouts", experiment["rollouts"], ["n_episodes", "seed_offset", "overrides"])
+    has = stages(experiment)
+    collected = collected_strategies(experiment)
+    if collected and len(collected) < len(experiment["demonstrations"]):
+        raise UserError(f"demonstrations: {collected[0]} is to be collected, others are given; do one or the other")
+    if "problems" in experiment and not given_data(experiment):
+        raise UserError("problems: is about data that are given, and none are; remove it")
+    if "evaluation" in has and not {"base_policy", "final_policy"} & set(has):
+        raise UserError("evaluation: no policy is trained that could be tested; add final_policy, or remove evaluation")
+    if "rollouts" in has:
+        needed = ["env", "policy", "base_policy", "final_policy", "evaluation"]
+    else:
+        needed = ["env", "policy"] if has else ["env"] if collected else []
+    if missing := [key for key in needed if key not in experiment]:
+        why = "rollouts are collected (no path is given)" if "rollouts" in has else "a policy is trained"
+        raise UserError(f"{missing[0]}: is missing, but {why if has else 'demonstrations are collected'}; add it")
+
+
+def _check_entry(name: str, entry: dict, collecting: list[str]) -> None:
+    """What is collected needs the keys `collecting`; what is given has none of them."""
+    if _is_given(entry):
+        if superfluous := [key for key in collecting if key in entry]:
+            raise UserError(f"{name}: is given (path or repo_id), so that {superfluous[0]} means nothing; remove it")
+    elif missing := [key for key in collecting if key not in entry]:
+        raise UserError(f"{name}: has no {missing[0]}; add it to collect episodes, or give path: FOLDER_OR_FILE")
+    elif foreign := sorted(set(entry) - {*collecting, "eps"}):
+        raise UserError(f"{name}: {foreign[0]} is about data that are given; add path or repo_id, or remove it")
+
+
+def _check_oracle(experiment: dict) -> None:
+    final_policy = experiment.get("final_policy", {"oracle": [], "arms": []})
+    for strategy in final_policy["oracle"]:
         if strategy not in experiment["demonstrations"]:
             raise UserError(f"final_policy.oracle: {strategy} is not among the demonstrations")
-    if "oracle" in experiment["final_policy"]["arms"] and not experiment["final_policy"]["oracle"]:
+    if "oracle" in final_policy["arms"] and not final_policy["oracle"]:
         raise UserError("final_policy.oracle: name the strategies that the arm oracle keeps")
-    for strategy in experiment["demonstrations"]:
-        get_strategy(environment_settings(experiment).task, strategy)
-    for stage in ("rollouts", "evaluation"):
-        _check_checkpoint_overrides(experiment, stage)
-    _check_saved(experiment)
-    _check_seeds(experiment)
 
 
 def classifier_settings(experiment: dict) -> dict:
@@ -83,7 +159,8 @@ def stage_settings(experiment: dict, stage: str) -> DictConfig:
     """The resolved settings of a stage; its seed, which differs between runs, is 0."""
     overrides = stage_overrides(experiment, stage)
     if stage not in POLICY_STAGES:  # these change the settings stored with a checkpoint
-        overrides = stage_overrides(experiment, "base_policy") + overrides
+        trained = "base_policy" if "base_policy" in experiment else "final_policy"
+        overrides = stage_overrides(experiment, trained) + overrides
     return _compose((*overrides, "seed=0"))
 
 
@@ -146,16 +223,21 @@ def _check_seeds(experiment: dict) -> None:
 
 def _environment_seeds(experiment: dict) -> Iterator[tuple[str, range]]:
     """Every range of environment seeds that the experiment may use, and what for."""
-    for strategy, demonstrations in experiment["demonstrations"].items():
+    for strategy in collected_strategies(experiment):
+        demonstrations = experiment["demonstrations"][strategy]
         yield f"demonstrations.{strategy}", demonstration_seeds(demonstrations["seed"], demonstrations["n_episodes"])
     for seed in experiment["seeds"]:
-        for stage in POLICY_STAGES:
-            settings = stage_settings(experiment, stage)
-            n_episodes = settings.eval.n_episodes if settings.training.eval_freq else 1
-            yield _seeds(experiment, stage, seed, n_episodes)
-        rollouts = experiment["rollouts"]
-        yield _seeds(experiment, "rollouts", seed, len(rollouts["eps"]) * rollouts["n_episodes"])
-        yield _seeds(experiment, "evaluation", seed, experiment["evaluation"]["n_episodes"])
+        for stage in stages(experiment):
+            yield _seeds(experiment, stage, seed, _n_episodes(experiment, stage))
+
+
+def _n_episodes(experiment: dict, stage: str) -> int:
+    """How many environment seeds one run of a stage uses."""
+    if stage in POLICY_STAGES:
+        settings = stage_settings(experiment, stage)
+        return settings.eval.n_episodes if settings.training.eval_freq else 1
+    checkpoints = len(experiment["rollouts"]["eps"]) if stage == "rollouts" else 1
+    return checkpoints * experiment[stage]["n_episodes"]
 
 
 def _seeds(experiment: dict, stage: str, seed: int, n_episodes: int) -> tuple[str, range]:

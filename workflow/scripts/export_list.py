@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument("list_path", type=Path, metavar="LIST", help="dataset list, or episode table, of what is kept")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--filter-key", dest="key", default="demo_score", help="robomimic: mask/<this> in a copy")
-    parser.add_argument("--sources", type=Path, nargs="+", help="all that were considered: lists leave out empty ones")
+    parser.add_argument("--sources", type=Path, nargs="+", help="all data sets considered, or lists of them")
     export_keep_list(**vars(parser.parse_args()))
 
 

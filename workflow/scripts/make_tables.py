@@ -13,12 +13,13 @@ from demo_score.evaluation.tables import make_tables
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--evaluations", nargs="+", type=Path, required=True, help="seed<seed>/<arm>/evaluation.csv")
-    parser.add_argument("--rollouts", nargs="+", type=Path, required=True, help="seed<seed>/rollouts/<step>.csv")
+    parser.add_argument("--evaluations", nargs="*", type=Path, default=[], help="seed<seed>/<arm>/evaluation.csv")
+    parser.add_argument("--rollouts", nargs="+", type=Path, required=True, help="[seed<seed>/]rollouts/<step>.csv")
     parser.add_argument("--scores", nargs="+", type=Path, required=True, help="seed<seed>/demo_score/scores.csv")
     parser.add_argument(
         "--classifiers", nargs="+", type=Path, required=True, help="seed<seed>/demo_score/classifier.yaml"
     )
+    parser.add_argument("--problems", nargs="?", type=Path, help="problems.csv of data that were given")
     parser.add_argument("--out", type=Path, required=True, help="folder of the tables and summary.md")
     print(make_tables(**vars(parser.parse_args())))
 

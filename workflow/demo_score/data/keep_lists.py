@@ -54,7 +54,7 @@ def write_mask(source: Path, kept: list[int], key: str, out: Path) -> None:
         shutil.copyfile(source, temporary)
         with h5py.File(temporary, "r+") as file:
             for name, numbers in zip(keys, halves, strict=True):
-                groups = [dataset._groups[number] for number in numbers]
+                groups = [dataset.groups[number] for number in numbers]
                 file.require_group("mask")[name] = np.array(groups, dtype=np.bytes_)
 
 
@@ -65,11 +65,13 @@ def export_keep_list(
 
     LeRobot folders: <name>.kept.txt and <name>.remaining.txt with the option; robomimic files: a copy <name>.hdf5 with
     the filter key `key`; ALOHA folders: <name>.kept.txt and <name>.remaining.txt with names of files, one a line.
-    episodes.csv tells source (relative to `out`), format, episode and kept of all. `sources`: all that were considered,
-    as a list leaves out those of which nothing was kept. Sources of one name are numbered in their order, those of
-    `sources` first. Raises UserError for what cannot be read, and an `out` in which the list or a source lies.
+    episodes.csv tells source (relative to `out`), format, episode and kept of all. `sources`: data sets, or lists of
+    them, that were considered, as a list leaves out those of which nothing was kept. Sources of one name are numbered
+    in their order, those of `sources` first. Raises UserError for what cannot be read, and an `out` in which the list
+    or a source lies.
     """
-    selection = _complete(read_list(list_path), sources or ())
+    considered = [source for path in sources or () for source in read_list(path)]
+    selection = _complete(read_list(list_path), considered)
     if not selection:
         raise UserError(f"{list_path}: lists no episode, and no sources were named; name those that were considered")
     _check_folder(out, [list_path, *selection])

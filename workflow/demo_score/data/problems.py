@@ -49,6 +49,7 @@ class Part:
     labels: Mapping[int, Label] | None = None
     labels_file: Path | None = None
     keys: Collection[str] | None = None  # None: all
+    kind: str = ""  # episodes of one kind are of the same widths
 
 
 @dataclass
@@ -77,7 +78,9 @@ def settle(parts: Sequence[Part], choice: str, known: Sequence[Problem] = ()) ->
         print(f"{skipped if choice == SKIP else ''}{problem}", file=sys.stderr)
     if problems and choice == REFUSE:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise UserError(f"{count} in the data, listed above; mend the data, or use --problems skip to leave them out")
+        raise UserError(
+            f"{count} in the data, listed above; mend the data, or leave them out (problems: skip, or --problems skip)"
+        )
     kept = usable(parts, problems)
     if problems and not any(part.numbers for part in kept):
         raise UserError("every episode has a problem, listed above, so that none is left; mend the data")
@@ -97,9 +100,9 @@ def find_problems(parts: Sequence[Part], images: bool = True, visit: Visit | Non
     """All problems of some episodes, in their order.
 
     An episode is looked at whole, but for its images, of which the first and the last are read (not `images`: none).
-    Its widths are compared with those of most episodes, and where it is the same as an earlier one it is the later
-    that is named. `visit` is called with each episode that can be read, and its number. Raises UserError for an
-    episode that is given twice.
+    Its widths are compared with those of most episodes of its kind, and where it is the same as an earlier one it is
+    the later that is named. `visit` is called with each episode that can be read, and its number. Raises UserError
+    for an episode that is given twice.
     """
     _check_given_once(parts)
     looks: list[list[_Look]] = []
@@ -111,12 +114,18 @@ def find_problems(parts: Sequence[Part], images: bool = True, visit: Visit | Non
             for number in part.numbers:
                 looks[-1].append(_look(part, number, images, visit))
                 progress.update()
-    usual = _usual_shapes([look for group in looks for look in group])
+    usual = {
+        part.kind: _usual_shapes(
+            [look for other, group in zip(parts, looks, strict=True) if other.kind == part.kind for look in group]
+        )
+        for part in parts
+    }
     first: dict[str, _Look] = {}
     problems: list[Problem] = []
     for part, group in zip(parts, looks, strict=True):
         problems += _of_data_set(part)
-        problems += [Problem(look.file, look.number, what) for look in group for what in _judge(look, usual, first)]
+        for look in group:
+            problems += [Problem(look.file, look.number, what) for what in _judge(look, usual[part.kind], first)]
     return list(dict.fromkeys(problems))  # parts may share a data set
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from demo_score.data.episodes import Episode
-from demo_score.data.formats import open_dataset
+from demo_score.data.formats import is_dataset, open_dataset
 from demo_score.data.formats.base import DataSet
 from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.frames import Frames
@@ -25,7 +25,7 @@ def training_episodes(settings: DictConfig) -> list[Episode]:
     if path := settings.get("datasets_file"):
         selection = read_list(path)
     elif path := settings.get("dataset_repo_id"):
-        selection = {resolve_dataset(path): None}
+        selection = {Path(path) if is_dataset(Path(path)) else resolve_dataset(path): None}
     else:
         raise UserError("no training data: give dataset_repo_id=FOLDER_OR_HUB_NAME or +datasets_file=LIST.txt")
     episodes = [episode for source, numbers in selection.items() for episode in _read(source, numbers, settings)]
@@ -38,10 +38,17 @@ def training_episodes(settings: DictConfig) -> list[Episode]:
 def _read(source: Path, numbers: list[int] | None, settings: DictConfig) -> Iterable[Episode]:
     dataset = open_dataset(source, settings.video_backend)
     _check_rate(dataset, settings.env.get("fps"))
-    names = OmegaConf.to_container(settings.get("dataset_keys") or DictConfig({}))
-    wanted = {key: names.get(key, [key]) for key in settings.policy.input_shapes}
+    wanted = _names(settings)
     keys = {key for group in wanted.values() for key in group}
     return (_named(episode, wanted, source) for episode in dataset.read(numbers, keys))
+
+
+def _names(settings: DictConfig) -> dict[str, list[str]]:
+    """What the policy sees -> what it is called in the data."""
+    inputs, names = settings.policy.input_shapes, settings.get("dataset_keys") or {}
+    if strange := [key for key in names if key not in inputs]:
+        raise UserError(f"dataset_keys: the policy sees no {strange[0]}; name some of: {', '.join(inputs)}")
+    return {key: list(names.get(key, [key])) for key in inputs}
 
 
 def _named(episode: Episode, wanted: dict[str, list[str]], source: Path) -> Episode:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from demo_score.envs.base import Environment, asks_for_images, no_opengl
+from demo_score.errors import UserError
 
 
 def make_env(settings: Mapping[str, Any], drawing: bool = False) -> Environment:
@@ -46,4 +47,14 @@ def _make_gym_env(settings: Mapping[str, Any], drawing: bool) -> Environment:
     return GymEnv(make_registered(settings, list(BUILT_IN), drawing), settings)
 
 
-BUILT_IN: dict[str, Callable[[Mapping[str, Any], bool], Environment]] = {"aloha": _make_aloha, "pusht": _make_pusht}
+def _no_simulator(settings: Mapping[str, Any], drawing: bool) -> Environment:
+    raise UserError(
+        "env.name=recorded: there is no simulator to try a policy in; set training.eval_freq=0, or choose another env"
+    )
+
+
+BUILT_IN: dict[str, Callable[[Mapping[str, Any], bool], Environment]] = {
+    "aloha": _make_aloha,
+    "pusht": _make_pusht,
+    "recorded": _no_simulator,
+}

@@ -21,6 +21,7 @@ ARMS = {  # in the order of every table and figure
     "length_matched": "Random subset, matched length",
     "oracle": "Oracle (knows the strategies)",
 }
+GIVEN = "given"  # in place of a seed: rollouts that are not this workflow's
 POOLED = "pooled"  # in place of a seed: the episodes of all seeds together
 UNNAMED = "unnamed"  # in place of a source: demonstrations that name no strategy
 CLASSIFIER_KEYS = ["model_arch", "member", "threshold", "cross_val_auc", "cross_val_accuracy", "cross_val_loss"]
@@ -51,6 +52,10 @@ def seed_of(path: Path) -> int:
     return int(seeds[-1])
 
 
+def _has_seed(path: Path) -> bool:
+    return any(re.fullmatch(r"seed\d+", part) for part in path.parts)
+
+
 def read_evaluations(paths: list[Path]) -> pd.DataFrame:
     """Every evaluation episode: arm, seed, episode (number in its file), start_seed, success (0 or 1).
 
@@ -61,7 +66,7 @@ def read_evaluations(paths: list[Path]) -> pd.DataFrame:
         seed, arm = seed_of(path), path.parent.name
         if arm not in ARMS or (seed, arm) in frames:
             raise UserError(f"{path}: not one new arm of seed {seed}; give one file for each of {', '.join(ARMS)}")
-        frame = _read_outcomes(path)
+        frame = _read_outcomes(path, ["start_seed", "success"])
         first_path, first_starts = starts.setdefault(seed, (path, frame["start_seed"]))
         if not first_starts.equals(frame["start_seed"]):
             raise UserError(f"{path}: its start seeds differ from {first_path}'s; evaluate both on the same starts")
@@ -69,13 +74,19 @@ def read_evaluations(paths: list[Path]) -> pd.DataFrame:
     return pd.concat(frames.values(), ignore_index=True)
 
 
+def count_problems(path: Path | None) -> int:
+    """How many episodes of given data had a problem and were left out; `path`: problems.csv, or None."""
+    return 0 if path is None else int(pd.read_csv(path)["episode"].notna().sum())
+
+
 def read_rollouts(paths: list[Path]) -> pd.DataFrame:
-    """Every rollout of the base policy: seed, step (of the checkpoint), start_seed, success (0 or 1)."""
+    """Every rollout: seed (or GIVEN), step (of the checkpoint), success (0 or 1)."""
     frames = []
     for path in paths:
         if not path.stem.isdigit():
             raise UserError(f"{path}: not named after its checkpoint; expected rollouts/<step>.csv")
-        frames.append(_read_outcomes(path).assign(seed=seed_of(path), step=int(path.stem)))
+        seed = seed_of(path) if _has_seed(path) else GIVEN
+        frames.append(_read_outcomes(path, ["success"]).assign(seed=seed, step=int(path.stem)))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -91,8 +102,8 @@ def read_classifiers(paths: list[Path]) -> pd.DataFrame:
     return pd.DataFrame([_read_classifier(path) for path in paths]).sort_values("seed", ignore_index=True)
 
 
-def _read_outcomes(path: Path) -> pd.DataFrame:
-    table = read_columns(path, ["start_seed", "success"])
+def _read_outcomes(path: Path, columns: list[str]) -> pd.DataFrame:
+    table = read_columns(path, columns)
     if not table["success"].isin([0, 1]).all():
         raise UserError(f"{path}: success must be 0 or 1; delete it and let the workflow write it again")
     return table

@@ -14,15 +14,36 @@ NOTE = (
 LENGTH_RATIO = 1.1
 
 
-def summarise(success: pd.DataFrame, differences: pd.DataFrame, kept: pd.DataFrame) -> str:
-    """Markdown: a row an arm, in percent and points, the verdict on the curated demonstrations, what was kept."""
+def summarise(tables: dict[str, pd.DataFrame], problems: int) -> str:
+    """Markdown: how the arms compare, where policies were tested; what was kept of what; what was left out unseen."""
+    kept = _kept_lines(tables["kept"], "success" in tables and "length_matched" not in set(tables["success"]["arm"]))
+    if problems:
+        kept.append(f"- {problems} episode{'s' * (problems > 1)} of the given data left out: see problems.csv.")
+    if "success" not in tables:
+        return "\n".join([*_rollout_lines(tables["checkpoints"], tables["classifiers"]), *kept, ""])
+    compared = _comparison(tables["success"], tables["differences"])
+    return "\n".join([*compared, "", *kept, "", NOTE, ""])
+
+
+def _comparison(success: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
+    """A row an arm, in percent and points, and the verdict on the curated demonstrations."""
     seeds = [seed for seed in dict.fromkeys(success["seed"]) if seed != POOLED]
     header = f"| Arm | Success, pooled (%) | n | Seed {', '.join(seeds)} (%) | Minus base (points) | p |"
     against_base = differences[differences["against"] == "base"] if len(differences) else differences
     lines = [header, "|---|---|---|---|---|---|"]
     for arm, rows in success.groupby("arm", sort=False):
         lines.append(_arm_line(arm, rows.set_index("seed"), seeds, _pooled(against_base, arm)))
-    return "\n".join([*lines, "", _verdict(differences), "", *_kept_lines(kept, success), "", NOTE, ""])
+    return [*lines, "", _verdict(differences)]
+
+
+def _rollout_lines(checkpoints: pd.DataFrame, classifiers: pd.DataFrame) -> list[str]:
+    """Without a policy that is tested: how the rollouts ended, and how well the chosen classifiers tell that."""
+    lines = ["| Checkpoint | Rollouts | Success (%) |", "|---|---|---|"]
+    for row in checkpoints.itertuples():
+        rate = f"{_percent(row.rate)} [{_percent(row.low)}, {_percent(row.high)}]"
+        lines.append(f"| {row.step:06d} | {row.n} | {rate} |")
+    chosen = [f"{row.model_arch} (seed {row.seed}): {row.cross_val_auc:.2f}" for row in classifiers.itertuples()]
+    return [*lines, "", f"- Held-out AUC of the chosen classifier: {', '.join(chosen)}."]
 
 
 def _arm_line(arm: str, rows: pd.DataFrame, seeds: list[str], difference: dict | None) -> str:
@@ -43,7 +64,7 @@ def _verdict(differences: pd.DataFrame) -> str:
     return f"{ARMS['curated_demos']}: {'; '.join(parts) or 'nothing to compare with'}."
 
 
-def _kept_lines(kept: pd.DataFrame, success: pd.DataFrame) -> list[str]:
+def _kept_lines(kept: pd.DataFrame, advise: bool) -> list[str]:
     """What the filter kept of each strategy in each run, and how long those episodes are."""
     lines = []
     for seed, rows in kept[kept["kind"] == "demonstration"].groupby("seed"):
@@ -51,13 +72,12 @@ def _kept_lines(kept: pd.DataFrame, success: pd.DataFrame) -> list[str]:
         counts = [f"{row.kept} of {row.n} {row.source}" for row in rows.itertuples() if row.source != "all"]
         lengths = total["mean_length_kept"], total["mean_length_dropped"]
         text = f"Kept demonstrations, seed {seed}: {', '.join(counts)}; mean length kept {lengths[0]:.0f}, "
-        lines.append(f"- {text}dropped {lengths[1]:.0f} control steps.{_length_advice(*lengths, success)}")
+        lines.append(f"- {text}dropped {lengths[1]:.0f} control steps.{_length_advice(*lengths) * advise}")
     return lines
 
 
-def _length_advice(kept: float, dropped: float, success: pd.DataFrame) -> str:
-    differ = max(kept, dropped) > LENGTH_RATIO * min(kept, dropped)
-    if not differ or "length_matched" in set(success["arm"]):
+def _length_advice(kept: float, dropped: float) -> str:
+    if not max(kept, dropped) > LENGTH_RATIO * min(kept, dropped):
         return ""
     return " They differ by more than 10%: add length_matched to final_policy.arms."
 

@@ -9,6 +9,7 @@ from demo_score.evaluation.inputs import (
     ARMS,
     CLASSIFIER_KEYS,
     POOLED,
+    count_problems,
     read_classifiers,
     read_evaluations,
     read_rollouts,
@@ -22,23 +23,29 @@ REFERENCES = ("base", "random")  # the arms that every other arm is compared wit
 
 
 def make_tables(
-    evaluations: list[Path], rollouts: list[Path], scores: list[Path], classifiers: list[Path], out: Path
+    evaluations: list[Path],
+    rollouts: list[Path],
+    scores: list[Path],
+    classifiers: list[Path],
+    out: Path,
+    problems: Path | None = None,
 ) -> str:
     """Write success, differences, checkpoints, kept, classifiers (.csv) and summary.md to `out`; return the summary.
 
-    Raises UserError for inputs that are missing, damaged, or not paired over the same starts.
+    Without `evaluations` there is no success and no differences. `problems`: what was wrong with given data. Raises
+    UserError for inputs that are missing, damaged, or not paired over the same starts.
     """
-    outcomes = read_evaluations(evaluations)
     tables = {
-        "success": success_table(outcomes),
-        "differences": difference_table(outcomes),
         "checkpoints": checkpoint_table(read_rollouts(rollouts)),
         "kept": kept_table(read_scores(scores)),
         "classifiers": read_classifiers(classifiers)[["seed", *CLASSIFIER_KEYS]],
     }
+    if evaluations:
+        outcomes = read_evaluations(evaluations)
+        tables |= {"success": success_table(outcomes), "differences": difference_table(outcomes)}
     for name, table in tables.items():
         write_text(out / f"{name}.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-    summary = summarise(tables["success"], tables["differences"], tables["kept"])
+    summary = summarise(tables, count_problems(problems))
     write_text(out / "summary.md", summary)
     return summary
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from demo_score.errors import UserError
-from demo_score.evaluation.inputs import ARMS, POOLED, read_columns
+from demo_score.evaluation.inputs import ARMS, GIVEN, POOLED, read_columns
 from demo_score.plots.style import (
     ARM_COLOURS,
     GREY,
@@ -93,7 +93,8 @@ def checkpoints(table: Path) -> Figure:
             "color": colour,
             "clip_on": False,
         }
-        axes.errorbar(group["step"] + offset, group["rate"], bars, label=f"seed {seed}", **style)
+        label = "given rollouts" if seed == GIVEN else f"seed {seed}"
+        axes.errorbar(group["step"] + offset, group["rate"], bars, label=label, **style)
     axes.set_xticks(steps)
     axes.set_xlabel("Training step of the base policy")
     percent_axis(axes, f"Success rate\n(n = {count_range(rows['n'])} a point)")

@@ -42,10 +42,10 @@ class RobomimicFile(DataSet):
         with _open(path) as data:
             found = [(int(match[1]), name) for name in data if (match := _GROUP.fullmatch(name))]
             self._env_args = data.attrs.get("env_args")
-        self._groups = dict(sorted(found))
-        if len(self._groups) < len(found):
+        self.groups = dict(sorted(found))  # number -> name
+        if len(self.groups) < len(found):
             raise UserError(f"{path}: has both demo_<number> and rollout_<number>; keep them in files of their own")
-        super().__init__(path, list(self._groups))
+        super().__init__(path, list(self.groups))
 
     def env_args(self) -> dict:
         """The environment as the file describes it; empty where it does not."""
@@ -63,7 +63,7 @@ class RobomimicFile(DataSet):
         if not self.numbers:
             return {}
         with _open(self.path) as data:
-            group = data[self._groups[self.numbers[0]]]
+            group = data[self.groups[self.numbers[0]]]
             try:
                 shapes = {key: tuple(values.shape[1:]) for key, values in _observations(group["obs"]).items()}
                 return {**shapes, ACTION: tuple(group["actions"].shape[1:])}
@@ -72,7 +72,7 @@ class RobomimicFile(DataSet):
 
     def _read(self, number: int, keys: Collection[str] | None) -> Episode:
         with _open(self.path) as data:
-            return _read_episode(self.path, data[self._groups[number]], number, keys)
+            return _read_episode(self.path, data[self.groups[number]], number, keys)
 
 
 def write_episodes(path: str | Path, episodes: Iterable[Episode], env_args: dict) -> None:

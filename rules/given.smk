@@ -1,0 +1,66 @@
+# Demonstrations or rollouts that are given, from wherever they were recorded: found, checked and listed.
+
+
+rule write_data_settings:
+    output:
+        "results/{experiment}/data.yaml",
+    log:
+        "logs/{experiment}/data_settings.log",
+    conda:
+        "../envs/demo_score.yaml"
+    params:
+        settings=given_settings,
+    message:
+        "Write what {wildcards.experiment} says of given data"
+    shell:
+        "printf '%s\\n' {params.settings:q} > {output} 2> {log}"
+
+
+# Which tables there are differs between experiments: a rule for each.
+for experiment_name in GIVEN:
+
+    rule:
+        name:
+            f"prepare_data_{experiment_name}"
+        input:
+            settings=f"results/{experiment_name}/data.yaml",
+            data=given_files(experiment_name),
+            code=code("prepare_data.py"),
+        output:
+            tables=given_tables(experiment_name),
+            problems=report(
+                f"results/{experiment_name}/problems.csv",
+                caption="../workflow/report/problems.rst",
+                category="Tables",
+                labels={"experiment": experiment_name, "table": "problems"},
+            ),
+        log:
+            f"logs/{experiment_name}/data.log",
+        conda:
+            "../envs/demo_score.yaml"
+        params:
+            out_dir=subpath(output.problems, parent=True),
+        message:
+            "Check the given data (what is wrong: {log})"
+        shell:
+            "python workflow/scripts/prepare_data.py --settings {input.settings} --out-dir {params.out_dir} > {log} 2>&1"
+
+
+rule export_lists:
+    input:
+        list="results/{experiment}/seed{seed}/demo_score_datasets/{dataset_list}.txt",
+        sources=scored_episodes,
+        code=code("export_list.py"),
+    output:
+        directory("results/{experiment}/seed{seed}/demo_score_datasets/{dataset_list}"),
+    log:
+        "logs/{experiment}/seed{seed}/demo_score_datasets/{dataset_list}.log",
+    wildcard_constraints:
+        experiment=one_of(GIVEN),
+        dataset_list="[a-z_]+",
+    conda:
+        "../envs/demo_score.yaml"
+    message:
+        "Export {wildcards.dataset_list} for other tools, seed {wildcards.seed}"
+    shell:
+        "python workflow/scripts/export_list.py {input.list} --sources {input.sources} --out {output} 2> {log}"

@@ -1,0 +1,189 @@
+"""Demonstrations and rollouts that somebody else recorded: from what config.yaml says of them to checked tables."""
+
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from demo_score.data.conversion import masked_numbers
+from demo_score.data.episodes import Episode
+from demo_score.data.formats import open_dataset
+from demo_score.data.formats.lerobot_folders import resolve_dataset
+from demo_score.data.labels import read_labels
+from demo_score.data.lists import Entry, write_table
+from demo_score.data.problems import REFUSE, SKIP, Part, Problem, settle
+from demo_score.errors import UserError
+from demo_score.files import write_text
+from demo_score.schema import check_against
+
+PLACE = "{checkpoint}"  # in a path of rollouts: one data set a checkpoint
+
+_TEXT = {"type": "string", "minLength": 1}
+_SOURCE = {"path": _TEXT, "repo_id": _TEXT, "labels": _TEXT, "filter_key": _TEXT}
+_DEMONSTRATIONS = {"type": "object", "properties": _SOURCE, "additionalProperties": False}
+_CHECKPOINTS = {"type": "array", "items": _TEXT, "minItems": 1, "uniqueItems": True}
+_ROLLOUTS = {
+    "type": "object",
+    "properties": {**_SOURCE, "eps": _CHECKPOINTS, "success_reward": {"type": "number"}},
+    "required": ["eps"],
+    "additionalProperties": False,
+}
+_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "demonstrations": {"type": "object", "additionalProperties": _DEMONSTRATIONS, "minProperties": 1},
+        "rollouts": _ROLLOUTS,
+        "problems": {"enum": [REFUSE, SKIP]},
+    },
+    "additionalProperties": False,
+}
+
+
+def read_given(path: Path) -> dict:
+    """The settings of given data in a YAML file. Raises UserError where it cannot be read."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise UserError(f"{path}: not a YAML file; see prepare_data.py --help") from None
+
+
+def check_given(settings: object, where: str) -> None:
+    """Raise UserError, in one line, for the first thing in the settings of given data that could not work."""
+    check_against(settings, _SCHEMA, where)
+    sources = {f"demonstrations.{name}": source for name, source in settings.get("demonstrations", {}).items()}
+    if rollouts := settings.get("rollouts"):
+        sources["rollouts"] = rollouts
+    for name, source in sources.items():
+        if ("path" in source) == ("repo_id" in source):
+            raise UserError(f"{where}: {name}: give either path: FOLDER_OR_FILE or repo_id: HUB_NAME")
+        for key in ("path", "labels"):
+            for path in _places(source, key):
+                if not path.exists():
+                    raise UserError(f"{where}: {name}.{key}: nothing lies at {path}; correct the path")
+
+
+def given_files(settings: dict) -> list[Path]:
+    """All files that the given data consist of, as far as they lie at paths."""
+    sources = [*settings.get("demonstrations", {}).values(), settings.get("rollouts", {})]
+    paths = {path for source in sources for key in ("path", "labels") for path in _places(source, key)}
+    files = (file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]))
+    return sorted(file for file in files if file.is_file())
+
+
+def _places(source: dict, key: str) -> list[Path]:
+    """The paths that an entry stands for: one for each checkpoint where it has a place for that."""
+    if key not in source:
+        return []
+    return sorted({Path(source[key].replace(PLACE, checkpoint)) for checkpoint in source.get("eps", [""])})
+
+
+def prepare_data(settings: dict, out: Path) -> None:
+    """Check given data and write tables of the episodes to use below `out`.
+
+    demonstrations/all.csv, rollouts/<checkpoint>.csv, and problems.csv: what was wrong and is left out
+    (`problems: skip`). Raises UserError for problems otherwise, for data that cannot be opened, and where no episode
+    is left of a checkpoint.
+    """
+    check_given(settings, "data")
+    groups = [_demonstrations(name, source) for name, source in settings.get("demonstrations", {}).items()]
+    for index, checkpoint in enumerate(settings.get("rollouts", {}).get("eps", [])):
+        groups.append(_rollouts(checkpoint, settings["rollouts"], first=index == 0))
+    known = [problem for group in groups for problem in group.problems]
+    parts, problems = settle([group.part for group in groups], settings.get("problems", REFUSE), known)
+    for table, entries in _tables(groups, parts).items():
+        write_table(out / table, entries)
+        print(f"{table}: {len(entries)} episodes, {_outcomes(entries)}")
+    rows = [(problem.file, problem.episode, problem.what) for problem in problems]
+    table = pd.DataFrame(rows, columns=["file", "episode", "problem"]).astype({"episode": "Int64"})
+    write_text(out / "problems.csv", table.to_csv(index=False, lineterminator="\n"))
+
+
+@dataclass
+class _Group:
+    """Episodes of one data set that go into one table."""
+
+    table: str
+    part: Part
+    entries: dict[int, Entry]
+    problems: list[Problem]
+
+
+def _tables(groups: list[_Group], parts: list[Part]) -> dict[str, list[Entry]]:
+    """The entries of what passed, by the name of their table."""
+    tables: dict[str, list[Entry]] = {}
+    for group, part in zip(groups, parts, strict=True):
+        if not part.numbers:
+            raise UserError(f"{part.dataset.path}: no episode is left for {group.table}; see the problems above")
+        tables.setdefault(group.table, []).extend(group.entries[number] for number in part.numbers)
+    return tables
+
+
+def _demonstrations(strategy: str, source: dict[str, Any]) -> _Group:
+    part, episodes = _open(source, "demonstrations")
+    entries = {
+        number: Entry(part.dataset.path, number, _success(number, part, episode, None), strategy=strategy)
+        for number, episode in episodes.items()
+    }
+    return _Group("demonstrations/all.csv", part, entries, [])
+
+
+def _rollouts(checkpoint: str, source: dict[str, Any], first: bool) -> _Group:
+    """The rollouts of one checkpoint: a data set of its own, or those of a common one that name it.
+
+    What cannot be read of a common one goes with the `first` checkpoint's, to be reported once.
+    """
+    own = PLACE in source.get("path", source.get("repo_id"))
+    part, episodes = _open({key: _filled(value, checkpoint) for key, value in source.items()}, "rollouts")
+    path, problems, entries = part.dataset.path, [], {}
+    for number, episode in episodes.items():
+        told = (part.labels or {}).get(number)
+        acting = checkpoint if own else (told and told.checkpoint) or episode.checkpoint
+        success = _success(number, part, episode, source.get("success_reward"))
+        if acting is None:
+            problems.append(Problem(path, number, "names no checkpoint (column or attribute checkpoint, or in labels)"))
+        elif acting == checkpoint and success is None:
+            what = "success or failure is not known; give labels, or success_reward where rewards tell"
+            problems.append(Problem(path, number, what))
+        if acting == checkpoint:
+            entries[number] = Entry(path, number, success, checkpoint)
+    if not entries and not problems:
+        raise UserError(f"{path}: holds no rollout of checkpoint {checkpoint}; set rollouts.eps to those there are")
+    unreadable = [number for number in part.numbers if number not in episodes]
+    wanted = sorted({*entries, *(unreadable if own or first else [])})
+    return _Group(f"rollouts/{checkpoint}.csv", replace(part, numbers=wanted), entries, problems)
+
+
+def _filled(value: Any, checkpoint: str) -> Any:
+    return value.replace(PLACE, checkpoint) if isinstance(value, str) else value
+
+
+def _open(source: dict[str, Any], kind: str) -> tuple[Part, dict[int, Episode]]:
+    """A source's episodes; and without their observations those that can be read."""
+    dataset = open_dataset(source["path"] if "path" in source else resolve_dataset(source["repo_id"]))
+    numbers = masked_numbers(dataset, source["filter_key"]) if "filter_key" in source else dataset.numbers
+    file = Path(source["labels"]) if "labels" in source else None
+    labels = read_labels(file, dataset.numbers) if file else None
+    part = Part(dataset, numbers, labels, file, kind=kind)
+    episodes = {}
+    for number in numbers:
+        with suppress(UserError):  # which looking for problems finds again
+            episodes[number] = next(dataset.read([number], []))
+    return part, episodes
+
+
+def _success(number: int, part: Part, episode: Episode, success_reward: float | None) -> bool | None:
+    """By labels, else as the data set says, else where the last reward is at least `success_reward`."""
+    if part.labels and number in part.labels:
+        return part.labels[number].success
+    if episode.success is not None or success_reward is None or not len(episode) or episode.rewards is None:
+        return episode.success
+    return bool(episode.rewards[-1] >= success_reward)
+
+
+def _outcomes(entries: list[Entry]) -> str:
+    counts = Counter(entry.success for entry in entries)
+    return f"{counts[True]} successes, {counts[False]} failures, {counts[None]} unknown"

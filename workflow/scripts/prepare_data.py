@@ -1,0 +1,30 @@
+"""Find, check and list demonstrations and rollouts that are given: LeRobot, robomimic, ALOHA, or our own files.
+
+prepare_data.py --settings data.yaml --out-dir DIR, with in data.yaml what config.yaml says of an experiment's data:
+
+    demonstrations:
+      mine: {path: FOLDER_OR_FILE}
+    rollouts: {eps: ["003000", "004000"], path: "rollouts/{checkpoint}"}
+    problems: refuse
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.data.given import prepare_data, read_given
+from demo_score.errors import run_command
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", type=Path, required=True, help="YAML file of the data")
+    parser.add_argument("--out-dir", type=Path, required=True, help="folder of the tables")
+    arguments = parser.parse_args()
+    prepare_data(read_given(arguments.settings), arguments.out_dir)
+
+
+if __name__ == "__main__":
+    run_command(main)
