@@ -7,7 +7,7 @@ from itertools import pairwise
 from omegaconf import DictConfig
 
 from demo_score.curation.settings import check_classifier_settings
-from demo_score.data.given import check_given
+from demo_score.data.given import check_given, check_places
 from demo_score.demonstrations.seeds import demonstration_seeds
 from demo_score.demonstrations.strategies import get_strategy
 from demo_score.errors import UserError
@@ -24,6 +24,8 @@ def check_config(config: dict) -> None:
     for name, experiment in config["experiments"].items():
         try:
             check_experiment(experiment)
+            if name in config["run"]:
+                check_places(given_data(experiment), "given data")
         except UserError as error:
             raise UserError(f"experiments.{name}: {error}") from None
 

@@ -19,6 +19,12 @@ import numpy as np
 from demo_score.errors import UserError
 
 MAX_OPEN_FILES = 16
+HDF5_ERRORS = (OSError, LookupError, RuntimeError, TypeError, ValueError, MemoryError)  # h5py's, of damaged files
+
+
+def first_line(error: object) -> str:
+    """What an error says, in one line."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 @dataclass(frozen=True)
@@ -97,8 +103,9 @@ class StoredFrames(Frames):
             values = _open_hdf5(self.source)[self.name]
             for index in indices:
                 yield values[index]
-        except (OSError, KeyError) as error:
-            raise UserError(f"{self.source.path}: {self.name} is damaged ({error}); make or copy it again") from None
+        except HDF5_ERRORS as error:
+            reason = first_line(error)
+            raise UserError(f"{self.source.path}: {self.name} is damaged ({reason}); make or copy it again") from None
 
 
 class PackedFrames(Frames):

@@ -54,12 +54,14 @@ def read_given(path: Path) -> dict:
 def check_given(settings: object, where: str) -> None:
     """Raise UserError, in one line, for the first thing in the settings of given data that could not work."""
     check_against(settings, _SCHEMA, where)
-    sources = {f"demonstrations.{name}": source for name, source in settings.get("demonstrations", {}).items()}
-    if rollouts := settings.get("rollouts"):
-        sources["rollouts"] = rollouts
-    for name, source in sources.items():
+    for name, source in _sources(settings).items():
         if ("path" in source) == ("repo_id" in source):
             raise UserError(f"{where}: {name}: give either path: FOLDER_OR_FILE or repo_id: HUB_NAME")
+
+
+def check_places(settings: dict, where: str) -> None:
+    """Raise UserError for the first path where nothing lies."""
+    for name, source in _sources(settings).items():
         for key in ("path", "labels"):
             for path in _places(source, key):
                 if not path.exists():
@@ -68,10 +70,16 @@ def check_given(settings: object, where: str) -> None:
 
 def given_files(settings: dict) -> list[Path]:
     """All files that the given data consist of, as far as they lie at paths."""
-    sources = [*settings.get("demonstrations", {}).values(), settings.get("rollouts", {})]
+    sources = _sources(settings).values()
     paths = {path for source in sources for key in ("path", "labels") for path in _places(source, key)}
     files = (file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]))
     return sorted(file for file in files if file.is_file())
+
+
+def _sources(settings: dict) -> dict[str, dict]:
+    """The entries that name data, by their keys."""
+    sources = {f"demonstrations.{name}": source for name, source in settings.get("demonstrations", {}).items()}
+    return sources | ({"rollouts": settings["rollouts"]} if "rollouts" in settings else {})
 
 
 def _places(source: dict, key: str) -> list[Path]:
@@ -89,6 +97,7 @@ def prepare_data(settings: dict, out: Path) -> None:
     is left of a checkpoint.
     """
     check_given(settings, "data")
+    check_places(settings, "data")
     groups = [_demonstrations(name, source) for name, source in settings.get("demonstrations", {}).items()]
     for index, checkpoint in enumerate(settings.get("rollouts", {}).get("eps", [])):
         groups.append(_rollouts(checkpoint, settings["rollouts"], first=index == 0))
