@@ -159,9 +159,9 @@ def _rollouts(checkpoint: str, source: dict[str, Any], first: bool) -> _Group:
             problems.append(Problem(path, number, what))
         if acting == checkpoint:
             entries[number] = Entry(path, number, success, checkpoint)
-    if not entries and not problems:
-        raise UserError(f"{path}: holds no rollout of checkpoint {checkpoint}; set rollouts.eps to those there are")
     unreadable = [number for number in part.numbers if number not in episodes]
+    if not (entries or problems or unreadable):
+        raise UserError(f"{path}: holds no rollout of checkpoint {checkpoint}; set rollouts.eps to those there are")
     wanted = sorted({*entries, *(unreadable if own or first else [])})
     return _Group(f"rollouts/{checkpoint}.csv", replace(part, numbers=wanted), entries, problems)
 
