@@ -7,16 +7,21 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from conftest import one_line_error
 from demo_score import settings_tree
 from demo_score.curation import settings as curation
+from demo_score.data.formats import read_episodes
 from demo_score.data.formats.lerobot_folders import resolve_dataset
+from demo_score.data.formats.robomimic import write_episodes
+from demo_score.data.given import check_given
 from demo_score.data.lists import read_list
 from demo_score.data.sources import training_episodes
 from demo_score.envs.base import no_opengl
@@ -35,6 +40,9 @@ SCRIPTS = REPOSITORY / "workflow/scripts"
 DOCUMENTS = [DOCS / "settings.md", DOCS / "guide.ko.md"]
 SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+WITH_EXAMPLES = [*DOCUMENTS, DOCS / "data.md"]
+each_with_examples = pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.name)
+each_about_data = pytest.mark.parametrize("document", WITH_EXAMPLES[1:], ids=lambda path: path.name)
 TREES = {
     "env aloha": [["env=aloha", "policy=act"], ["env=aloha_cube_state", "policy=act_state"]],
     "env pusht": [["env=pusht", "policy=diffusion"], ["env=pusht_state", "policy=diffusion_state"]],
@@ -49,9 +57,10 @@ def blocks(document: Path, language: str) -> list[str]:
 
 
 def command_lines(document: Path) -> list[str]:
-    """The command lines of scripts, joined where they go on in the next line."""
-    text = "\n".join(blocks(document, "bash")).replace("\\\n", " ")
-    return [line.strip() for line in text.splitlines() if line.strip().startswith("python workflow/scripts/")]
+    """The command lines of scripts, joined where they go on in the next line, or with their output (console)."""
+    text = "\n".join([*blocks(document, "bash"), *blocks(document, "console")]).replace("\\\n", " ")
+    lines = (line.removeprefix("$ ").strip() for line in text.splitlines())
+    return [line for line in lines if line.startswith("python workflow/scripts/")]
 
 
 def cells_in_code(document: Path) -> set[str]:
@@ -189,7 +198,8 @@ def reader(tmp_path, monkeypatch) -> Path:
 
 
 def test_every_command_line_is_valid(reader, monkeypatch) -> None:
-    commands = {line.partition(" > ")[0] for document in DOCUMENTS for line in command_lines(document)}
+    lines = [line for document in WITH_EXAMPLES for line in command_lines(document)]
+    commands = {re.split(" > | [|] ", line)[0] for line in lines}
     for command in sorted(line for line in commands if "--help" not in line):
         arguments = vars(parse(command, monkeypatch))
         if "checkpoint" in arguments:
@@ -199,14 +209,50 @@ def test_every_command_line_is_valid(reader, monkeypatch) -> None:
             compose_settings(arguments["overrides"], folder, arguments["config_name"], "--strategy" not in command)
 
 
-@each_document
+@each_with_examples
 def test_shown_configuration_is_valid(document) -> None:
-    shown = [block for block in blocks(document, "yaml") if block.startswith("# config.yaml")]
-    assert shown
-    config = yaml.safe_load("\n".join([(REPOSITORY / "config.yaml").read_text(), *shown]))
-    assert "my_experiment" in config["experiments"]
+    blocks_shown = [block for block in blocks(document, "yaml") if block.startswith("# config.yaml")]
+    ours = (REPOSITORY / "config.yaml").read_text()
+    config = yaml.safe_load("\n".join([ours, *blocks_shown]))
     check_against(config, SCHEMA, "config")
-    check_config({"run": ["my_experiment"], "experiments": {"my_experiment": config["experiments"]["my_experiment"]}})
+    shown = config["experiments"].keys() - yaml.safe_load(ours)["experiments"].keys()
+    assert len(shown) >= len(blocks_shown) >= 1
+    check_config({"run": [], "experiments": {name: config["experiments"][name] for name in shown}})
+
+
+@each_about_data
+def test_shown_settings_of_data_are_valid(document) -> None:
+    shown = [block for block in blocks(document, "yaml") if block.startswith("# data.yaml")]
+    assert len(shown) == 1
+    check_given(yaml.safe_load(shown[0]), document.name)
+
+
+@pytest.fixture
+def bad_rollouts(tmp_path) -> Path:
+    """A folder with the rollouts and labels whose problems docs/data.md shows."""
+    found = read_episodes(REPOSITORY / "tests/data/bring_your_own/rollouts_003000")[:6]
+    found[1].actions[3] = np.nan
+    key = "observation.state"
+    first = {key: found[2].observations[key][:1]}
+    found[2] = replace(found[2], observations=first, actions=found[2].actions[:1], rewards=None)
+    found[4].observations[key] = found[4].observations[key][:, :3]
+    write_episodes(tmp_path / "rollouts.hdf5", [*found[:5], found[0]], {})
+    (tmp_path / "labels.csv").write_text("episode,success\n0,1\n3,0\n9,1\n")
+    for name in ("workflow", "tests"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    return tmp_path
+
+
+@each_about_data
+def test_shown_inspections_are_what_is_printed(document, bad_rollouts) -> None:
+    start = "$ python workflow/scripts/inspect_data.py "
+    shown = [block for block in blocks(document, "console") if block.startswith(start)]
+    assert shown
+    for block in shown:
+        command, _, output = block.removeprefix("$ python ").partition("\n")
+        run = f"{shlex.quote(sys.executable)} {command}"
+        printed = subprocess.run(run, shell=True, cwd=bad_rollouts, capture_output=True, text=True, check=False)
+        assert printed.stdout == output
 
 
 def test_shown_sweep_is_valid() -> None:
@@ -276,7 +322,7 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@each_document
+@each_with_examples
 def test_every_internal_link_resolves(document) -> None:
     links = re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8"))
     assert len(links) >= 10
