@@ -1,6 +1,6 @@
 # make             install, then run the default experiment
 # make test        install, then run the tests
-# make test-peers  the real lerobot opens what we write, and we what it writes; needs Python 3.12, downloads 3 GB
+# make test-peers  the real lerobot and robomimic open what we write; needs Python 3.12, downloads 3 GB
 # make wandb       install Weights & Biases, for wandb.enable=true
 # make lint        ruff, snakefmt, snakemake --lint
 # make docs        the tables of docs/, from the settings files
@@ -25,11 +25,12 @@ test: $(INSTALLED) wandb
 test-peers: $(PEERS)/.installed
 	HF_HUB_OFFLINE=1 PYTHONPATH=workflow:tests $(PEERS)/bin/python -m pytest --confcutdir=tests/peers tests/peers
 
-$(PEERS)/.installed: envs/peers.lock $(INSTALLED)
+$(PEERS)/.installed: envs/peers.lock envs/peers_robomimic.lock $(INSTALLED)
 	@$(PEERS_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2> /dev/null || \
 		{ echo "error: $(PEERS_PYTHON) is no Python 3.12 or newer, which lerobot needs; set PEERS_PYTHON=PATH"; exit 2; }
 	test -x $(PEERS)/bin/python || $(PEERS_PYTHON) -m venv --without-pip $(PEERS)
-	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --no-deps --require-hashes -r envs/peers.lock
+	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --no-deps --require-hashes -r envs/peers.lock \
+		-r envs/peers_robomimic.lock
 	touch $@
 
 wandb: .venv/.wandb_installed
@@ -59,6 +60,7 @@ lock: $(INSTALLED)
 	$(COMPILE) --override envs/overrides.in envs/requirements.in -o envs/requirements.lock
 	$(COMPILE) envs/wandb.in -o envs/wandb.lock
 	$(subst 3.11,3.12,$(COMPILE)) envs/peers.in -o envs/peers.lock
+	$(COMPILE) --no-deps envs/peers_robomimic.in -o envs/peers_robomimic.lock
 	echo "uv==$$($(BIN)/uv --version | cut -d' ' -f2)" | $(COMPILE) - -o envs/uv.lock
 
 clean:
