@@ -245,3 +245,51 @@ def test_existing_folder_is_refused_and_kept(tmp_path) -> None:
     with one_line_error(tmp_path / "set", "exists"):
         write_aloha(tmp_path / "set", [with_image(4, 0)])
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("damaged", [{0}, {0, 1, 2}])
+def test_features_are_those_of_the_first_episode_that_can_be_read(tmp_path, damaged) -> None:
+    for number in range(3):
+        path = record(tmp_path, number)
+        path.write_bytes(path.read_bytes()[: 500 if number in damaged else None])
+    if damaged == {0}:
+        assert AlohaFolder(tmp_path).features()[TOP] == (24, 32, 3)
+        return
+    with one_line_error(tmp_path / "episode_0.hdf5", "truncated"):
+        AlohaFolder(tmp_path).features()
+
+
+@pytest.mark.parametrize("row", [0, 2])
+@pytest.mark.parametrize("share", [0.5, 0.95])
+def test_jpeg_that_is_cut_in_the_middle_is_reported_with_its_frame(tmp_path, row, share) -> None:
+    path = record(tmp_path, 0, compress=True)
+    with h5py.File(path, "r+") as file:
+        encoded = file["observations/images/top"][row]
+        encoded[int(share * len(encoded)) :] = 0
+        file["observations/images/top"][row] = encoded
+    with one_line_error(path, "/observations/images/top", f"frame {row}", "only part"):
+        (episode,) = AlohaFolder(tmp_path).read()
+        episode.observations[TOP][:]
+
+
+@pytest.mark.parametrize("link", [h5py.SoftLink("/nowhere"), h5py.ExternalLink("gone.hdf5", "/x"), h5py.SoftLink("/")])
+def test_link_that_leads_to_no_array_is_reported(tmp_path, link) -> None:
+    path = record(tmp_path, 0)
+    with h5py.File(path, "r+") as file:
+        file["observations/extra"] = link
+    with one_line_error(path, "/observations/extra is a link that leads to no array"):
+        list(AlohaFolder(tmp_path).read())
+
+
+def test_array_without_steps_is_reported(tmp_path) -> None:
+    path = record(tmp_path, 0)
+    with h5py.File(path, "r+") as file:
+        file["observations/temperature"] = 20.5
+    with one_line_error(path, "/observations/temperature is no array of steps"):
+        list(AlohaFolder(tmp_path).read())
+
+
+def test_images_of_an_episode_without_a_step_can_be_written(tmp_path) -> None:
+    write_aloha(tmp_path / "set", [with_image(0, 0)])
+    (episode,) = AlohaFolder(tmp_path / "set").read()
+    assert episode.observations[TOP][:].shape == (0, 8, 9, 3)

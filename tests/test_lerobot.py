@@ -203,7 +203,7 @@ def test_episode_that_lacks_rows_is_reported(tmp_path) -> None:
     folder = written(tmp_path, version="v2.1")
     path = folder / "data/chunk-000/episode_000001.parquet"
     parquet.write_table(parquet.read_table(path).slice(0, 8), path)
-    with one_line_error(path, "episode 1 is not complete"):
+    with one_line_error(path, "episode 1: not complete"):
         read(folder)
 
 

@@ -24,7 +24,6 @@ LEROBOT = ["v2.1", "v3.0"]
 HDF5 = ["robomimic", "aloha"]
 NAMES = {STATE: {"robomimic": "obs/state", "aloha": "observations/qpos"}}
 NAMES["action"] = {"robomimic": "actions", "aloha": "action"}
-FIRST = pytest.param(0, marks=pytest.mark.xfail(reason="reader: features() reads the first episode", strict=True))
 Change = Callable[[np.ndarray], np.ndarray]
 
 
@@ -350,14 +349,14 @@ def test_video_that_ends_too_early_is_found(tmp_path) -> None:
     assert find_problems([part(path)], images=False) == []
 
 
-@pytest.mark.parametrize("number", [FIRST, 2])
+@pytest.mark.parametrize("number", [0, 2])
 def test_truncated_aloha_files_are_found(tmp_path, number) -> None:
     path = written(tmp_path, "aloha")
     cut(path / f"episode_{number}.hdf5", 0.5)
     assert_one(path, number, f"episode_{number}.hdf5", "truncated")
 
 
-@pytest.mark.parametrize("number", [FIRST, 2])
+@pytest.mark.parametrize("number", [0, 2])
 @pytest.mark.parametrize("name", ["actions", "obs"])
 def test_missing_arrays_of_robomimic_are_found(tmp_path, number, name) -> None:
     path = written(tmp_path, "robomimic")
@@ -378,3 +377,11 @@ def test_every_episode_that_can_be_read_is_visited(tmp_path) -> None:
     seen: list[int] = []
     find_problems([part(path)], visit=lambda number, episode: seen.append(number))
     assert seen == [0, 1, 3]
+
+
+@pytest.mark.parametrize("kind", HDF5)
+def test_what_the_first_episode_lacks_can_be_read_of_the_others(tmp_path, kind) -> None:
+    episodes = [random_episode(6, seed) for seed in range(3)]
+    del episodes[0].observations["observation.environment_state"]
+    dataset = open_dataset(written(tmp_path, kind, episodes))
+    assert len(list(dataset.read([1, 2], ["observation.environment_state"]))) == 2

@@ -13,10 +13,11 @@ import av
 import cv2
 import numpy as np
 
-from demo_score.data.frames import Frames, OpenFiles, SourceFile
+from demo_score.data.frames import Frames, OpenFiles, SourceFile, first_line
 from demo_score.errors import UserError
 
 TOLERANCE = 1e-4  # seconds
+VIDEO_ERRORS = (av.FFmpegError, LookupError, ValueError, OverflowError)  # PyAV's, of damaged files
 
 
 class Video(Protocol):
@@ -34,8 +35,10 @@ class PyAVVideo:
         try:
             self.container = av.open(path)
             self.stream = self.container.streams.video[0]
-        except (av.FFmpegError, IndexError) as error:
+        except VIDEO_ERRORS as error:
             raise _damaged(path, error) from None
+        if self.stream.codec_context is None or not self.stream.time_base:
+            raise _damaged(path, "its codec or its clock is not known")
         self.stream.codec_context.thread_count = 1
         self.frames: Iterator[av.VideoFrame] = iter(())
         self.frame: av.VideoFrame | None = None  # the last one decoded
@@ -45,12 +48,18 @@ class PyAVVideo:
             if not self._is_ahead(time):
                 self._seek(time)
             while self.frame is not None and self.frame.time < time - TOLERANCE:
-                self.frame = next(self.frames, None)
+                self.frame = self._next()
             if self.frame is None or self.frame.time > time + TOLERANCE:
                 raise _no_frame(self.path, time)
             return self.frame.to_ndarray(format="rgb24")
-        except av.FFmpegError as error:
+        except VIDEO_ERRORS as error:
             raise _damaged(self.path, error) from None
+
+    def _next(self) -> av.VideoFrame | None:
+        frame = next(self.frames, None)
+        if frame is not None and frame.time is None:
+            raise _damaged(self.path, "a frame without its time")
+        return frame
 
     def _is_ahead(self, time: float) -> bool:
         """Whether decoding on reaches `time`, with no key frame between that would be quicker."""
@@ -66,7 +75,7 @@ class PyAVVideo:
             stamp = max(self._stamp(time - earlier), self.stream.start_time or 0)
             self.container.seek(stamp, stream=self.stream)
             self.frames = self.container.decode(self.stream)
-            self.frame = next(self.frames, None)
+            self.frame = self._next()
             if self.frame is not None and self.frame.time <= time + TOLERANCE:
                 return
 
@@ -121,7 +130,8 @@ class VideoFrames(Frames):
         self.video_backend = video_backend
 
     def identity(self) -> str:
-        return f"{self.source} {self.times[0]:.6f} {self.times[-1]:.6f} {self.video_backend}"
+        ends = " ".join(f"{time:.6f}" for time in (*self.times[:1], *self.times[-1:]))
+        return f"{self.source} {ends} {self.video_backend}"
 
     def _images(self, indices: np.ndarray) -> Iterator[np.ndarray]:
         video = _open_video(self.source, self.video_backend)
@@ -133,9 +143,8 @@ def _open_video(source: SourceFile, video_backend: str) -> Video:
     return BACKENDS[video_backend](source.unchanged())
 
 
-def _damaged(path: Path, error: Exception) -> UserError:
-    reason = str(error).splitlines()[0]
-    return UserError(f"{path}: damaged, or no video ({reason}); download the data set again")
+def _damaged(path: Path, error: object) -> UserError:
+    return UserError(f"{path}: damaged, or no video ({first_line(error)}); download the data set again")
 
 
 def _no_frame(path: Path, time: float) -> UserError:

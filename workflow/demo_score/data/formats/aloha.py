@@ -21,9 +21,9 @@ import cv2
 import h5py
 import numpy as np
 
-from demo_score.data.episodes import OBSERVATION_PREFIX, Episode, is_image
+from demo_score.data.episodes import OBSERVATION_PREFIX, Episode
 from demo_score.data.formats.base import DataSet
-from demo_score.data.formats.robomimic import open_hdf5, write_values
+from demo_score.data.formats.hdf5 import arrays_below, check_steps, open_hdf5, read_values, report_damage, write_values
 from demo_score.data.frames import Frames, SourceFile, StoredFrames
 from demo_score.data.labels import Label, read_labels, write_labels
 from demo_score.errors import UserError
@@ -32,6 +32,7 @@ from demo_score.observations import ACTION, STATE
 LABELS = "labels.csv"
 _FILE = re.compile(r"episode_(\d+)\.hdf5")
 _ACTION, _OBSERVATIONS, _STATE = "action", "observations", "qpos"
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _IMAGES = f"{OBSERVATION_PREFIX}images."
 
 
@@ -61,18 +62,15 @@ class AlohaFolder(DataSet):
         """The file of an episode."""
         return self._files[number]
 
-    def features(self) -> dict[str, tuple[int, ...]]:
-        if not self.numbers:
-            return {}
-        with _open(self._files[self.numbers[0]]) as arrays:
+    def _features_of(self, number: int) -> dict[str, tuple[int, ...]]:
+        with _open(self._files[number]) as arrays:
             return {key: tuple(_shape(key, values)[1:]) for key, values in arrays.items()}
 
     def _read(self, number: int, keys: Collection[str] | None) -> Episode:
         path, label = self._files[number], self.labels.get(number)
         with _open(path) as arrays:
             wanted = [key for key in (arrays if keys is None else keys) if key != ACTION]
-            if missing := [key for key in wanted if key not in arrays]:
-                raise UserError(f"{path}: has no {missing[0]}, which other episodes have; leave it out or record again")
+            self._check_keys(f"{path}:", wanted, arrays)
             _check_lengths(path, [arrays[key] for key in (ACTION, *wanted)])
             return Episode(
                 observations={key: _values(path, key, arrays[key]) for key in wanted},
@@ -112,34 +110,28 @@ def _matches(path: Path) -> Iterator[tuple[Path, re.Match[str]]]:
 @contextmanager
 def _open(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
     """Observation key, or "action" -> array of an episode. Raises UserError for what is missing or damaged."""
-    with open_hdf5(path) as file:
+    with open_hdf5(path) as file, report_damage(f"{path}: the file"):
         for name in (_ACTION, f"{_OBSERVATIONS}/{_STATE}"):
             if not isinstance(file.get(name), h5py.Dataset):
                 raise UserError(f"{path}: no ALOHA episode, as it has no array /{name}; take it out or record it again")
-        try:
-            yield _arrays(path, file)
-        except (OSError, RuntimeError) as error:  # h5py raises the latter where it visits groups
-            raise UserError(f"{path}: damaged ({error}); copy it again") from None
+        yield _arrays(path, file)
 
 
 def _arrays(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
     arrays = {ACTION: file[_ACTION]}
-
-    def add(name: str, values: h5py.Dataset | h5py.Group) -> None:
+    for name, values in arrays_below(file[_OBSERVATIONS]).items():
         key = STATE if name == _STATE else OBSERVATION_PREFIX + name.replace("/", ".")
-        if isinstance(values, h5py.Dataset):
-            if key in arrays:
-                raise UserError(f"{path}: {values.name} and {arrays[key].name} are both {key} here; rename one")
-            arrays[key] = values
-
-    file[_OBSERVATIONS].visititems(add)
+        if key in arrays:
+            raise UserError(f"{path}: {values.name} and {arrays[key].name} are both {key} here; rename one")
+        arrays[key] = values
+    check_steps(arrays.values())
     return arrays
 
 
 def _check_lengths(path: Path, arrays: list[h5py.Dataset]) -> None:
-    lengths = {values.name: values.shape[:1] for values in arrays}
+    lengths = {values.name: len(values) for values in arrays}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} {(*length, 'none')[0]}" for name, length in lengths.items())
+        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise UserError(f"{path}: arrays of different lengths ({told}); take it out or record it again")
 
 
@@ -158,17 +150,24 @@ def _shape(key: str, values: h5py.Dataset) -> tuple[int, ...]:
 def _values(path: Path, key: str, values: h5py.Dataset) -> np.ndarray | Frames:
     if _is_encoded(key, values):
         return JpegFrames(SourceFile.of(path), _shape(key, values), values.name)
-    return StoredFrames(SourceFile.of(path), values.shape, values.name) if is_image(values) else values[()]
+    return read_values(path, values)
 
 
 def _decode(path: Path, name: str, index: int, encoded: np.ndarray) -> np.ndarray:
     try:
-        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
+        data = np.frombuffer(encoded, np.uint8)
+        image = None if _is_cut(data) else cv2.imdecode(data, cv2.IMREAD_COLOR)
+    except (cv2.error, TypeError, ValueError):
         image = None
     if image is None:
-        raise UserError(f"{path}: {name}, frame {index}: no image; copy or record it again")
+        raise UserError(f"{path}: {name}, frame {index}: no image, or only part of one; copy or record it again")
     return image
+
+
+def _is_cut(data: np.ndarray) -> bool:
+    """Whether a JPEG, padded with zeros, lacks its end, which OpenCV would show as grey."""
+    image = data.tobytes().rstrip(b"\0")
+    return image.startswith(_JPEG_START) and not image.endswith(_JPEG_END)
 
 
 @contextmanager

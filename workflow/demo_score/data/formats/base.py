@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from demo_score.data.episodes import Episode
 from demo_score.errors import UserError
-from demo_score.observations import ACTION
 
 
 class DataSet(ABC):
@@ -20,10 +19,16 @@ class DataSet(ABC):
     def __init__(self, path: Path, numbers: list[int]):
         self.path = path
         self.numbers = numbers  # of the episodes, in the order of the set
+        self._features: dict[str, tuple[int, ...]] | None = None
 
-    @abstractmethod
     def features(self) -> dict[str, tuple[int, ...]]:
-        """Observation keys and "action" -> shape of one frame (images: height, width, 3)."""
+        """Observation keys and "action" -> shape of one frame (images: height, width, 3).
+
+        They are those of the first episode that can be read; raises UserError where there are only others.
+        """
+        if self._features is None:
+            self._features = self._find_features()
+        return dict(self._features)
 
     def read(self, numbers: Sequence[int] | None = None, keys: Collection[str] | None = None) -> Iterator[Episode]:
         """Read the episodes `numbers` (None: all), in that order, one at a time, with observations `keys` (None: all).
@@ -34,27 +39,41 @@ class DataSet(ABC):
         wanted = self.numbers if numbers is None else numbers
         if missing := sorted(set(wanted) - set(self.numbers)):
             raise UserError(f"{self.path}: has no episode {missing[0]}; it holds {self._held()}")
-        return self._read_all(wanted, keys)
-
-    def _read_all(self, numbers: Sequence[int], keys: Collection[str] | None) -> Iterator[Episode]:
-        if numbers:
-            self._check_keys([*(keys or ()), ACTION])
-        for number in numbers:
-            yield self._read(number, keys)
+        return (self._read(number, keys) for number in wanted)
 
     @abstractmethod
     def _read(self, number: int, keys: Collection[str] | None) -> Episode:
         """One episode, which exists."""
 
+    @abstractmethod
+    def _features_of(self, number: int) -> dict[str, tuple[int, ...]]:
+        """The features of one episode, which exists."""
+
+    def _find_features(self) -> dict[str, tuple[int, ...]]:
+        failure: UserError | None = None
+        for number in self.numbers:
+            try:
+                return self._features_of(number)
+            except UserError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+        return {}
+
     def _held(self) -> str:
+        if not self.numbers:
+            return "none"
         if self.numbers == list(range(len(self.numbers))):
             return f"{len(self.numbers)} episodes, numbered from 0"
         return f"{len(self.numbers)} episodes, numbered {self.numbers[0]} to {self.numbers[-1]} with gaps"
 
-    def _check_keys(self, keys: Collection[str]) -> None:
-        have = self.features()
-        if missing := [key for key in keys if key not in have]:
+    def _check_keys(self, place: str, keys: Collection[str], have: Collection[str]) -> None:
+        """Raise UserError where an episode, whose `place` is named, does not have all of `keys`."""
+        missing = [key for key in keys if key not in have]
+        if missing and missing[0] in (known := self.features()):
+            raise UserError(f"{place} has no {missing[0]}, which other episodes have; leave it out or record it again")
+        if missing:
             raise UserError(
-                f"{self.path}: has no {missing[0]}; choose from: {', '.join(sorted(have))} "
+                f"{self.path}: has no {missing[0]}; choose from: {', '.join(sorted(known))} "
                 "(classifiers.inputs; policy.input_shapes, or dataset_keys where names differ)"
             )

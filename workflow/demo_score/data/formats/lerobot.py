@@ -6,6 +6,10 @@ LeRobot's converter made are so.
 """
 
 import json
+import math
+import struct
+import zlib
+from collections import Counter
 from collections.abc import Collection, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -13,13 +17,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image, UnidentifiedImageError
+import pyarrow.compute as pc
+from PIL import Image
+from PIL.Image import DecompressionBombError
 from pyarrow import parquet
 
 from demo_score.data.episodes import OBSERVATION_PREFIX, Episode
 from demo_score.data.formats.base import DataSet
-from demo_score.data.formats.lerobot_folders import INFO, NO_TASK, read_info
-from demo_score.data.frames import Frames, SourceFile
+from demo_score.data.formats.lerobot_folders import INFO, NO_TASK, is_count, read_info
+from demo_score.data.frames import Frames, SourceFile, first_line
 from demo_score.data.videos import VideoFrames, check_backend
 from demo_score.errors import UserError
 from demo_score.observations import ACTION
@@ -29,6 +35,11 @@ INDEX_COLUMNS = ("episode_index", "frame_index", "timestamp")
 # What an episode's row may tell besides its length and place: LeRobot's own, and what ours and others add.
 TOLD = ("tasks", "success", "seed", "strategy", CHECKPOINT)
 NUMBERS = ("float", "int", "uint", "bool")  # what the types of features that are numbers begin with
+
+LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+# What damaged rows and PNG images raise.
+VALUE_ERRORS = (LookupError, TypeError, ValueError, pa.ArrowException)
+IMAGE_ERRORS = (OSError, EOFError, SyntaxError, TypeError, ValueError, struct.error, zlib.error, DecompressionBombError)
 
 Location = dict[str, Any]  # of an episode: episode_index, length, and in v3.0 which files hold it
 
@@ -48,8 +59,9 @@ class EncodedFrames(Frames):
         for index in indices:
             try:
                 yield np.asarray(Image.open(BytesIO(self.encoded[index].as_py())).convert("RGB"))
-            except (UnidentifiedImageError, OSError, TypeError) as error:
-                raise UserError(f"{self.source.path}: {self.name}, frame {index}: no image ({error})") from None
+            except IMAGE_ERRORS as error:
+                reason = first_line(error)
+                raise UserError(f"{self.source.path}: {self.name}, frame {index}: no image ({reason})") from None
 
 
 class LeRobotFolder(DataSet):
@@ -71,7 +83,8 @@ class LeRobotFolder(DataSet):
         self._rows: tuple[Path, list[str], pa.Table] | None = None  # of the file last read
         super().__init__(path, sorted(self._locations))
 
-    def features(self) -> dict[str, tuple[int, ...]]:
+    def _features_of(self, number: int) -> dict[str, tuple[int, ...]]:
+        """They are those of the data set."""
         known = [key for key in self._kinds if key.startswith(OBSERVATION_PREFIX[:-1]) or key == ACTION]
         return {key: self._shape(key) for key in known if self._kinds[key].startswith(("video", "image", *NUMBERS))}
 
@@ -85,14 +98,16 @@ class LeRobotFolder(DataSet):
         return sorted({self._locate(location, key) for location in self._locations.values() for key in keys})
 
     def _read(self, number: int, keys: Collection[str] | None) -> Episode:
+        self._check_keys(f"{self.path}: episode {number}", [*(keys or ()), ACTION], self.features())
         location = self._locations[number]
         path = self._locate(location)
         keys = [key for key in self.features() if key != ACTION and (keys is None or key in keys)]
-        rows = _rows_of(path, self._read_file(path, keys), number, location["length"])
+        table = self._read_file(path, keys)
         try:
+            rows = _rows_of(table, number, self._length(location))
             return self._episode(location, SourceFile.of(path), keys, rows)
-        except (KeyError, ValueError) as error:
-            raise _damaged(path, error) from None
+        except VALUE_ERRORS as error:
+            raise _damaged(path, f"episode {number}: {first_line(error)}") from None
 
     def _read_file(self, path: Path, keys: list[str]) -> pa.Table:
         columns = [*keys, ACTION, REWARD, SUCCESS, CHECKPOINT, *INDEX_COLUMNS]
@@ -103,14 +118,14 @@ class LeRobotFolder(DataSet):
 
     def _episode(self, location: Location, source: SourceFile, keys: list[str], rows: pa.Table) -> Episode:
         number, have = location["episode_index"], rows.column_names
-        success = _flat(rows[SUCCESS])[-1] if SUCCESS in have else location.get("success")
-        checkpoint = rows[CHECKPOINT][0].as_py() if CHECKPOINT in have else location.get(CHECKPOINT)
+        success = _value(rows[SUCCESS][-1:]) if SUCCESS in have else location.get("success")
+        checkpoint = _value(rows[CHECKPOINT][:1]) if CHECKPOINT in have else location.get(CHECKPOINT)
         task = (location.get("tasks") or [NO_TASK])[0]
         return Episode(
             observations={key: self._observation(key, location, source, rows) for key in keys},
             actions=self._values(ACTION, rows),
             rewards=_flat(rows[REWARD]) if REWARD in have else None,
-            success=None if success is None else bool(success),
+            success=_truth(success),
             seed=number if location.get("seed") is None else int(location["seed"]),
             strategy=location.get("strategy"),
             checkpoint=f"{checkpoint:06d}" if isinstance(checkpoint, int) else checkpoint,
@@ -121,7 +136,7 @@ class LeRobotFolder(DataSet):
         if self._kinds[key] == "video":
             return self._video(key, location, rows)
         if self._kinds[key] == "image":
-            encoded = rows[key].combine_chunks().field("bytes")
+            encoded = pc.struct_field(rows[key].combine_chunks(), "bytes")
             name = f"{key} of episode {location['episode_index']}"
             return EncodedFrames(source, (len(rows), *self._shape(key)), encoded, name)
         return self._values(key, rows)
@@ -130,9 +145,26 @@ class LeRobotFolder(DataSet):
         path = self._locate(location, key)
         if not path.is_file():
             raise UserError(f"{path}: no such video; download the data set again")
-        start = location.get(f"videos/{key}/from_timestamp", 0.0)
-        times = start + rows["timestamp"].to_numpy().astype(np.float64)
+        times = self._start(key, location) + _flat(rows["timestamp"]).astype(np.float64)
+        if not np.isfinite(times).all():
+            raise ValueError("timestamps that are no numbers")
         return VideoFrames(SourceFile.of(path), (len(rows), *self._shape(key)), times, self.video_backend)
+
+    def _start(self, key: str, location: Location) -> float:
+        """Seconds into its video at which an episode begins; in v2.1 each has its own video."""
+        name = f"videos/{key}/from_timestamp"
+        start = 0.0 if self.version == "v2.1" else location.get(name)
+        if not isinstance(start, int | float) or not math.isfinite(start):
+            raise self._not_told(location, name)
+        return start
+
+    def _length(self, location: Location) -> int:
+        if not is_count(location.get("length")):
+            raise self._not_told(location, "length")
+        return location["length"]
+
+    def _not_told(self, location: Location, name: str) -> UserError:
+        return _damaged(_episodes_path(self.path, self.info), f"episode {location['episode_index']} has no {name}")
 
     def _values(self, key: str, rows: pa.Table) -> np.ndarray:
         return _flat(rows[key]).reshape(len(rows), *self._shape(key))
@@ -148,32 +180,38 @@ class LeRobotFolder(DataSet):
         return _locate(self.path, self.info, location, video_key)
 
 
+def _episodes_path(folder: Path, info: dict) -> Path:
+    return folder / ("meta/episodes.jsonl" if info["codebase_version"] == "v2.1" else "meta/episodes")
+
+
 def _read_locations(folder: Path, info: dict, video_keys: list[str]) -> dict[int, Location]:
     """Where each episode is, by its number."""
-    if info["codebase_version"] == "v2.1":
-        path = folder / "meta/episodes.jsonl"
+    path = _episodes_path(folder, info)
+    if path.suffix:
         try:
             rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         except (OSError, ValueError) as error:
             raise _damaged(path, error) from None
     else:
-        path = folder / "meta/episodes"
         columns = ["episode_index", "length", "data/chunk_index", "data/file_index", *TOLD]
         for key in video_keys:
             columns += [f"videos/{key}/{name}" for name in ("chunk_index", "file_index", "from_timestamp")]
         files = sorted(path.glob("*/*.parquet"))
         rows = [row for file in files for row in _read_parquet(file, columns).to_pylist()]
-    if not rows or not all(row.keys() >= {"episode_index", "length"} for row in rows):
-        raise _damaged(path, "tells no episodes and lengths")
+    if not rows or not all(isinstance(row, dict) and is_count(row.get("episode_index")) for row in rows):
+        raise _damaged(path, "tells no episodes, or not their numbers")
+    numbers = Counter(row["episode_index"] for row in rows)
+    if twice := [number for number, count in numbers.items() if count > 1]:
+        raise UserError(f"{path}: lists episode {twice[0]} twice; download the data set again, or make it again")
     return {row["episode_index"]: row for row in rows}
 
 
-def _rows_of(path: Path, table: pa.Table, number: int, length: int) -> pa.Table:
+def _rows_of(table: pa.Table, number: int, length: int) -> pa.Table:
     """The rows of one episode, which follow each other."""
-    found = np.flatnonzero(table["episode_index"].to_numpy() == number)
+    found = np.flatnonzero(_flat(table["episode_index"]) == number)
     part = table.slice(found[0] if len(found) else 0, len(found))
-    if part["frame_index"].to_pylist() != list(range(length)):
-        raise _damaged(path, f"episode {number} is not complete")
+    if len(part) != length or (_flat(part["frame_index"]) != np.arange(length)).any():
+        raise ValueError("not complete")
     return part
 
 
@@ -181,9 +219,11 @@ def _read_parquet(path: Path, columns: list[str]) -> pa.Table:
     """Those of `columns` that there are. Raises UserError for a file that cannot be read."""
     try:
         have = parquet.read_schema(path).names
-        return parquet.read_table(path, columns=[name for name in columns if name in have])
-    except (OSError, pa.ArrowException) as error:
+        table = parquet.read_table(path, columns=[name for name in columns if name in have])
+        table.validate(full=True)
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise _damaged(path, error) from None
+    return table
 
 
 def _locate(folder: Path, info: dict, location: Location, video_key: str = "") -> Path:
@@ -198,7 +238,7 @@ def _locate(folder: Path, info: dict, location: Location, video_key: str = "") -
             episode_index=number,
             video_key=video_key,
         )
-    except (KeyError, AttributeError, TypeError, ValueError):
+    except (LookupError, ArithmeticError, AttributeError, TypeError, ValueError):
         raise _damaged(folder / INFO, f"{template} does not lead to episode {number}") from None
     return folder / name
 
@@ -206,12 +246,26 @@ def _locate(folder: Path, info: dict, location: Location, video_key: str = "") -
 def _flat(column: pa.ChunkedArray) -> np.ndarray:
     """The numbers of a column of scalars or of lists of either kind, of their own type."""
     array = column.combine_chunks()
-    while not pa.types.is_primitive(array.type):
+    while any(is_list(array.type) for is_list in LISTS):
         array = array.flatten()
+    if not pa.types.is_primitive(array.type) or array.null_count:
+        raise ValueError("null, or what is no number, where numbers are expected")
     return array.to_numpy(zero_copy_only=False).copy()
+
+
+def _value(column: pa.ChunkedArray) -> Any:
+    """The value of one row, also if it is a list of one; None where there is no row."""
+    value = next(iter(column.to_pylist()), None)
+    return value[0] if isinstance(value, list) else value
+
+
+def _truth(success: object) -> bool | None:
+    if not isinstance(success, bool | int | float | None):
+        raise TypeError(f"success is {success}, which is neither true nor false")
+    return None if success is None else bool(success)
 
 
 def _damaged(path: Path, reason: object) -> UserError:
     if not path.exists():
         return UserError(f"{path}: no such file; download the data set again")
-    return UserError(f"{path}: damaged ({str(reason).splitlines()[0]}); download the data set again")
+    return UserError(f"{path}: damaged ({first_line(reason)}); download the data set again")

@@ -1,6 +1,7 @@
 """Finding LeRobot data sets, and what they say of themselves."""
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from demo_score.errors import UserError
 
 INFO, OLD_INFO = "meta/info.json", "meta_data/info.json"
 VERSIONS = ("v2.1", "v3.0")
+_INFO_TYPES = {"features": dict, "fps": int | float, "total_episodes": int, "data_path": str}
 NO_TASK = ""  # the task of episodes that have none
 
 
@@ -48,14 +50,39 @@ def read_info(folder: Path) -> dict[str, Any]:
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
         version = info["codebase_version"]
-        complete = version not in VERSIONS or info.keys() >= {"features", "fps", "total_episodes", "data_path"}
+        wrong = _what_is_wrong(info) if version in VERSIONS else ""
     except (ValueError, KeyError, TypeError):
-        complete = False
-    if not complete:
-        raise UserError(f"{path}: damaged; download the data set again")
+        raise UserError(f"{path}: damaged; download the data set again") from None
+    if wrong:
+        raise UserError(f"{path}: damaged ({wrong}); download the data set again")
     if version not in VERSIONS:
         raise UserError(
             f"{folder}: a LeRobot data set of version {version}, but {' and '.join(VERSIONS)} are read; convert it "
             "with LeRobot, or choose another"
         )
     return info
+
+
+def _what_is_wrong(info: dict[str, Any]) -> str:
+    """The first thing in meta/info.json that is not as LeRobot writes it; empty where all is."""
+    for name, kind in _INFO_TYPES.items():
+        if not isinstance(info.get(name), kind):
+            return f"{name} is missing, or of another kind"
+    if not 0 < info["fps"] < math.inf:
+        return f"fps is {info['fps']}"
+    for key, feature in info["features"].items():
+        if not isinstance(feature, dict) or not isinstance(feature.get("dtype"), str):
+            return f"feature {key} has no dtype"
+        if not _is_shape(feature.get("shape"), of_images=feature["dtype"] in ("image", "video")):
+            return f"feature {key} has no shape, or none that can be"
+    return ""
+
+
+def _is_shape(shape: object, of_images: bool) -> bool:
+    sizes = shape if isinstance(shape, list) else [None]
+    return all(is_count(size) for size in sizes) and (len(sizes) == 3 or not of_images)
+
+
+def is_count(value: object) -> bool:
+    """Whether a value is an integer from 0."""
+    return type(value) is int and value >= 0

@@ -22,14 +22,24 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from demo_score.data.episodes import OBSERVATION_PREFIX, Episode, is_image
+from demo_score.data.episodes import OBSERVATION_PREFIX, Episode
 from demo_score.data.formats.base import DataSet
-from demo_score.data.frames import Frames, SourceFile, StoredFrames
+from demo_score.data.formats.hdf5 import (
+    arrays_below,
+    check_group,
+    check_steps,
+    open_hdf5,
+    read_values,
+    report_damage,
+    write_values,
+)
 from demo_score.errors import UserError
 from demo_score.files import atomic_path
 from demo_score.observations import ACTION
 
 _GROUP = re.compile(r"(?:demo|rollout)_(\d+)")
+_REWARDS = "rewards"
+_OTHERS = {ACTION: "actions", _REWARDS: "rewards"}  # arrays of an episode besides its observations
 _WORDS = ("strategy", "checkpoint", "task")  # attributes of an episode that are text, where known
 
 
@@ -48,31 +58,48 @@ class RobomimicFile(DataSet):
         super().__init__(path, list(self.groups))
 
     def env_args(self) -> dict:
-        """The environment as the file describes it; empty where it does not."""
-        return json.loads(self._env_args) if self._env_args else {}
+        """The environment as the file describes it; empty where it does not. Raises UserError where it is no JSON."""
+        try:
+            env_args = {} if self._env_args is None else json.loads(self._env_args or "{}")
+        except (TypeError, ValueError):
+            env_args = None
+        if not isinstance(env_args, dict) or not isinstance(env_args.get("env_kwargs") or {}, dict):
+            raise UserError(f"{self.path}: data's attribute env_args does not describe an environment in JSON; mend it")
+        return env_args
 
     def filter_keys(self) -> dict[str, list[int]]:
-        """Filter key -> numbers of its episodes, rising."""
-        with _open(self.path) as data:
-            masks = data.file.get("mask", {})
-            names = {key: [bytes(name).decode() for name in masks[key][()]] for key in masks}
-        matches = {key: [_GROUP.fullmatch(name) for name in found] for key, found in names.items()}
+        """Filter key -> numbers of its episodes, rising; names that are none are left out, see `filtered`."""
+        matches = {key: [_GROUP.fullmatch(name) for name in names] for key, names in self._masks().items()}
         return {key: sorted(int(match[1]) for match in found if match) for key, found in matches.items()}
 
-    def features(self) -> dict[str, tuple[int, ...]]:
-        if not self.numbers:
-            return {}
+    def filtered(self, filter_key: str) -> list[int]:
+        """Numbers of a filter key's episodes, rising. Raises UserError where it, or one of them, is not there."""
+        masks, numbers = self._masks(), {name: number for number, name in self.groups.items()}
+        if filter_key not in masks:
+            raise UserError(f"{self.path}: has no filter key {filter_key}; there are: {', '.join(masks) or 'none'}")
+        if strange := [name for name in masks[filter_key] if name not in numbers]:
+            raise UserError(
+                f"{self.path}: mask/{filter_key} names {strange[0]}, which is no episode here; mend the mask"
+            )
+        return sorted(numbers[name] for name in masks[filter_key])
+
+    def _masks(self) -> dict[str, list[str]]:
+        """Filter key -> names of its episodes."""
         with _open(self.path) as data:
-            group = data[self.groups[self.numbers[0]]]
-            try:
-                shapes = {key: tuple(values.shape[1:]) for key, values in _observations(group["obs"]).items()}
-                return {**shapes, ACTION: tuple(group["actions"].shape[1:])}
-            except KeyError as error:
-                raise _incomplete(self.path, group, error) from None
+            masks = data.file.get("mask", {})
+            found = {key: masks[key] for key in masks if isinstance(masks.get(key), h5py.Dataset)}
+            return {key: [_text(name) for name in np.ravel(mask[()])] for key, mask in found.items()}
+
+    def _features_of(self, number: int) -> dict[str, tuple[int, ...]]:
+        with _open(self.path, self.groups[number]) as group:
+            return {key: tuple(values.shape[1:]) for key, values in _arrays(group).items() if key != _REWARDS}
 
     def _read(self, number: int, keys: Collection[str] | None) -> Episode:
-        with _open(self.path) as data:
-            return _read_episode(self.path, data[self.groups[number]], number, keys)
+        with _open(self.path, self.groups[number]) as group:
+            arrays = _arrays(group)
+            self._check_keys(f"{self.path}: episode {group.name}", keys or (), arrays)
+            wanted = arrays if keys is None else {*keys, ACTION, _REWARDS}
+            return _read_episode(self.path, group, number, {key: arrays[key] for key in arrays if key in wanted})
 
 
 def write_episodes(path: str | Path, episodes: Iterable[Episode], env_args: dict) -> None:
@@ -105,77 +132,45 @@ def _write_episode(group: h5py.Group, episode: Episode) -> None:
     group.create_dataset("dones", data=dones)
 
 
-def write_values(group: h5py.Group, name: str, values: np.ndarray | Frames) -> None:
-    """Store an observation (T, ...): images one a chunk, compressed."""
-    if not is_image(values):
-        group.create_dataset(name, data=values)
-        return
-    stored = group.create_dataset(
-        name, values.shape, np.uint8, chunks=(1, *values.shape[1:]), compression="gzip", compression_opts=1
-    )
-    for start in range(0, len(values), 16):  # images that lie in another file are not all held in memory
-        stored[start : start + 16] = values[start : start + 16]
-
-
 @contextmanager
-def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
-    """An HDF5 file to read, or a UserError in one line."""
-    if not Path(path).is_file():
-        raise UserError(f"{path}: no such episode file")
-    try:
-        file = h5py.File(path, "r")
-    except OSError:
-        raise UserError(f"{path}: not an HDF5 file, or truncated; make or copy it again") from None
-    with file:
-        yield file
-
-
-@contextmanager
-def _open(path: str | Path) -> Iterator[h5py.Group]:
-    """The group `data` of an episode file."""
-    with open_hdf5(path) as file:
+def _open(path: str | Path, name: str = "") -> Iterator[h5py.Group]:
+    """The group `data` of an episode file, or below it that of the episode `name`."""
+    with open_hdf5(path) as file, report_damage(f"{path}: " + (f"episode /data/{name}" if name else "the file")):
         data = file.get("data")
         if not isinstance(data, h5py.Group):
             hint = "give the folder of these ALOHA episodes" if "observations" in file else "see docs/data.md"
             raise UserError(f"{path}: HDF5, but not an episode file (robomimic layout with data/demo_0, ...); {hint}")
-        yield data
+        yield data[name] if name else data
 
 
-def _read_episode(path: Path, group: h5py.Group, number: int, keys: Collection[str] | None) -> Episode:
-    words = {name: str(group.attrs[name]) for name in _WORDS if name in group.attrs}
-    try:
-        found = {key: values for key, values in _observations(group["obs"]).items() if keys is None or key in keys}
-        success = group.attrs.get("success")
-        episode = Episode(
-            observations={key: _values(path, values) for key, values in found.items()},
-            actions=group["actions"][()],
-            rewards=group["rewards"][()] if "rewards" in group else None,
-            success=None if success is None else bool(success),
-            seed=int(group.attrs.get("seed", number)),
-            **words,
-        )
-        num_samples = int(group.attrs["num_samples"])
-    except (KeyError, OSError) as error:
-        raise _incomplete(path, group, error) from None
-    rewards = [] if episode.rewards is None else [episode.rewards]
-    lengths = {len(values) for values in (*episode.observations.values(), episode.actions, *rewards)}
+def _arrays(group: h5py.Group) -> dict[str, h5py.Dataset]:
+    """Observation keys, "action", and "rewards" where there are any -> array (T, ...) of an episode."""
+    check_group(group)
+    observations = arrays_below(group["obs"])
+    arrays = {OBSERVATION_PREFIX + name.replace("/", "."): values for name, values in observations.items()}
+    if len(arrays) < len(observations):
+        raise ValueError("two observations are of one name, but for slashes and points")
+    arrays |= {key: group[name] for key, name in _OTHERS.items() if key == ACTION or name in list(group)}
+    check_steps(arrays.values())
+    return arrays
+
+
+def _read_episode(path: Path, group: h5py.Group, number: int, arrays: dict[str, h5py.Dataset]) -> Episode:
+    num_samples, success = int(group.attrs["num_samples"]), group.attrs.get("success")
+    lengths = {len(values) for values in arrays.values()}
     if lengths != {num_samples}:
         raise UserError(
             f"{path}: episode {group.name} has arrays of {sorted(lengths)} steps; num_samples={num_samples}"
         )
-    return episode
+    return Episode(
+        observations={key: read_values(path, values) for key, values in arrays.items() if key not in _OTHERS},
+        actions=arrays[ACTION][()],
+        rewards=arrays[_REWARDS][()] if _REWARDS in arrays else None,
+        success=None if success is None else bool(success),
+        seed=int(group.attrs.get("seed", number)),
+        **{name: str(group.attrs[name]) for name in _WORDS if name in group.attrs},
+    )
 
 
-def _observations(group: h5py.Group) -> dict[str, h5py.Dataset]:
-    names: list[str] = []
-    group.visit(names.append)
-    found = {name: group[name] for name in names if isinstance(group[name], h5py.Dataset)}
-    return {OBSERVATION_PREFIX + name.replace("/", "."): values for name, values in found.items()}
-
-
-def _values(path: Path, values: h5py.Dataset) -> np.ndarray | Frames:
-    return StoredFrames(SourceFile.of(path), values.shape, values.name) if is_image(values) else values[()]
-
-
-def _incomplete(path: Path, group: h5py.Group, error: Exception) -> UserError:
-    return UserError(f"{path}: episode {group.name} is incomplete or damaged ({error})")
+def _text(name: object) -> str:
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)

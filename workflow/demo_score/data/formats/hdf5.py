@@ -1,0 +1,79 @@
+"""What the formats of HDF5 files share."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from demo_score.data.episodes import is_image
+from demo_score.data.frames import HDF5_ERRORS, Frames, SourceFile, StoredFrames, first_line
+from demo_score.errors import UserError
+
+
+@contextmanager
+def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
+    """An HDF5 file to read, or a UserError in one line."""
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such episode file")
+    try:
+        file = h5py.File(path, "r")
+    except HDF5_ERRORS:
+        raise UserError(f"{path}: not an HDF5 file, or truncated; make or copy it again") from None
+    with file:
+        yield file
+
+
+@contextmanager
+def report_damage(place: str) -> Iterator[None]:
+    """Turn what h5py raises where a file lacks something, or is damaged, into a UserError that names the `place`."""
+    try:
+        yield
+    except HDF5_ERRORS as error:
+        raise UserError(f"{place} is incomplete or damaged ({first_line(error)}); make or copy it again") from None
+
+
+def check_group(group: h5py.Group | h5py.Dataset) -> None:
+    """Raise TypeError where it is none."""
+    if not isinstance(group, h5py.Group):
+        raise TypeError(f"{group.name} is no group of arrays")
+
+
+def arrays_below(group: h5py.Group) -> dict[str, h5py.Dataset]:
+    """Name below `group`, such as images/top -> array. Raises TypeError for no group, KeyError for a lost link."""
+    check_group(group)
+    names: list[str] = []
+    group.visit_links(names.append)  # visit() leaves out what links lead to
+    found = {name: group.get(name) for name in names}
+    links = [name for name in names if not isinstance(group.get(name, getlink=True), h5py.HardLink)]
+    if lost := [name for name in links if not isinstance(found[name], h5py.Dataset)]:
+        raise KeyError(f"{group.name}/{lost[0]} is a link that leads to no array")
+    return {name: values for name, values in found.items() if isinstance(values, h5py.Dataset)}
+
+
+def check_steps(arrays: Iterable[h5py.Dataset | h5py.Group]) -> None:
+    """Raise TypeError where one is no array with a row for each step."""
+    for values in arrays:
+        if not isinstance(values, h5py.Dataset) or not values.shape:
+            raise TypeError(f"{values.name} is no array of steps")
+
+
+def read_values(path: Path, values: h5py.Dataset) -> np.ndarray | Frames:
+    """An array (T, ...); images stay in the file."""
+    return StoredFrames(SourceFile.of(path), values.shape, values.name) if is_image(values) else values[()]
+
+
+def write_values(group: h5py.Group, name: str, values: np.ndarray | Frames) -> None:
+    """Store an observation (T, ...): images one a chunk, compressed."""
+    if not is_image(values):
+        group.create_dataset(name, data=values)
+        return
+    if not len(values):  # no chunk may be larger than the array
+        group.create_dataset(name, values.shape, np.uint8)
+        return
+    stored = group.create_dataset(
+        name, values.shape, np.uint8, chunks=(1, *values.shape[1:]), compression="gzip", compression_opts=1
+    )
+    for start in range(0, len(values), 16):  # images that lie in another file are not all held in memory
+        stored[start : start + 16] = values[start : start + 16]
