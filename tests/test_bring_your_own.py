@@ -15,7 +15,7 @@ from demo_score.data.formats import open_dataset
 from demo_score.data.formats.robomimic import RobomimicFile, write_episodes
 from demo_score.data.lists import read_list
 from fixture_content import demonstrations, rollouts
-from test_workflow import copy_repository, digests, snakemake, stale_rules
+from test_workflow import copy_repository, digests, snakemake
 
 CONFIG = "tests/tiny/bring_your_own.yaml"
 DATA = "tests/data/bring_your_own"

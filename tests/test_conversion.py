@@ -141,8 +141,8 @@ def test_some_episodes_are_imported_in_the_order_asked_for(robomimic, tmp_path) 
 def test_episodes_of_a_filter_key_are_imported(robomimic, lerobot, tmp_path) -> None:
     import_data(robomimic, tmp_path / "a.hdf5", filter_key="good")
     assert [episode.seed for episode in read_episodes(tmp_path / "a.hdf5")] == [30, 32]
-    for source, there in [(robomimic, "there are: good"), (lerobot, "there are: none")]:
-        with one_line_error(source, "no filter key best", there):
+    for source, what in [(robomimic, "no filter key best; there are: good"), (lerobot, "are robomimic's")]:
+        with one_line_error(source, what):
             import_data(source, tmp_path / "b.hdf5", filter_key="best")
 
 

@@ -15,7 +15,7 @@ import yaml
 from conftest import one_line_error
 from demo_score.curation.scoring import Scorer
 from demo_score.data.formats import read_episodes
-from demo_score.data.lists import read_list
+from demo_score.data.lists import read_entries, read_list
 from guide import SCRIPTS, here, results, run, settings_of, shrink
 from lerobot_fixture import write_lerobot
 from omegaconf import OmegaConf
@@ -116,7 +116,7 @@ def label_some_as_successes(rollouts: Path) -> None:
 
 def keep_about_half(choice: Path) -> None:
     """Set the threshold to the middle of the demonstrations' scores, where so short a training leaves nothing."""
-    rows = Scorer(choice).rows("demonstration", Path("demos/reliable.hdf5"), [0, 1, 2, 3])
+    rows = Scorer(choice).rows("demonstration", read_entries("demos/reliable.hdf5")[:4])
     threshold = float(np.median([row["score"] for row in rows]))
     choice.write_text(yaml.safe_dump(yaml.safe_load(choice.read_text()) | {"threshold": threshold}))
 

@@ -265,3 +265,78 @@ def test_overrides_of_a_stage_go_before_those_of_the_experiment(experiment) -> N
     overrides = training_overrides(experiment, "final_policy", 10000, "name", "list.txt")
     assert compose_settings(overrides)[0].seed == 14000
     assert compose_settings(overrides)[0].wandb.name == "name"
+
+
+# Data that are given: which parts an experiment then needs, and which it cannot have
+
+
+@pytest.fixture
+def own() -> dict:
+    """The delivered bring_your_own, with a final policy trained and none tested."""
+    experiment = copy.deepcopy(delivered()["experiments"]["bring_your_own"])
+    trained = {"overrides": ["training.eval_freq=0"], "seed_offset": 4000, "arms": ["curated_demos"], "oracle": []}
+    sizes = ["env.state_dim=4", "env.action_dim=2"]
+    return {**experiment, "env": "recorded", "policy": "act_state", "overrides": sizes, "final_policy": trained}
+
+
+def test_given_data_need_neither_policy_nor_simulator(own) -> None:
+    check_experiment(own)
+    for key in ("env", "policy", "overrides", "final_policy"):
+        del own[key]
+    check_experiment(own)
+
+
+TESTED = {"n_episodes": 2, "seed_offset": 6000, "overrides": []}
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        (lambda e: e["demonstrations"]["mine"].update(n_episodes=3), ["demonstrations.mine", "n_episodes", "given"]),
+        (lambda e: e["demonstrations"].update(a={"n_episodes": 3, "seed": 1}), ["a is to be collected", "given"]),
+        (lambda e: e["demonstrations"].update(a={"seed": 1}), ["demonstrations.a", "n_episodes", "path"]),
+        (lambda e: e["demonstrations"]["mine"].update(repo_id="a/b"), ["demonstrations.mine", "either"]),
+        (lambda e: e["rollouts"].update(seed_offset=1), ["rollouts", "seed_offset", "given"]),
+        (lambda e: e["rollouts"].pop("path"), ["rollouts", "n_episodes", "path"]),
+        (lambda e: e.pop("env"), ["env", "policy is trained"]),
+        (lambda e: e.pop("policy"), ["policy", "policy is trained"]),
+        (lambda e: e.update(evaluation=TESTED), ["evaluation", "env=recorded", "no simulator"]),
+        (lambda e: e.update(evaluation=TESTED) or e.pop("final_policy"), ["evaluation", "no policy"]),
+        (lambda e: e["final_policy"].update(overrides=[]), ["final_policy", "training.eval_freq=0"]),
+        (lambda e: e["overrides"].clear(), ["missing settings", "env.action_dim=VALUE env.state_dim=VALUE"]),
+        (lambda e: e["final_policy"].update(arms=["oracle"], oracle=["no_such"]), ["no_such"]),
+    ],
+)
+def test_what_does_not_go_with_given_data_is_named(own, change, parts) -> None:
+    change(own)
+    with one_line_error(*parts):
+        check_experiment(own)
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        (lambda e: e.update(problems="skip"), ["problems", "given"]),
+        (lambda e: e["rollouts"].update(labels="l.csv"), ["rollouts", "labels", "given"]),
+        (lambda e: e.pop("base_policy"), ["base_policy", "rollouts are collected"]),
+        (lambda e: e.pop("env"), ["env", "missing"]),
+    ],
+)
+def test_what_does_not_go_with_collected_data_is_named(experiment, change, parts) -> None:
+    change(experiment)
+    with one_line_error(*parts):
+        check_experiment(experiment)
+
+
+def test_collected_rollouts_may_end_in_keep_lists_alone(experiment) -> None:
+    del experiment["final_policy"], experiment["evaluation"]
+    check_experiment(experiment)
+
+
+def test_only_what_runs_must_lie_where_it_is_said_to(monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    values = delivered()
+    check_config(values)
+    values["run"] = ["bring_your_own"]
+    with one_line_error("bring_your_own", "demonstrations.mine.path", "nothing lies at tests/data"):
+        check_config(values)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from demo_score.settings import compose_settings, to_yaml
+from demo_score.settings import compose_settings, missing_keys, to_yaml
 from demo_score.settings_tree import CONFIGS, GROUPS, choices
 
 
@@ -43,7 +43,7 @@ def read_settings(arguments: argparse.Namespace) -> tuple[DictConfig, Path]:
     chosen = (arguments.overrides, arguments.config_path, arguments.config_name)
     if arguments.cfg:
         settings, _ = compose_settings(*chosen, complete=False)
-        print(to_yaml(settings, resolve=not OmegaConf.missing_keys(settings)), end="")
+        print(to_yaml(settings, resolve=not missing_keys(settings)), end="")
         raise SystemExit
     return compose_settings(*chosen)
 

@@ -5,6 +5,7 @@ and from overrides on the command line, in Hydra's grammar.
 """
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -33,7 +34,7 @@ def compose_settings(
     """
     try:
         settings, run_dir = _split(open_tree(config_path, config_name).compose(overrides))
-        if missing := sorted(OmegaConf.missing_keys(settings)):
+        if missing := missing_keys(settings):
             if not complete:
                 return settings, run_dir
             raise UserError(f"missing settings: give {' '.join(f'{key}=VALUE' for key in missing)}")
@@ -55,6 +56,19 @@ def _split(settings: DictConfig) -> tuple[DictConfig, Path]:
     with open_dict(settings):
         del settings["hydra"]
     return settings, run_dir
+
+
+def missing_keys(settings: DictConfig) -> list[str]:
+    """The keys that still have no value; those that only refer to such a one are not among them."""
+    return sorted(_missing(OmegaConf.to_container(settings)))
+
+
+def _missing(values: dict, prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from _missing(value, f"{prefix}{key}.")
+        elif value == "???":
+            yield f"{prefix}{key}"
 
 
 def fill_input_shapes(settings: DictConfig) -> None:

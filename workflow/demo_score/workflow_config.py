@@ -41,6 +41,7 @@ def check_experiment(experiment: dict) -> None:
     if model_arch != "best" and model_arch not in known:
         raise UserError(f"demo_score.model_arch: no architecture {model_arch}; set best or one of {', '.join(known)}")
     _check_oracle(experiment)
+    _check_simulator(experiment)
     for strategy in collected_strategies(experiment):
         get_strategy(environment_settings(experiment).task, strategy)
     for stage in stages(experiment):
@@ -96,13 +97,31 @@ def _check_stages(experiment: dict) -> None:
         raise UserError("problems: is about data that are given, and none are; remove it")
     if "evaluation" in has and not {"base_policy", "final_policy"} & set(has):
         raise UserError("evaluation: no policy is trained that could be tested; add final_policy, or remove evaluation")
-    if "rollouts" in has:
-        needed = ["env", "policy", "base_policy", "final_policy", "evaluation"]
-    else:
-        needed = ["env", "policy"] if has else ["env"] if collected else []
+    needed, why = _needed(has, bool(collected))
     if missing := [key for key in needed if key not in experiment]:
-        why = "rollouts are collected (no path is given)" if "rollouts" in has else "a policy is trained"
-        raise UserError(f"{missing[0]}: is missing, but {why if has else 'demonstrations are collected'}; add it")
+        raise UserError(f"{missing[0]}: is missing, but {why}; add it")
+
+
+def _needed(has: list[str], collects: bool) -> tuple[list[str], str]:
+    """The keys that an experiment with the stages `has` cannot do without, and why."""
+    if "rollouts" in has:
+        return ["env", "policy", "base_policy"], "rollouts are collected (no path is given)"
+    if has:
+        return ["env", "policy"], "a policy is trained"
+    return (["env"], "demonstrations are collected") if collects else ([], "")
+
+
+def _check_simulator(experiment: dict) -> None:
+    """What is only recorded cannot be stepped: in no stage that tries a policy."""
+    if "env" not in experiment or environment_settings(experiment).name != "recorded":
+        return
+    for stage in stages(experiment):
+        if stage not in POLICY_STAGES:
+            raise UserError(
+                f"{stage}: env={experiment['env']} has no simulator; remove {stage}, or give rollouts a path"
+            )
+        if stage_settings(experiment, stage).training.eval_freq:
+            raise UserError(f"{stage}: env={experiment['env']} has no simulator; add training.eval_freq=0 to overrides")
 
 
 def _check_entry(name: str, entry: dict, collecting: list[str]) -> None:

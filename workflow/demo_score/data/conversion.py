@@ -83,10 +83,9 @@ def export_data(
 
 def masked_numbers(dataset: DataSet, filter_key: str) -> list[int]:
     """The episodes of a robomimic file's filter key. Raises UserError where there is none such."""
-    keys = dataset.filter_keys() if isinstance(dataset, RobomimicFile) else {}
-    if filter_key not in keys:
-        raise UserError(f"{dataset.path}: has no filter key {filter_key}; there are: {', '.join(keys) or 'none'}")
-    return keys[filter_key]
+    if not isinstance(dataset, RobomimicFile):
+        raise UserError(f"{dataset.path}: filter keys are robomimic's, and this is {dataset.format}; remove filter_key")
+    return dataset.filtered(filter_key)
 
 
 def _is_list(source: Path) -> bool:
