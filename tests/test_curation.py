@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 from demo_score.curation.classifiers import Stepwise
+from demo_score.curation.features import frames_of
 from demo_score.curation.scoring import Scorer
 from demo_score.curation.storage import load_description
 from demo_score.data.episodes import Episode
@@ -284,6 +285,17 @@ def test_balanced_threshold_is_used_without_training_again(folder: Path) -> None
     )
     assert mean["threshold"] == mean["thresholds"]["mean"]
     assert Scorer(folder / "balanced.yaml").threshold == mean["thresholds"]["balanced"] != mean["threshold"]
+
+
+def test_scalars_are_vectors_of_one() -> None:
+    episode = make_episode(True, True, 5)
+    expected = frames_of(episode, ["action", "observation.state"], None, "x")
+    episode.observations["observation.a"] = episode.actions[:, 0]
+    found = frames_of(episode, ["observation.a", "observation.state"], None, "x")
+    assert (
+        torch.equal(found[:, 0], expected[:, 0])
+        and found.shape[1] == 1 + episode.observations["observation.state"].shape[1]
+    )
 
 
 def test_frames_after_max_frames_change_nothing(folder: Path, tmp_path: Path) -> None:

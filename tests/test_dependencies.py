@@ -46,14 +46,14 @@ def test_import_inside_a_function_counts(tmp_path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "import demo_score.files",
-        "import numpy, demo_score.files as f",
-        "from demo_score import files",
-        "from demo_score.files import *",
+        "import demo_score.errors",
+        "import numpy, demo_score.errors as f",
+        "from demo_score import errors",
+        "from demo_score.errors import *",
     ],
 )
 def test_all_forms_of_import_count(tmp_path, line) -> None:
-    assert names(written(tmp_path, f"{line}\n")) == {"__init__.py", "files.py"}
+    assert names(written(tmp_path, f"{line}\n")) == {"__init__.py", "errors.py"}
 
 
 def test_other_libraries_do_not_count(tmp_path) -> None:

@@ -68,6 +68,27 @@ def test_labels_go_before_what_the_data_set_says(tmp_path, episodes) -> None:
     assert listed(settings, tmp_path / "out") == EXPECTED
 
 
+def test_labels_may_write_checkpoints_as_numbers(tmp_path, episodes) -> None:
+    """As spreadsheets leave 003000."""
+    write_episodes(tmp_path / "all.hdf5", episodes, {})
+    rows = [f"{number},{int(success)},{int(step)}\n" for step, found in EXPECTED.items() for number, success in found]
+    (tmp_path / "labels.csv").write_text("episode,success,checkpoint\n" + "".join(rows))
+    settings = rollouts(tmp_path / "all.hdf5", labels=str(tmp_path / "labels.csv"))
+    assert listed(settings, tmp_path / "out") == EXPECTED
+
+
+def test_a_filter_key_of_each_checkpoint(tmp_path, episodes) -> None:
+    for episode in episodes:
+        episode.checkpoint = None
+    write_episodes(tmp_path / "all.hdf5", episodes, {})
+    source = tmp_path / "all.hdf5"
+    for step, found in EXPECTED.items():
+        write_mask(source, [number for number, _ in found], f"tried_{step}", tmp_path / f"{step}.hdf5")
+        source = tmp_path / f"{step}.hdf5"
+    settings = rollouts(source, filter_key="tried_{checkpoint}", success_reward=4)
+    assert listed(settings, tmp_path / "out") == EXPECTED
+
+
 def test_labels_of_each_checkpoint(tmp_path, episodes) -> None:
     for step in STEPS:
         write_episodes(tmp_path / f"{step}.hdf5", [e for e in episodes if e.checkpoint == step], {})
@@ -208,6 +229,14 @@ def test_a_checkpoint_that_no_rollout_names_is_reported(tmp_path, episodes) -> N
     settings["rollouts"]["eps"] = ["003000", "009000"]
     with one_line_error("no rollout of checkpoint 009000", "rollouts.eps"):
         prepare_data(settings, tmp_path / "out")
+
+
+def test_rollouts_of_other_checkpoints_are_left_aside_and_told(tmp_path, episodes, capsys) -> None:
+    for episode in episodes[5:]:
+        episode.checkpoint = "009000"
+    write_episodes(tmp_path / "all.hdf5", episodes, {})
+    assert len(listed(rollouts(tmp_path / "all.hdf5", success_reward=4), tmp_path / "out")["003000"]) == 3
+    assert "3 rollouts of checkpoints not in rollouts.eps left aside: 009000" in capsys.readouterr().out
 
 
 def test_all_files_of_given_data_are_inputs(tmp_path) -> None:

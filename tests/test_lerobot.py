@@ -138,6 +138,16 @@ def test_several_cameras_keep_their_names_and_sizes(tmp_path, version) -> None:
         assert_shows(read(folder, (key,))[1].observations[key][:], arrays[1][key])
 
 
+def test_text_and_depth_are_not_read_and_named(tmp_path) -> None:
+    folder = written(tmp_path, video=False)
+    depth = {"dtype": "image", "shape": [48, 64, 1], "names": None}
+    words = {"dtype": "string", "shape": [1], "names": None}
+    change_info(folder, lambda info: info["features"].update({"observation.depth": depth, "observation.words": words}))
+    dataset = open_dataset(folder)
+    assert dataset.not_read() == ["observation.depth (image)", "observation.words (string)"]
+    assert set(dataset.features()) == {STATE, IMAGE, "action"} == {*next(dataset.read()).observations, "action"}
+
+
 def test_size_may_be_written_with_channels_first(tmp_path) -> None:
     folder = written(tmp_path, video=False)
     change_info(folder, lambda info: info["features"][IMAGE].update(shape=[3, *SIZE]))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from conftest import one_line_error, random_episode
+from demo_score.data.formats import open_dataset
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import all_episodes, read_list, write_list
 from demo_score.data.sources import training_episodes
@@ -96,6 +97,12 @@ def test_source_listed_twice_is_reported(source) -> None:
 def test_missing_source_is_reported(source) -> None:
     with one_line_error("list.txt:1", "cannot find gone.hdf5"):
         read_list(listed(source.parent, "gone.hdf5 1\n"))
+
+
+def test_a_list_is_no_data_set(source) -> None:
+    path = listed(source.parent, "some demos.hdf5 1\n")
+    with one_line_error(path, "no data set", "data sets that it names"):
+        open_dataset(path)
 
 
 def test_missing_list_is_reported(tmp_path) -> None:

@@ -13,8 +13,8 @@ from demo_score.errors import run_command
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--classifier", type=Path, required=True, help="the choice of select_classifier.py")
-    parser.add_argument("--demonstrations", type=Path, required=True, help="dataset list of all demonstrations")
-    parser.add_argument("--rollouts", type=Path, nargs="+", required=True, help="rollouts of all checkpoints")
+    parser.add_argument("--demonstrations", type=Path, required=True, help="list, table or data set")
+    parser.add_argument("--rollouts", type=Path, nargs="+", required=True, help="likewise, of all checkpoints")
     parser.add_argument("--scores", type=Path, required=True, help="table of all scores (.csv)")
     parser.add_argument("--demos-only", type=Path, required=True, help="list of kept demonstrations")
     parser.add_argument("--rollouts-plus-demos", type=Path, required=True, help="list of kept rollouts and those")

@@ -14,7 +14,7 @@ from demo_score.errors import run_command
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("source", type=Path, help="data set, dataset list (.txt) or episode table (.csv)")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.hdf5")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.hdf5", help="file to write")
     numbers = parser.add_mutually_exclusive_group()
     numbers.add_argument("--episodes", dest="numbers", type=_numbers, metavar="0,1,2", help="only these (all)")
     numbers.add_argument("--filter-key", help="robomimic: only the episodes of mask/<this>")

@@ -1,4 +1,4 @@
-"""List all episodes of some episode files, as a dataset list."""
+"""List all episodes of some data sets (LeRobot, robomimic, ALOHA), as a dataset list."""
 
 import argparse
 import sys
@@ -12,8 +12,8 @@ from demo_score.errors import run_command
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("files", nargs="+", type=Path, help="data sets")
+    parser.add_argument("--out", type=Path, required=True, help="dataset list (.txt)")
     arguments = parser.parse_args()
     write_list(arguments.out, all_episodes(arguments.files))
 

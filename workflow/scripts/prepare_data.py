@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--settings", type=Path, required=True, help="YAML file of the data")
     parser.add_argument("--out-dir", type=Path, required=True, help="folder of the tables")
     arguments = parser.parse_args()
-    prepare_data(read_given(arguments.settings), arguments.out_dir)
+    prepare_data(read_given(arguments.settings), arguments.out_dir, str(arguments.settings))
 
 
 if __name__ == "__main__":

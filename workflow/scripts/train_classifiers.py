@@ -14,7 +14,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=Path, required=True, help="YAML file of the sweep")
     parser.add_argument("--model-arch", required=True, help="a name in model_archs")
-    parser.add_argument("--train", type=Path, nargs="+", required=True, help="rollouts, one file a checkpoint")
+    parser.add_argument("--train", type=Path, nargs="+", required=True, help="rollouts: data sets, lists or tables")
     parser.add_argument("--cross-val", type=Path, nargs="+", required=True, help="rollouts of other checkpoints")
     parser.add_argument("--out", type=Path, required=True, help="classifiers (.safetensors)")
     parser.add_argument("--metrics", type=Path, required=True, help="losses of every evaluated epoch (.csv)")

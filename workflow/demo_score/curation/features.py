@@ -48,9 +48,10 @@ def frames_of(episode: Episode, inputs: list[str], max_frames: int | None, where
     for key in inputs:
         if key not in arrays:
             raise UserError(f"{where}: has no input {key}; set inputs to some of: {', '.join(sorted(arrays))}")
-        if arrays[key].ndim != 2:
+        if arrays[key].ndim not in (1, 2):
             raise UserError(f"{where}: {key} is no vector a frame (shape {arrays[key].shape}); choose other inputs")
-    frames = np.concatenate([arrays[key][:max_frames] for key in inputs], axis=1).astype(np.float32)
+    vectors = [arrays[key][:max_frames].reshape(len(arrays[key][:max_frames]), -1) for key in inputs]
+    frames = np.concatenate(vectors, axis=1).astype(np.float32)
     if not len(frames) or not np.isfinite(frames).all():
         raise UserError(f"{where}: has no frames, or values that are not finite; leave this episode out")
     return torch.from_numpy(frames)

@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from demo_score.data.episodes import Episode
-from demo_score.data.formats import open_dataset
+from demo_score.data.formats import LISTS, open_dataset
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.base import DataSet
 from demo_score.data.formats.lerobot_writer import write_lerobot
@@ -18,7 +18,6 @@ from demo_score.data.problems import REFUSE, Part, settle
 from demo_score.errors import UserError
 
 FORMATS = ("lerobot", "aloha", "robomimic")
-LIST_SUFFIXES = (".txt", ".csv")
 
 
 def import_data(
@@ -89,7 +88,7 @@ def masked_numbers(dataset: DataSet, filter_key: str) -> list[int]:
 
 
 def _is_list(source: Path) -> bool:
-    return source.suffix in LIST_SUFFIXES and not source.is_dir()
+    return source.suffix in LISTS and not source.is_dir()
 
 
 def _gather(

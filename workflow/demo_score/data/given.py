@@ -89,15 +89,15 @@ def _places(source: dict, key: str) -> list[Path]:
     return sorted({Path(source[key].replace(PLACE, checkpoint)) for checkpoint in source.get("eps", [""])})
 
 
-def prepare_data(settings: dict, out: Path) -> None:
+def prepare_data(settings: dict, out: Path, where: str = "data") -> None:
     """Check given data and write tables of the episodes to use below `out`.
 
     demonstrations/all.csv, rollouts/<checkpoint>.csv, and problems.csv: what was wrong and is left out
-    (`problems: skip`). Raises UserError for problems otherwise, for data that cannot be opened, and where no episode
-    is left of a checkpoint.
+    (`problems: skip`). `where` stands in errors for the settings. Raises UserError for problems otherwise, for data
+    that cannot be opened, and where no episode is left of a checkpoint.
     """
-    check_given(settings, "data")
-    check_places(settings, "data")
+    check_given(settings, where)
+    check_places(settings, where)
     groups = [_demonstrations(name, source) for name, source in settings.get("demonstrations", {}).items()]
     for index, checkpoint in enumerate(settings.get("rollouts", {}).get("eps", [])):
         groups.append(_rollouts(checkpoint, settings["rollouts"], first=index == 0))
@@ -143,27 +143,38 @@ def _demonstrations(strategy: str, source: dict[str, Any]) -> _Group:
 def _rollouts(checkpoint: str, source: dict[str, Any], first: bool) -> _Group:
     """The rollouts of one checkpoint: a data set of its own, or those of a common one that name it.
 
-    What cannot be read of a common one goes with the `first` checkpoint's, to be reported once.
+    What names none, or cannot be read, of a common one goes with the `first` checkpoint's, to be reported once.
     """
-    own = PLACE in source.get("path", source.get("repo_id"))
+    own = any(PLACE in source.get(key, "") for key in ("path", "repo_id", "filter_key"))
     part, episodes = _open({key: _filled(value, checkpoint) for key, value in source.items()}, "rollouts")
     path, problems, entries = part.dataset.path, [], {}
-    for number, episode in episodes.items():
-        told = (part.labels or {}).get(number)
-        acting = checkpoint if own else (told and told.checkpoint) or episode.checkpoint
-        success = _success(number, part, episode, source.get("success_reward"))
-        if acting is None:
-            problems.append(Problem(path, number, "names no checkpoint (column or attribute checkpoint, or in labels)"))
-        elif acting == checkpoint and success is None:
+    acting = {number: checkpoint if own else _acting(number, part, episode) for number, episode in episodes.items()}
+    for number in (number for number in acting if acting[number] == checkpoint):
+        success = _success(number, part, episodes[number], source.get("success_reward"))
+        entries[number] = Entry(path, number, success, checkpoint)
+        if success is None:
             what = "success or failure is not known; give labels, or success_reward where rewards tell"
             problems.append(Problem(path, number, what))
-        if acting == checkpoint:
-            entries[number] = Entry(path, number, success, checkpoint)
-    unreadable = [number for number in part.numbers if number not in episodes]
-    if not (entries or problems or unreadable):
-        raise UserError(f"{path}: holds no rollout of checkpoint {checkpoint}; set rollouts.eps to those there are")
-    wanted = sorted({*entries, *(unreadable if own or first else [])})
+    strays = [number for number in part.numbers if acting.get(number) is None]
+    for number in (number for number in strays if number in acting):
+        problems.append(Problem(path, number, "names no checkpoint (column or attribute checkpoint, or in labels)"))
+    others = Counter(name for name in acting.values() if name not in (None, *source["eps"]))
+    if not entries and not strays:
+        there = ", ".join(sorted(set(acting.values())))
+        raise UserError(
+            f"{path}: holds no rollout of checkpoint {checkpoint} but of {there}; set rollouts.eps to these"
+        )
+    if others and first:
+        print(f"{path}: {others.total()} rollouts of checkpoints not in rollouts.eps left aside: {', '.join(others)}")
+    wanted = sorted({*entries, *(strays if own or first else [])})
     return _Group(f"rollouts/{checkpoint}.csv", replace(part, numbers=wanted), entries, problems)
+
+
+def _acting(number: int, part: Part, episode: Episode) -> str | None:
+    """The checkpoint that labels, or the data set, name; numbers as checkpoints are called: 3000 is 003000."""
+    label = (part.labels or {}).get(number)
+    name = (label and label.checkpoint) or episode.checkpoint
+    return name.zfill(6) if name and name.isdigit() else name
 
 
 def _filled(value: Any, checkpoint: str) -> Any:
@@ -172,7 +183,7 @@ def _filled(value: Any, checkpoint: str) -> Any:
 
 def _open(source: dict[str, Any], kind: str) -> tuple[Part, dict[int, Episode]]:
     """A source's episodes; and without their observations those that can be read."""
-    dataset = open_dataset(source["path"] if "path" in source else resolve_dataset(source["repo_id"]))
+    dataset = open_dataset(source["path"] if "path" in source else resolve_dataset(source["repo_id"], "repo_id"))
     numbers = masked_numbers(dataset, source["filter_key"]) if "filter_key" in source else dataset.numbers
     file = Path(source["labels"]) if "labels" in source else None
     labels = read_labels(file, dataset.numbers) if file else None

@@ -55,6 +55,7 @@ class Inspection:
     strategies: dict[str, int]
     tasks: dict[str, int]
     filter_keys: dict[str, int]  # of robomimic files
+    not_read: list[str]  # observations of kinds that are not read
     problems: list[Problem]
 
 
@@ -108,6 +109,7 @@ def inspect(path: Path, labels: Path | None = None, images: bool = True) -> Insp
         strategies=counts.counted("strategy"),
         tasks=counts.counted("task"),
         filter_keys={key: len(numbers) for key, numbers in filter_keys.items()},
+        not_read=dataset.not_read(),
         problems=problems,
     )
 
@@ -128,6 +130,7 @@ def report(inspection: Inspection) -> str:
         "strategies": _list(inspection.strategies),
         "tasks": _list(inspection.tasks),
         "filter keys": _list(inspection.filter_keys),
+        "not read": ", ".join(inspection.not_read),
     }
     told = [f"{name + ':':<13}{text}" for name, text in lines.items() if text]
     keys = _table([(key, str(frame.shape), frame.dtype) for key, frame in inspection.keys.items()])

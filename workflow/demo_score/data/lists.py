@@ -80,7 +80,7 @@ def read_list(path: str | Path) -> Selection:
     if path.suffix == ".csv":
         return select(read_table(path))
     if not is_dataset(path):
-        raise UserError(f"{path}: no such dataset list; set +datasets_file=LIST.txt to an existing one")
+        raise UserError(f"{path}: no such dataset list; give an existing one (in training: +datasets_file=LIST.txt)")
     if path.suffix != ".txt" or path.is_dir():
         return all_episodes([path])
     selection: Selection = {}

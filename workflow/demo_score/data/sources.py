@@ -60,9 +60,10 @@ def _named(episode: Episode, wanted: dict[str, list[str]], source: Path) -> Epis
 def _join(key: str, parts: list[np.ndarray | Frames], source: Path) -> np.ndarray | Frames:
     if len(parts) == 1 and not isinstance(parts[0], np.ndarray):
         return parts[0]
-    if any(not isinstance(part, np.ndarray) or part.ndim != 2 for part in parts) and len(parts) > 1:
+    if any(not isinstance(part, np.ndarray) or part.ndim > 2 for part in parts) and len(parts) > 1:
         raise UserError(f"{source}: dataset_keys.{key} joins what are no vectors; name vectors, or one image")
-    return (np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]).astype(np.float32)
+    vectors = [part[:, None] if part.ndim == 1 else part for part in parts]
+    return (np.concatenate(vectors, axis=1) if len(vectors) > 1 else vectors[0]).astype(np.float32)
 
 
 def _check_rate(dataset: DataSet, fps: int | None) -> None:

@@ -11,6 +11,8 @@ from demo_score.data.formats.lerobot_folders import is_lerobot
 from demo_score.data.formats.robomimic import RobomimicFile
 from demo_score.errors import UserError
 
+LISTS = (".txt", ".csv")  # what dataset lists and episode tables end in
+
 
 def open_dataset(path: str | Path, video_backend: str = "pyav") -> DataSet:
     """Open a LeRobot folder (v3.0, v2.1), a robomimic file (ours are such), or a folder of ALOHA episodes.
@@ -18,6 +20,8 @@ def open_dataset(path: str | Path, video_backend: str = "pyav") -> DataSet:
     `video_backend` (pyav or opencv) decodes LeRobot's videos. Raises UserError for a path that is none of these.
     """
     path = Path(path)
+    if path.is_file() and path.suffix in LISTS:
+        raise UserError(f"{path}: a list of episodes, no data set; give one of the data sets that it names")
     if path.is_file():
         return RobomimicFile(path)
     if is_lerobot(path):

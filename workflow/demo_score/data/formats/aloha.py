@@ -10,9 +10,7 @@ Images, JPEG or not, come in the order of channels in which they were recorded: 
 cv2.imencode, which takes them for BGR, as cv2.imdecode does. Source: ACT, record_sim_episodes.py and utils.py.
 """
 
-import os
 import re
-import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +25,7 @@ from demo_score.data.formats.hdf5 import arrays_below, check_steps, open_hdf5, r
 from demo_score.data.frames import Frames, SourceFile, StoredFrames
 from demo_score.data.labels import Label, read_labels, write_labels
 from demo_score.errors import UserError
+from demo_score.files import atomic_folder
 from demo_score.observations import ACTION, STATE
 
 LABELS = "labels.csv"
@@ -94,7 +93,7 @@ def write_aloha(folder: Path, episodes: Iterable[Episode], sim: bool = False) ->
     Raises UserError for a folder that exists, or an episode without observation.state.
     """
     labels = {}
-    with _new_folder(folder) as temporary:
+    with atomic_folder(folder) as temporary:
         for number, episode in enumerate(episodes):
             _write_episode(temporary / f"episode_{number}.hdf5", episode, sim)
             if episode.success is not None:
@@ -168,20 +167,6 @@ def _is_cut(data: np.ndarray) -> bool:
     """Whether a JPEG, padded with zeros, lacks its end, which OpenCV would show as grey."""
     image = data.tobytes().rstrip(b"\0")
     return image.startswith(_JPEG_START) and not image.endswith(_JPEG_END)
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside `folder`, renamed to it if the block ends well, else removed."""
-    if folder.exists():
-        raise UserError(f"{folder}: exists already; name a new folder, or remove it first")
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _write_episode(path: Path, episode: Episode, sim: bool) -> None:

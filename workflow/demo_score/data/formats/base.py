@@ -30,6 +30,10 @@ class DataSet(ABC):
             self._features = self._find_features()
         return dict(self._features)
 
+    def not_read(self) -> list[str]:
+        """What the data set holds of observations, but is of a kind that is not read."""
+        return []
+
     def read(self, numbers: Sequence[int] | None = None, keys: Collection[str] | None = None) -> Iterator[Episode]:
         """Read the episodes `numbers` (None: all), in that order, one at a time, with observations `keys` (None: all).
 

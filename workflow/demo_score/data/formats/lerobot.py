@@ -85,17 +85,20 @@ class LeRobotFolder(DataSet):
 
     def _features_of(self, number: int) -> dict[str, tuple[int, ...]]:
         """They are those of the data set."""
-        known = [key for key in self._kinds if key.startswith(OBSERVATION_PREFIX[:-1]) or key == ACTION]
-        return {key: self._shape(key) for key in known if self._kinds[key].startswith(("video", "image", *NUMBERS))}
+        return {key: self._shape(key) for key in self._known() if self._is_read(key)}
 
-    def columns(self) -> dict[str, str]:
-        """Every column of the data set -> its type."""
-        return dict(self._kinds)
+    def not_read(self) -> list[str]:
+        return [f"{key} ({self._kinds[key]})" for key in self._known() if not self._is_read(key)]
 
-    def video_files(self) -> list[Path]:
-        """All its videos, in order."""
-        keys = [key for key in self._kinds if self._kinds[key] == "video"]
-        return sorted({self._locate(location, key) for location in self._locations.values() for key in keys})
+    def _known(self) -> list[str]:
+        return [key for key in self._kinds if key.startswith(OBSERVATION_PREFIX[:-1]) or key == ACTION]
+
+    def _is_read(self, key: str) -> bool:
+        """Numbers, and images of three channels: no text, no depth."""
+        if self._kinds[key] in ("image", "video"):
+            shape = self.info["features"][key]["shape"]
+            return 3 in (shape[0], shape[-1])
+        return self._kinds[key].startswith(NUMBERS)
 
     def _read(self, number: int, keys: Collection[str] | None) -> Episode:
         self._check_keys(f"{self.path}: episode {number}", [*(keys or ()), ACTION], self.features())

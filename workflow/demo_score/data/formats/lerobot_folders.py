@@ -22,7 +22,7 @@ def is_lerobot(path: Path) -> bool:
     return (path / INFO).is_file() or (path / OLD_INFO).is_file()
 
 
-def resolve_dataset(dataset_repo_id: str) -> Path:
+def resolve_dataset(dataset_repo_id: str, setting: str = "dataset_repo_id") -> Path:
     """The folder of a data set: `dataset_repo_id` itself, else below $HF_LEROBOT_HOME, else downloaded.
 
     $HF_LEROBOT_HOME defaults to LeRobot's ~/.cache/huggingface/lerobot. The hub's own cache and HF_HUB_OFFLINE=1
@@ -37,7 +37,7 @@ def resolve_dataset(dataset_repo_id: str) -> Path:
     except (OSError, HFValidationError) as error:
         reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}".rstrip(". ")
         raise UserError(
-            f"dataset_repo_id={dataset_repo_id}: no such data set ({reason}); set dataset_repo_id=FOLDER or a hub "
+            f"{setting}={dataset_repo_id}: no such data set ({reason}); set {setting}=FOLDER or a hub "
             "name such as lerobot/pusht"
         ) from None
 

@@ -9,10 +9,7 @@ checkpoint where any episode has one.
 """
 
 import json
-import os
-import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -30,6 +27,7 @@ from demo_score.data.formats.lerobot_statistics import PixelCounts, Statistics, 
 from demo_score.data.formats.lerobot_videos import CHUNK_SIZE, MEGABYTE, VideoFiles, check_codec, video_info
 from demo_score.data.frames import Frames
 from demo_score.errors import UserError
+from demo_score.files import atomic_folder
 from demo_score.observations import ACTION
 
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
@@ -71,7 +69,7 @@ def write_lerobot(
         check_codec(codec)
     if fps < 1 or int(fps) != fps:
         raise UserError(f"fps={fps}: LeRobot counts whole frames a second; set 1 or more")
-    with _new_folder(Path(folder)) as temporary:
+    with atomic_folder(Path(folder)) as temporary:
         limits = {"data_files_size_in_mb": data_files_size_in_mb, "video_files_size_in_mb": video_files_size_in_mb}
         writer = _Writer(temporary, fps, images, codec, {"robot_type": robot_type, **limits})
         for episode in episodes:
@@ -79,20 +77,6 @@ def write_lerobot(
         if not writer.n_episodes:
             raise UserError(f"{folder}: no episodes to write; keep at least one")
         writer.close()
-
-
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside `folder`, which it becomes if the block ends well."""
-    if folder.exists():
-        raise UserError(f"{folder}: exists already; remove it, or choose another folder")
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 class _Writer:
