@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
 from demo_score import workflow_config
-from demo_score.data import given
+from demo_score.data import given_settings as given
 from demo_score.dependencies import source_files
 from demo_score.errors import UserError
 from demo_score.schema import check_against

@@ -9,7 +9,8 @@ import pytest
 from conftest import one_line_error, random_episode
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.data.given import given_files, prepare_data, read_given
+from demo_score.data.given import prepare_data, read_given
+from demo_score.data.given_settings import given_files
 from demo_score.data.keep_lists import write_mask
 from demo_score.data.lists import read_entries, read_table
 from lerobot_fixture import write_lerobot

@@ -1,6 +1,9 @@
 """config.yaml: the one that is delivered works, and one line says what is wrong with others."""
 
 import copy
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -340,3 +343,12 @@ def test_only_what_runs_must_lie_where_it_is_said_to(monkeypatch, tmp_path) -> N
     values["run"] = ["bring_your_own"]
     with one_line_error("bring_your_own", "demonstrations.mine.path", "nothing lies at tests/data"):
         check_config(values)
+
+
+def test_the_configuration_is_checked_without_the_libraries_that_read_data() -> None:
+    """Snakemake starts anew for every job on a cluster."""
+    heavy = ("torch", "pandas", "pyarrow", "av", "cv2", "h5py")
+    script = f"import sys, demo_score.workflow_config; print([name for name in {heavy} if name in sys.modules])"
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "workflow")}
+    output = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert output.stdout == "[]\n"

@@ -7,7 +7,7 @@ from itertools import pairwise
 from omegaconf import DictConfig
 
 from demo_score.curation.settings import check_classifier_settings
-from demo_score.data.given import check_given, check_places
+from demo_score.data.given_settings import check_given, check_places
 from demo_score.demonstrations.seeds import demonstration_seeds
 from demo_score.demonstrations.strategies import get_strategy
 from demo_score.errors import UserError

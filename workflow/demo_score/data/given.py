@@ -13,34 +13,12 @@ from demo_score.data.conversion import masked_numbers
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
 from demo_score.data.formats.lerobot_folders import resolve_dataset
+from demo_score.data.given_settings import PLACE, check_given, check_places
 from demo_score.data.labels import read_labels
 from demo_score.data.lists import Entry, write_table
-from demo_score.data.problems import REFUSE, SKIP, Part, Problem, settle
+from demo_score.data.problems import REFUSE, Part, Problem, settle
 from demo_score.errors import UserError
 from demo_score.files import write_text
-from demo_score.schema import check_against
-
-PLACE = "{checkpoint}"  # in a path of rollouts: one data set a checkpoint
-
-_TEXT = {"type": "string", "minLength": 1}
-_SOURCE = {"path": _TEXT, "repo_id": _TEXT, "labels": _TEXT, "filter_key": _TEXT}
-_DEMONSTRATIONS = {"type": "object", "properties": _SOURCE, "additionalProperties": False}
-_CHECKPOINTS = {"type": "array", "items": _TEXT, "minItems": 1, "uniqueItems": True}
-_ROLLOUTS = {
-    "type": "object",
-    "properties": {**_SOURCE, "eps": _CHECKPOINTS, "success_reward": {"type": "number"}},
-    "required": ["eps"],
-    "additionalProperties": False,
-}
-_SCHEMA = {
-    "type": "object",
-    "properties": {
-        "demonstrations": {"type": "object", "additionalProperties": _DEMONSTRATIONS, "minProperties": 1},
-        "rollouts": _ROLLOUTS,
-        "problems": {"enum": [REFUSE, SKIP]},
-    },
-    "additionalProperties": False,
-}
 
 
 def read_given(path: Path) -> dict:
@@ -49,44 +27,6 @@ def read_given(path: Path) -> dict:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError):
         raise UserError(f"{path}: not a YAML file; see prepare_data.py --help") from None
-
-
-def check_given(settings: object, where: str) -> None:
-    """Raise UserError, in one line, for the first thing in the settings of given data that could not work."""
-    check_against(settings, _SCHEMA, where)
-    for name, source in _sources(settings).items():
-        if ("path" in source) == ("repo_id" in source):
-            raise UserError(f"{where}: {name}: give either path: FOLDER_OR_FILE or repo_id: HUB_NAME")
-
-
-def check_places(settings: dict, where: str) -> None:
-    """Raise UserError for the first path where nothing lies."""
-    for name, source in _sources(settings).items():
-        for key in ("path", "labels"):
-            for path in _places(source, key):
-                if not path.exists():
-                    raise UserError(f"{where}: {name}.{key}: nothing lies at {path}; correct the path")
-
-
-def given_files(settings: dict) -> list[Path]:
-    """All files that the given data consist of, as far as they lie at paths."""
-    sources = _sources(settings).values()
-    paths = {path for source in sources for key in ("path", "labels") for path in _places(source, key)}
-    files = (file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]))
-    return sorted(file for file in files if file.is_file())
-
-
-def _sources(settings: dict) -> dict[str, dict]:
-    """The entries that name data, by their keys."""
-    sources = {f"demonstrations.{name}": source for name, source in settings.get("demonstrations", {}).items()}
-    return sources | ({"rollouts": settings["rollouts"]} if "rollouts" in settings else {})
-
-
-def _places(source: dict, key: str) -> list[Path]:
-    """The paths that an entry stands for: one for each checkpoint where it has a place for that."""
-    if key not in source:
-        return []
-    return sorted({Path(source[key].replace(PLACE, checkpoint)) for checkpoint in source.get("eps", [""])})
 
 
 def prepare_data(settings: dict, out: Path, where: str = "data") -> None:
