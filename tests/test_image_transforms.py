@@ -76,7 +76,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch, configuration: DictConfig, n: int)
     """Names of the transforms applied to each of n samples, in order."""
     calls: list[str] = []
     for name in CHANGES:
-        monkeypatch.setitem(CHANGES, name, lambda image, factor, name=name: calls.append(name) or image)
+        monkeypatch.setattr(functional, f"adjust_{name}", lambda image, _, name=name: calls.append(name) or image)
     transforms, applied = ImageTransforms(configuration), []
     torch.manual_seed(0)
     for _ in range(n):

@@ -266,8 +266,9 @@ def test_rollouts_are_stored_with_images_and_evaluations_made_without(tmp_path, 
     monkeypatch.setattr(runs, "load_policy", lambda *_: Chaser())
     episode = ChunkEnv.episode
     monkeypatch.setattr(ChunkEnv, "episode", lambda env: recorded.append(env.record_images) or episode(env))
-    collect_rollouts(Path("000001"), [], tmp_path)
-    evaluate(Path("000001"), [], tmp_path)
+    save_checkpoint(tmp_path / "run/000001", Chaser(), settings)
+    collect_rollouts(tmp_path / "run/000001", [], tmp_path)
+    evaluate(tmp_path / "run/000001", [], tmp_path)
     assert recorded == [True] * 3 + [False] * 3
     stored = read_episodes(tmp_path / "000001.hdf5")[2].observations[IMAGE]
     expected = chase(Chaser(), 1, (0, 1, 2), record_images=True)[2].observations[IMAGE]

@@ -8,7 +8,7 @@ from conftest import one_line_error
 from demo_score import settings as settings_files
 from demo_score.command_line import read_settings, settings_parser
 from demo_score.policies import make_policy
-from demo_score.settings import CONFIGS, compose_settings, digest, load, save, to_yaml
+from demo_score.settings import CONFIGS, compose_settings, load, save, to_yaml
 from omegaconf import OmegaConf
 
 CHOICES = ["env=aloha_cube_state", "policy=act_state"]
@@ -253,11 +253,6 @@ def test_text_of_any_language_is_a_value(text) -> None:
 
 def test_job_name_reaches_weights_and_biases() -> None:
     assert compose_settings([*CHOICES, "seed=1", "hydra.job.name=trial"])[0].wandb.name == "trial"
-
-
-def test_digest_tells_texts_and_their_borders_apart() -> None:
-    assert digest("ab", "c") == digest("ab", "c")
-    assert len({digest("ab", "c"), digest("a", "bc"), digest("abc"), digest("ab", "c", "")}) == 4
 
 
 def test_settings_are_written_whole_or_not_at_all(tmp_path, monkeypatch) -> None:

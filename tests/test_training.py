@@ -19,10 +19,10 @@ from demo_score.data.formats.robomimic import write_episodes
 from demo_score.hardware import available_threads, compiled, select_device
 from demo_score.policies import make_policy
 from demo_score.policies.checkpoints import load_policy, read_checkpoint_settings, save_checkpoint
+from demo_score.resume import ResumeFolder
 from demo_score.training import loop
 from demo_score.training.loop import learning_rate_factor, load_data, start_run, take_step, train
 from demo_score.training.metrics import MetricsTable
-from demo_score.training.resume import ResumeFolder
 from demo_score.training.steps import saved_steps
 from safetensors.torch import load_file
 from torch._inductor import config as inductor
@@ -369,12 +369,12 @@ def test_state_that_cannot_be_read_is_not_used(tmp_path, data, interrupt, steps_
 
 
 def test_state_is_stored_whole_or_not_at_all(tmp_path) -> None:
-    folder = ResumeFolder(tmp_path, "digest")
+    folder = ResumeFolder(tmp_path, "job", "0123456789abcdef")
     folder.save({"step": 1})
     with pytest.raises(AttributeError):
         folder.save({"step": 2, "function": lambda: None})
     assert folder.load() == {"step": 1}
-    assert list(folder.path.iterdir()) == [folder.state_file]
+    assert [path.name for path in folder.path.iterdir()] == ["state.pt"]
 
 
 # What cannot work
@@ -464,3 +464,4 @@ def test_threads_are_those_that_the_workflow_sets(monkeypatch, value, threads) -
     if value is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", value)
     assert available_threads() == threads
+    assert available_threads(n_workers=2) == 1

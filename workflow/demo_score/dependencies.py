@@ -1,6 +1,6 @@
 """Which source files a command depends on: itself and every module of this library that it imports, directly or not.
 
-The workflow declares them as inputs, so that an edit makes stale exactly what it can change.
+A digest of them is a parameter of the command's jobs, so that an edit makes stale exactly what it can change.
 """
 
 import ast
@@ -43,6 +43,7 @@ def _imported(path: Path) -> list[Path]:
     return [file for name in sorted(names) for file in _library_files(name)]
 
 
+@cache
 def _library_files(module: str) -> list[Path]:
     """The file of a module and those of the packages it lies in; none for a module of another library."""
     package, *parts = module.split(".")

@@ -23,9 +23,9 @@ def select_device(name: str) -> torch.device:
         raise UserError(f"device={name}: no such device; set cpu, cuda or auto") from None
 
 
-def available_threads() -> int:
-    """Threads this command may use: OMP_NUM_THREADS, which the workflow sets, or one."""
-    return int(os.environ.get("OMP_NUM_THREADS") or 1)
+def available_threads(n_workers: int = 0) -> int:
+    """Threads this command may use: OMP_NUM_THREADS, which the workflow sets, or one; `n_workers` of them are taken."""
+    return max(1, int(os.environ.get("OMP_NUM_THREADS") or 1) - n_workers)
 
 
 def autocast(device: torch.device, use_amp: bool) -> torch.autocast:

@@ -4,7 +4,6 @@ A run's settings come from the tree in workflow/configs (and a user's own, --con
 and from overrides on the command line, in Hydra's grammar.
 """
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,8 +102,3 @@ def load(path: str | Path) -> DictConfig:
         return OmegaConf.create(path.read_text(encoding="utf-8"))
     except YAMLError as error:
         raise UserError(f"{path}: not a YAML file ({_one_line(error)})") from None
-
-
-def digest(*texts: str) -> str:
-    """A short hash of texts: the name of what belongs to exactly these settings."""
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]

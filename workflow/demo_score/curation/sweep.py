@@ -2,7 +2,8 @@
 
 import itertools
 import sys
-from dataclasses import asdict
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,14 @@ from demo_score.curation.metrics import accuracy, balanced_threshold, roc_auc
 from demo_score.curation.settings import CurationSettings, read_settings
 from demo_score.curation.storage import Classifiers, Member, Variant, save_classifiers
 from demo_score.curation.training import Evaluation, Samples, Trainer
-from demo_score.errors import UserError
+from demo_score.dependencies import code_digest
+from demo_score.digests import digest
+from demo_score.errors import StoppedError, UserError, ignore_sigterm, sigterm_deferred
 from demo_score.files import atomic_path
 from demo_score.hardware import available_threads
+from demo_score.resume import ResumeFolder
 
+STORED_EVERY = 60  # seconds
 COLUMNS = [
     "training_loss",
     "training_auc",
@@ -36,7 +41,8 @@ def train_classifiers(
     """Train all members of `model_arch`; write them at their best epochs to `out`, and the table to `metrics`.
 
     `train` and `cross_val` are episode files, one a checkpoint. The table has a row for each member and
-    evaluated epoch; accuracy there is at the published threshold. Raises UserError for bad settings or data.
+    evaluated epoch; accuracy there is at the published threshold. A sweep that was killed goes on from the state last
+    stored, to the same bits. Raises UserError for bad settings or data.
     """
     torch.set_num_threads(available_threads())
     sweep = read_settings(settings)
@@ -48,12 +54,14 @@ def train_classifiers(
     samples = [Samples(architecture, part, normalisation) for part in rollouts]
     variants = [Variant(*values) for values in itertools.product(sweep.seeds, sweep.lr, sweep.weight_decay)]
     trainer = Trainer(architecture, len(normalisation.mean), variants, *samples, sweep.weighted_cross_val)
-    parameters, best_epochs, table = _train(trainer, variants, sweep)
-    members = _describe(trainer, parameters, best_epochs, variants)
+    folder = ResumeFolder(out.parent, model_arch, _digest(model_arch, settings, rollouts))
+    progress = _train(trainer, variants, sweep, folder)
+    members = _describe(trainer, progress.best, progress.best_epoch.tolist(), variants)
     classifiers = Classifiers(model_arch, sweep.model_archs[model_arch], sweep.inputs, sweep.max_frames, members)
     with atomic_path(metrics) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.9g")
-    save_classifiers(out, classifiers, trainer.named(parameters), normalisation)
+        _table(progress.measured, variants).to_csv(temporary, index=False, float_format="%.9g")
+    save_classifiers(out, classifiers, trainer.named(progress.best), normalisation)
+    folder.remove()
 
 
 def _read_split(settings: CurationSettings, training: list[Path], cross_val: list[Path]) -> list[Rollouts]:
@@ -68,27 +76,78 @@ def _read_split(settings: CurationSettings, training: list[Path], cross_val: lis
     return rollouts
 
 
-def _train(
-    trainer: Trainer, variants: list[Variant], settings: CurationSettings
-) -> tuple[Tensor, list[int], pd.DataFrame]:
-    """Train to the end; parameters (M, parameters) and epoch with the lowest cross-validation loss, and the table."""
-    best = trainer.parameters.detach().clone()
-    best_loss = torch.full((len(variants),), torch.inf)
-    best_epoch = torch.zeros(len(variants), dtype=torch.int64)
-    measured = {}
-    for epoch in range(1, settings.epochs + 1):
-        training_loss = trainer.train_epoch(settings.batch_size)
-        if epoch % settings.eval_every and epoch < settings.epochs:
-            continue
-        evaluation = trainer.evaluate(trainer.parameters)
-        _check_finite(training_loss + evaluation.cross_val_loss, variants, epoch)
-        improved = evaluation.cross_val_loss < best_loss
-        best[improved] = trainer.parameters.detach()[improved]
-        best_loss[improved] = evaluation.cross_val_loss[improved]
-        best_epoch[improved] = epoch
-        measured[epoch] = _measures(trainer, training_loss, evaluation)
-        _report(epoch, settings, best_loss)
-    return best, best_epoch.tolist(), _table(measured, variants)
+def _digest(model_arch: str, settings: Path, rollouts: list[Rollouts]) -> str:
+    """Names the state of this sweep: of the same settings, data and code only."""
+    frames = [episode.numpy().tobytes() for part in rollouts for episode in part.frames]
+    outcomes = [part.success.numpy().tobytes() for part in rollouts]
+    return digest(model_arch, settings.read_bytes(), *frames, *outcomes, code_digest(Path(__file__)))
+
+
+@dataclass
+class Progress:
+    """How far a sweep of M members has come."""
+
+    best: Tensor  # (M, parameters) at the epoch with the lowest cross-validation loss
+    best_loss: Tensor  # (M,)
+    best_epoch: Tensor  # (M,)
+    measured: dict[int, Tensor]  # evaluated epoch -> (M, columns)
+    epoch: int = 0
+
+    @classmethod
+    def none(cls, trainer: Trainer) -> "Progress":
+        best = trainer.parameters.detach().clone()
+        return cls(best, torch.full((len(best),), torch.inf), torch.zeros(len(best), dtype=torch.int64), {})
+
+
+def _train(trainer: Trainer, variants: list[Variant], settings: CurationSettings, folder: ResumeFolder) -> Progress:
+    """Train to the end, or from the state in `folder` on. It is stored every minute, and at SIGTERM."""
+    progress = Progress.none(trainer)
+    if state := folder.load():
+        trainer.load_state_dict(state["trainer"])
+        progress = Progress(**state["progress"])
+    stored = time.monotonic()
+    try:
+        while progress.epoch < settings.epochs:
+            with sigterm_deferred():
+                _take_epoch(trainer, variants, settings, progress)
+                if time.monotonic() - stored > STORED_EVERY:
+                    _store(folder, trainer, progress)
+                    stored = time.monotonic()
+        ignore_sigterm()
+    except StoppedError:
+        _store(folder, trainer, progress)
+        raise
+    return progress
+
+
+def _store(folder: ResumeFolder, trainer: Trainer, progress: Progress) -> None:
+    folder.save({"trainer": trainer.state_dict(), "progress": vars(progress)})
+
+
+def _take_epoch(trainer: Trainer, variants: list[Variant], settings: CurationSettings, progress: Progress) -> None:
+    epoch = progress.epoch + 1
+    training_loss = trainer.train_epoch(settings.batch_size)
+    if epoch % settings.eval_every == 0 or epoch == settings.epochs:
+        _measure(trainer, training_loss, variants, settings, progress, epoch)
+    progress.epoch = epoch
+
+
+def _measure(
+    trainer: Trainer,
+    training_loss: Tensor,
+    variants: list[Variant],
+    settings: CurationSettings,
+    progress: Progress,
+    epoch: int,
+) -> None:
+    evaluation = trainer.evaluate(trainer.parameters)
+    _check_finite(training_loss + evaluation.cross_val_loss, variants, epoch)
+    improved = evaluation.cross_val_loss < progress.best_loss
+    progress.best[improved] = trainer.parameters.detach()[improved]
+    progress.best_loss[improved] = evaluation.cross_val_loss[improved]
+    progress.best_epoch[improved] = epoch
+    progress.measured[epoch] = _measures(trainer, training_loss, evaluation)
+    _report(epoch, settings, progress.best_loss)
 
 
 def _check_finite(losses: Tensor, variants: list[Variant], epoch: int) -> None:

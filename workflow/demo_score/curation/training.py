@@ -48,6 +48,12 @@ class AdamW:
         self.square = torch.zeros_like(parameters)
         self.n_steps = 0
 
+    def state_dict(self) -> dict:
+        return {"mean": self.mean, "square": self.square, "n_steps": self.n_steps}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.mean, self.square, self.n_steps = state["mean"], state["square"], state["n_steps"]
+
     @torch.no_grad()
     def step(self, gradient: Tensor, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8) -> None:
         """Update the parameters in place with their gradient (M, parameters)."""
@@ -100,6 +106,24 @@ class Trainer:
         self.dropout = Dropout(architecture.dropout, [torch.Generator().manual_seed(stream[2]) for stream in streams])
         self.named = unflatten(architecture, width)
         self.optimiser = AdamW(self.parameters.requires_grad_(), variants)
+
+    def state_dict(self) -> dict:
+        """Everything that an epoch changes."""
+        return {
+            "parameters": self.parameters.detach(),
+            "optimiser": self.optimiser.state_dict(),
+            "generators": [generator.get_state() for generator in self._generators()],
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        with torch.no_grad():
+            self.parameters.copy_(state["parameters"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        for generator, values in zip(self._generators(), state["generators"], strict=True):
+            generator.set_state(values)
+
+    def _generators(self) -> list[torch.Generator]:
+        return [*self.orders, *self.dropout.generators]
 
     def train_epoch(self, batch_size: int) -> Tensor:
         """One pass over the training samples, each member in its own order; returns the mean loss (M,)."""

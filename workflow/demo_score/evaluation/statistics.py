@@ -1,11 +1,13 @@
-"""Intervals and tests for success rates, alone and paired over the same initial states."""
+"""Intervals and tests for success rates, alone and paired over the same initial states.
+
+scipy.stats takes a second to import: functions that need it import it, so that trainings do not wait.
+"""
 
 from collections.abc import Sequence
 from math import sqrt
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest
 
 
 class Interval(NamedTuple):
@@ -28,6 +30,8 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> Interva
 
     Source: E. B. Wilson, JASA 22 (1927) 209-212; Newcombe, Statistics in Medicine 17 (1998) 857-872, method 3.
     """
+    from scipy.stats import binomtest
+
     limits = binomtest(int(successes), int(n)).proportion_ci(confidence, method="wilson")
     return Interval(float(limits.low), float(limits.high))
 
@@ -55,6 +59,8 @@ def mcnemar_p(only_a: int, only_b: int) -> float:
 
     Source: McNemar, Psychometrika 12 (1947) 153-157, with the binomial distribution in place of chi-square.
     """
+    from scipy.stats import binomtest
+
     discordant = only_a + only_b
     return float(binomtest(only_a, discordant, 0.5).pvalue) if discordant else 1.0
 

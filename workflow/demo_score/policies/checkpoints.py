@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from demo_score import settings as settings_files
@@ -20,7 +20,8 @@ def save_checkpoint(folder: Path, policy: nn.Module, settings: DictConfig) -> No
     """Write both files, the weights last: a folder with weights is complete."""
     settings_files.save(settings, folder / SETTINGS)
     with atomic_path(folder / WEIGHTS) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in policy.state_dict().items()}, temporary)
+        # save_file would leave a file of its own behind where it is killed, and hides that a disk is full
+        temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in policy.state_dict().items()}))
 
 
 def read_checkpoint_settings(folder: str | Path, overrides: list[str]) -> DictConfig:

@@ -16,6 +16,7 @@ from demo_score.errors import UserError
 from demo_score.hardware import autocast, memory_advice
 from demo_score.rollout.chunk_env import Drawing
 from demo_score.rollout.environments import open_environments
+from demo_score.rollout.finished import FinishedBatches
 
 
 def rollout(
@@ -30,13 +31,15 @@ def rollout(
     use_amp: bool = False,
     record_images: bool = False,
     drawing: Drawing | None = None,
+    finished: FinishedBatches | None = None,
 ) -> list[Episode]:
     """One episode from each environment seed, `batch_size` environments at once.
 
     The policy sees the last `n_obs_steps` observations; images are rendered only for these, and for all steps, and
     are stored in the episodes, with `record_images`. It always sees a whole batch, finished episodes included, so
     that the result does not depend on `use_async_envs`: whether each environment has a process of its own.
-    The episodes that `drawing` names come as DrawnEpisodes.
+    The episodes that `drawing` names come as DrawnEpisodes. Batches that `finished` holds are not run again, and those
+    that are run it stores, where there is more than one.
     Raises UserError for settings without an environment, and where an environment or its process fails.
     """
     n_envs = min(batch_size, len(seeds))
@@ -46,13 +49,21 @@ def rollout(
         opened as environments,
         tqdm(total=len(seeds), desc=description, unit="episode") as progress,
     ):
-        for batch in _batches(seeds, batch_size):
+        batches = _batches(seeds, batch_size)
+        finished = finished if len(batches) > 1 else None
+        for number, batch in enumerate(batches):
+            if finished and (stored := finished.load(number)):
+                episodes += stored
+                continue
             outcomes = _run_batch(policy, environments, batch, device, use_amp)
             n_successes = sum(episode.success for episode in episodes)
             for done, success in outcomes:
                 progress.n = len(episodes) + int(done.sum())
                 progress.set_postfix(success=f"{(n_successes + success.sum()) / max(1, progress.n):.0%}")
-            episodes += [episode for episode in environments.call("episode") if episode is not None]
+            made = [episode for episode in environments.call("episode") if episode is not None]
+            if finished:
+                finished.save(number, made)
+            episodes += made
     return episodes
 
 
@@ -63,6 +74,7 @@ def rollout_settings(
     description: str = "rollouts",
     record_images: bool = False,
     drawing: Drawing | None = None,
+    finished: FinishedBatches | None = None,
 ) -> list[Episode]:
     """The eval.n_episodes episodes that `settings` ask for, from environment seed settings.seed on.
 
@@ -85,6 +97,7 @@ def rollout_settings(
             settings.use_amp,
             record_images,
             drawing,
+            finished,
         )
 
 

@@ -8,12 +8,17 @@ from omegaconf import OmegaConf
 
 from demo_score.data.episodes import Episode
 from demo_score.data.formats.robomimic import write_episodes
+from demo_score.dependencies import code_digest
+from demo_score.digests import digest
 from demo_score.evaluation.statistics import wilson_interval
 from demo_score.files import write_text
 from demo_score.hardware import select_device
-from demo_score.policies.checkpoints import load_policy, read_checkpoint_settings
+from demo_score.policies.checkpoints import WEIGHTS, load_policy, read_checkpoint_settings
+from demo_score.resume import ResumeFolder
 from demo_score.rollout.chunk_env import Drawing
+from demo_score.rollout.finished import FinishedBatches
 from demo_score.rollout.loop import rollout_settings
+from demo_score.settings import to_yaml
 
 
 def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:
@@ -21,33 +26,53 @@ def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> N
 
     What the environment observes is stored at every step, images too, so that policies can be trained on it.
     """
-    episodes, env_settings = run_checkpoint(checkpoint, overrides, record_images=True)
+    finished = finished_batches(checkpoint, overrides, out_dir, checkpoint.name)
+    episodes, env_settings = run_checkpoint(checkpoint, overrides, record_images=True, finished=finished)
     report(episodes)
     for episode in episodes:
         episode.checkpoint = checkpoint.name
     write_outcomes(out_dir / f"{checkpoint.name}.csv", episodes)
     write_episodes(out_dir / f"{checkpoint.name}.hdf5", episodes, {"env_name": env_settings["task"], **env_settings})
+    finished.remove()
 
 
 def evaluate(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:
     """Store the outcome of eval.n_episodes episodes from environment seed `seed` on: <out_dir>/evaluation.csv."""
-    episodes, _ = run_checkpoint(checkpoint, overrides)
+    finished = finished_batches(checkpoint, overrides, out_dir, "evaluation")
+    episodes, _ = run_checkpoint(checkpoint, overrides, finished=finished)
     report(episodes)
     write_outcomes(out_dir / "evaluation.csv", episodes)
+    finished.remove()
+
+
+def finished_batches(checkpoint: Path, overrides: list[str], out_dir: Path, name: str) -> FinishedBatches:
+    """Where the job `name` stores its batches in `out_dir`: of the same checkpoint, settings, device and code only."""
+    settings = read_checkpoint_settings(checkpoint, overrides)
+    weights = (checkpoint / WEIGHTS).read_bytes()
+    device = select_device(settings.device).type
+    return FinishedBatches(
+        ResumeFolder(out_dir, name, digest(to_yaml(settings), weights, device, code_digest(Path(__file__))))
+    )
 
 
 def run_checkpoint(
-    checkpoint: Path, overrides: list[str], record_images: bool = False, drawing: Drawing | None = None
+    checkpoint: Path,
+    overrides: list[str],
+    record_images: bool = False,
+    drawing: Drawing | None = None,
+    finished: FinishedBatches | None = None,
 ) -> tuple[list[Episode], dict]:
     """Roll out a checkpoint with its own settings changed by `overrides`. Returns episodes and env settings.
 
-    With `drawing`, only the batches of the episodes that it names.
+    With `drawing`, only the batches of the episodes that it names. `finished`: see `rollout`.
     """
     torch.set_num_threads(1)  # environments run in parallel, not the policy: its bits then never depend on threads
     settings = read_checkpoint_settings(checkpoint, overrides)
     device = select_device(settings.device)
     policy = load_policy(checkpoint, settings, device)
-    episodes = rollout_settings(policy, settings, device, record_images=record_images, drawing=drawing)
+    episodes = rollout_settings(
+        policy, settings, device, record_images=record_images, drawing=drawing, finished=finished
+    )
     return episodes, OmegaConf.to_container(settings.env)
 
 

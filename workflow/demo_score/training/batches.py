@@ -109,8 +109,9 @@ def _death_found_when_waiting() -> Iterator[None]:
 
 
 def _cores() -> int:
-    """Cores that this process may use; all of them where the system does not tell (macOS)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use, of the system's and of OMP_NUM_THREADS, which the workflow sets."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, int(os.environ.get("OMP_NUM_THREADS") or cores))
 
 
 class _Reader:

@@ -4,22 +4,13 @@ As in LeRobot (datasets/transforms.py, RandomSubsetApply, and torchvision's Colo
 weight without replacement, and each one's strength uniformly from its range.
 """
 
-from collections.abc import Callable
-
 import torch
 from omegaconf import DictConfig
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from demo_score.errors import UserError
 
-CHANGES: dict[str, Callable[[Tensor, float], Tensor]] = {
-    "brightness": functional.adjust_brightness,
-    "contrast": functional.adjust_contrast,
-    "saturation": functional.adjust_saturation,
-    "hue": functional.adjust_hue,
-    "sharpness": functional.adjust_sharpness,
-}
+CHANGES = ("brightness", "contrast", "saturation", "hue", "sharpness")  # torchvision's adjust_<name>
 
 
 class ImageTransforms:
@@ -46,10 +37,13 @@ class ImageTransforms:
         return torch.stack([self._change(sample) for sample in images])
 
     def _change(self, sample: Tensor) -> Tensor:
+        from torchvision.transforms.v2 import functional  # takes seconds: trainings without images do not wait
+
         chosen = torch.multinomial(self.weights, self.n_changes)
         for index in chosen if self.random_order else chosen.sort().values:
             name = self.names[index]
-            sample = CHANGES[name](sample, torch.empty(1).uniform_(*self.ranges[name]).item())
+            change = getattr(functional, f"adjust_{name}")
+            sample = change(sample, torch.empty(1).uniform_(*self.ranges[name]).item())
         return sample
 
 

@@ -16,17 +16,19 @@ from demo_score.data.chunks import ChunkDataset
 from demo_score.data.images import prepare_observations
 from demo_score.data.sources import training_episodes
 from demo_score.dependencies import code_digest
+from demo_score.digests import digest
 from demo_score.envs import make_env
-from demo_score.errors import UserError
+from demo_score.errors import StoppedError, UserError, ignore_sigterm, sigterm_deferred
 from demo_score.hardware import autocast, available_threads, compiled, memory_advice, select_device
 from demo_score.observations import IMAGE
 from demo_score.policies import action_offsets, make_policy
 from demo_score.policies.checkpoints import save_checkpoint
+from demo_score.resume import ResumeFolder
 from demo_score.training.batches import Batches
 from demo_score.training.evaluation import evaluate_in_training
+from demo_score.training.generators import capture_generators, restore_generators
 from demo_score.training.image_transforms import ImageTransforms
 from demo_score.training.metrics import MetricsTable
-from demo_score.training.resume import ResumeFolder, capture_generators, restore_generators
 from demo_score.training.steps import checkpoint_name, is_due
 from demo_score.training.tracking import Tracker
 
@@ -47,6 +49,7 @@ class Run:
     transforms: ImageTransforms
     metrics: MetricsTable
     step: int = 0
+    evaluation_due: bool = False  # of the step last taken
 
     @property
     def result(self) -> nn.Module:
@@ -55,14 +58,15 @@ class Run:
 
     def state(self) -> dict:
         modules = {name: part.state_dict() for name in STATEFUL if (part := getattr(self, name)) is not None}
-        return {**modules, "generators": capture_generators(self.batches.generator_state()), "step": self.step}
+        generators = capture_generators(self.batches.generator_state())
+        return {**modules, "generators": generators, "step": self.step, "evaluation_due": self.evaluation_due}
 
     def load(self, state: dict) -> None:
         for name in STATEFUL:
             if name in state:
                 getattr(self, name).load_state_dict(state[name])
         restore_generators(state["generators"], self.batches.generator)
-        self.step = state["step"]
+        self.step, self.evaluation_due = state["step"], state["evaluation_due"]
 
 
 def train(settings: DictConfig, run_dir: Path) -> None:
@@ -70,44 +74,67 @@ def train(settings: DictConfig, run_dir: Path) -> None:
 
     Results, which appear together at the end: checkpoints/<step>/{model.safetensors,settings.yaml} every
     save_freq steps and after the last, metrics.csv. Same settings and data give the same bits on a CPU with the
-    same number of threads, also when killed and started again. Raises UserError for bad settings or data, and
-    when the loss is no longer finite.
+    same number of threads, also when killed and started again. SIGTERM stores the state of the step at hand. Raises
+    UserError for bad settings or data, and when the loss is no longer finite.
     """
-    torch.set_num_threads(available_threads())
     device = select_device(settings.device)
     torch.backends.cudnn.benchmark = True  # batches are all of one size: a GPU tries its convolutions out once
     if settings.training.eval_freq:
         make_env(OmegaConf.to_container(settings.env)).close()  # what an evaluation lacks is told before the training
     data = load_data(settings)
-    folder = ResumeFolder(
-        run_dir, settings_files.digest(settings_files.to_yaml(settings), data.digest(), code_digest(Path(__file__)))
-    )
+    torch.set_num_threads(available_threads(settings.training.num_workers if data.images else 0))
+    made_with = digest(settings_files.to_yaml(settings), data.digest(), code_digest(Path(__file__)))
+    folder = ResumeFolder(run_dir, "training", made_with)
     run = start_run(settings, data, device)
     if settings.resume and (state := folder.load()):
         run.load(state)
-    total = settings.training.offline_steps
     with (
         Tracker(settings, run_dir, folder.path / "wandb_id") as tracker,
-        tqdm(total=total, initial=run.step, desc=run_dir.name, unit="step", mininterval=1) as progress,
+        tqdm(
+            total=settings.training.offline_steps, initial=run.step, desc=run_dir.name, unit="step", mininterval=1
+        ) as progress,
     ):
-        while run.step < total:
-            take_step(run, settings, device)
-            progress.update()
-            if is_due(run.step, settings.training.log_freq, settings):
-                row = run.metrics.flush(run.step, lr=run.scheduler.get_last_lr()[0])
-                check_finite(row)
-                tracker.log(row, "train")
-                progress.set_postfix({name: f"{value:.4g}" for name, value in row.items() if name != "step"})
-            if settings.training.eval_freq and run.step % settings.training.eval_freq == 0:
-                results = evaluate_in_training(run.result, settings, device)
-                tracker.log(run.metrics.add_evaluation(run.step, results), "eval")
-            if is_due(run.step, settings.training.save_freq, settings):
-                checkpoint = folder.results / "checkpoints" / checkpoint_name(run.step)
-                save_checkpoint(checkpoint, run.result, settings)
-            if run.step % settings.training.resume_freq == 0:
-                folder.save(run.state())
+        try:
+            take_steps(run, settings, device, folder, tracker, progress)
+            ignore_sigterm()
+        except StoppedError:
+            folder.save(run.state())
+            raise
     run.metrics.write(folder.results / "metrics.csv")
     folder.publish()
+
+
+def take_steps(
+    run: Run, settings: DictConfig, device: torch.device, folder: ResumeFolder, tracker: Tracker, progress: tqdm
+) -> None:
+    """Train to the last step. Wherever SIGTERM stops this, `run` is as it was after a whole step."""
+    training = settings.training
+    while run.step < training.offline_steps or run.evaluation_due:
+        if run.evaluation_due:
+            results = evaluate_in_training(run.result, settings, device)
+            with sigterm_deferred():
+                tracker.log(run.metrics.add_evaluation(run.step, results), "eval")
+                run.evaluation_due = False
+            continue
+        with sigterm_deferred():
+            take_step(run, settings, device)
+            progress.update()
+            if is_due(run.step, training.log_freq, settings):
+                log(run, tracker, progress)
+            run.evaluation_due = bool(training.eval_freq) and run.step % training.eval_freq == 0
+            if is_due(run.step, training.save_freq, settings):
+                checkpoint = folder.results / "checkpoints" / checkpoint_name(run.step)
+                save_checkpoint(checkpoint, run.result, settings)
+            if run.step % training.resume_freq == 0:
+                folder.save(run.state())
+
+
+def log(run: Run, tracker: Tracker, progress: tqdm) -> None:
+    """A row of the means since the last one."""
+    row = run.metrics.flush(run.step, lr=run.scheduler.get_last_lr()[0])
+    check_finite(row)
+    tracker.log(row, "train")
+    progress.set_postfix({name: f"{value:.4g}" for name, value in row.items() if name != "step"})
 
 
 def load_data(settings: DictConfig) -> ChunkDataset:

@@ -1,6 +1,8 @@
 """What the formats of HDF5 files share."""
 
-from collections.abc import Iterable, Iterator
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import numpy as np
 from demo_score.data.episodes import is_image
 from demo_score.data.frames import HDF5_ERRORS, Frames, SourceFile, StoredFrames, first_line
 from demo_score.errors import UserError
+
+MARGIN = 2**18  # bytes: what HDF5 writes about arrays of one episode
 
 
 @contextmanager
@@ -23,6 +27,28 @@ def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
         raise UserError(f"{path}: not an HDF5 file, or truncated; make or copy it again") from None
     with file:
         yield file
+
+
+@contextmanager
+def new_hdf5(path: Path) -> Iterator[tuple[h5py.File, Callable[[int], None]]]:
+    """A new file, and a function that claims the bytes that are written next. The content is as without claims.
+
+    HDF5 crashes the process where a disk fills up while it writes; a claim raises OSError before it does.
+    """
+    with h5py.File(path, "w") as file, path.open("r+b") as same_file:
+
+        def claim(n_bytes: int) -> None:
+            try:
+                os.posix_fallocate(same_file.fileno(), file.id.get_filesize(), n_bytes + MARGIN)
+            except (AttributeError, OSError) as error:  # not on macOS, nor on every file system
+                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+
+        claim(0)
+        yield file, claim
+        file.flush()
+        size = file.id.get_filesize()
+    os.truncate(path, size)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ as those of Demo-SCORE's robodiff rollouts are. Layout: robomimic docs/datasets/
 """
 
 import json
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -28,11 +29,13 @@ from demo_score.data.formats.hdf5 import (
     arrays_below,
     check_group,
     check_steps,
+    new_hdf5,
     open_hdf5,
     read_values,
     report_damage,
     write_values,
 )
+from demo_score.data.frames import PackedFrames
 from demo_score.errors import UserError
 from demo_score.files import atomic_path
 from demo_score.observations import ACTION
@@ -104,13 +107,24 @@ class RobomimicFile(DataSet):
 
 def write_episodes(path: str | Path, episodes: Iterable[Episode], env_args: dict) -> None:
     """Write `episodes` atomically, one at a time; `env_args` (JSON-able) says which environment made them."""
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_path(path) as temporary, new_hdf5(temporary) as (file, claim):
         data = file.create_group("data")
         data.attrs["total"] = 0
         data.attrs["env_args"] = json.dumps(env_args, sort_keys=True)
         for index, episode in enumerate(episodes):
+            claim(_size(episode))
             _write_episode(data.create_group(f"demo_{index}"), episode)
             data.attrs.modify("total", data.attrs["total"] + len(episode))
+
+
+def _size(episode: Episode) -> int:
+    """Bytes that an episode takes in a file at most, but for names and numbers that describe it."""
+    packed = [
+        sum(map(len, values.packed)) for values in episode.observations.values() if isinstance(values, PackedFrames)
+    ]
+    arrays = [values for values in episode.observations.values() if not isinstance(values, PackedFrames)]
+    sizes = [math.prod(values.shape) * values.dtype.itemsize for values in [*arrays, episode.actions]]
+    return sum(sizes) + 2 * sum(packed) + 1024 * len(episode)
 
 
 def _write_episode(group: h5py.Group, episode: Episode) -> None:

@@ -1,0 +1,14 @@
+"""Short hashes that name what belongs together."""
+
+import hashlib
+
+LENGTH = 16
+
+
+def digest(*parts: str | bytes) -> str:
+    """LENGTH hexadecimal digits that stand for exactly these parts, in this order."""
+    whole = hashlib.sha256()
+    for part in parts:
+        content = part.encode() if isinstance(part, str) else part
+        whole.update(len(content).to_bytes(8, "big") + content)
+    return whole.hexdigest()[:LENGTH]
