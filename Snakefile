@@ -8,6 +8,7 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/resources.smk"
 include: "rules/demonstrations.smk"
 include: "rules/given.smk"
 include: "rules/train.smk"
@@ -17,6 +18,7 @@ include: "rules/demo_score.smk"
 include: "rules/evaluation.smk"
 include: "rules/figures.smk"
 include: "rules/videos.smk"
+include: "rules/provenance.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -26,6 +28,10 @@ localrules:
     all,
     figures,
     videos,
+    list_demonstrations,
+    compose_settings,
+    write_classifier_settings,
+    write_data_settings,
 
 
 rule all:

@@ -8,6 +8,10 @@ rule write_classifier_settings:
         "logs/{experiment}/classifiers/{model_arch}.log",
     conda:
         "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(500),
+        runtime=grows(5),
     params:
         settings=classifier_settings,
     message:
@@ -21,7 +25,6 @@ rule train_classifiers:
         settings="results/{experiment}/classifiers/{model_arch}.yaml",
         train=lambda wildcards: rollouts(wildcards, split(wildcards)["train"]),
         cross_val=lambda wildcards: rollouts(wildcards, split(wildcards)["cross_val"]),
-        code=code("train_classifiers.py"),
     output:
         classifiers="results/{experiment}/seed{seed}/classifiers/{split}/{model_arch}.safetensors",
         metrics="results/{experiment}/seed{seed}/classifiers/{split}/{model_arch}.csv",
@@ -29,6 +32,12 @@ rule train_classifiers:
         "logs/{experiment}/seed{seed}/classifiers/{split}/{model_arch}.log",
     conda:
         "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(STATE_MEMORY),
+        runtime=grows(classifier_minutes),
+    params:
+        code=code("train_classifiers.py"),
     message:
         "Train classifiers {wildcards.model_arch} on {wildcards.split}, seed {wildcards.seed}"
     shell:

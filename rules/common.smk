@@ -13,15 +13,17 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.env
 
 from demo_score import workflow_config
 from demo_score.data import given_settings as given
-from demo_score.dependencies import source_files
+from demo_score.dependencies import code_digest
 from demo_score.errors import UserError
 from demo_score.schema import check_against
 
-try:
-    check_against(config, Path(workflow.basedir, "workflow/schemas/config.schema.yaml"), "config")
-    workflow_config.check_config(config)
-except UserError as error:
-    sys.exit(f"error: {error}")
+workflow_config.keep_settings(Path(".snakemake/settings"))
+if workflow.is_main_process:  # not again in each job on a cluster
+    try:
+        check_against(config, Path(workflow.basedir, "workflow/schemas/config.schema.yaml"), "config")
+        workflow_config.check_config(config)
+    except UserError as error:
+        sys.exit(f"error: {error}")
 
 EXPERIMENTS = list(config["experiments"].values())
 GIVEN = [name for name, e in config["experiments"].items() if workflow_config.given_data(e)]
@@ -50,9 +52,11 @@ wildcard_constraints:
 
 
 def code(script):
-    """A command and all the library files that it imports: an edit to any of them makes its results stale."""
-    files = source_files(Path(workflow.basedir, "workflow/scripts", script))
-    return [os.path.relpath(path) for path in files]
+    """A digest of a command and all library files that it imports: an edit to any of them makes its results stale.
+
+    A parameter, not input files: forty of them for each job would be most of the graph.
+    """
+    return code_digest(Path(workflow.basedir, "workflow/scripts", script))
 
 
 def experiment(wildcards):
@@ -169,7 +173,8 @@ def results(name):
         seed=e["seeds"],
         dataset_list=["demo_score_demos_only", "demo_score_rollouts_plus_demos"],
     )
-    return [f"results/{name}/tables/summary.md", *checkpoints, *(exports if name in GIVEN else [])]
+    tables = [f"results/{name}/tables/{file}" for file in ("summary.md", "manifest.json")]
+    return [*tables, *checkpoints, *(exports if name in GIVEN else [])]
 
 
 def figures_of(name):
@@ -286,3 +291,46 @@ def outcomes_of_rollouts(wildcards):
         seed=experiment(wildcards)["seeds"],
         step=experiment(wildcards)["rollouts"]["eps"],
     )
+
+
+def inputs_of_seed(wildcards):
+    """Every file of one seed that the tables follow from: settings, checkpoints, episodes, lists, scores, tests."""
+    e, name, seed = experiment(wildcards), wildcards.experiment, wildcards.seed
+    files = ["demo_score/classifier.yaml", "demo_score/scores.csv"]
+    files += [f"demo_score_datasets/demo_score_{kept}.txt" for kept in ("demos_only", "rollouts_plus_demos")]
+    if "rollouts" not in workflow_config.given_data(e):
+        tried = ["rollouts/{step}.hdf5", "rollouts/{step}.csv", "base/checkpoints/{step}/model.safetensors"]
+        files += expand(tried, step=e["rollouts"]["eps"])
+    for arm in trained_arms(e):
+        step = workflow_config.final_step(e, "base_policy" if arm == "base" else "final_policy")
+        files += [f"{arm}/settings.yaml", f"{arm}/checkpoints/{step}/model.safetensors"]
+        files += [f"{arm}/datasets_file.txt"] * (arm != "base") + [f"{arm}/evaluation.csv"] * (
+            name in EVALUATED
+        )
+    return sorted(
+        {*candidate_classifiers(wildcards), *(f"results/{name}/seed{seed}/{file}" for file in files)}
+    )
+
+
+def inputs_of_all_seeds(wildcards):
+    """Every file that the tables follow from and that all seeds share; data.yaml names given data themselves."""
+    parts = workflow_config.given_data(experiment(wildcards))
+    files = given_tables(wildcards.experiment) if parts else []
+    files += [problems_of_data(wildcards)] * bool(parts)
+    return files + (
+        [*demonstrations(wildcards), all_demonstrations(wildcards)] if "demonstrations" not in parts else []
+    )
+
+
+def data_settings(wildcards):
+    """What config.yaml says of given data, where there are any."""
+    return f"results/{wildcards.experiment}/data.yaml" if wildcards.experiment in GIVEN else []
+
+
+def tables_of(wildcards):
+    """All tables of an experiment, and its summary."""
+    tables = ALL_TABLES if wildcards.experiment in EVALUATED else CURATION_TABLES
+    return [
+        f"results/{wildcards.experiment}/tables/{file}"
+        for file in [*(f"{t}.csv" for t in tables), "summary.md"]
+    ]

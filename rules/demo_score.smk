@@ -5,14 +5,18 @@
 rule select_classifier:
     input:
         classifiers=candidate_classifiers,
-        code=code("select_classifier.py"),
     output:
         "results/{experiment}/seed{seed}/demo_score/classifier.yaml",
     log:
         "logs/{experiment}/seed{seed}/demo_score/classifier.log",
     conda:
         "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
+        code=code("select_classifier.py"),
         model_arch=lookup("experiments/{experiment}/demo_score/model_arch", within=config),
         threshold=lookup("experiments/{experiment}/demo_score/threshold", within=config),
     message:
@@ -29,7 +33,6 @@ rule apply_filter:
         list=all_demonstrations,
         demonstrations=demonstrations,
         rollouts=rollouts,
-        code=code("apply_filter.py"),
     output:
         scores="results/{experiment}/seed{seed}/demo_score/scores.csv",
         demos_only="results/{experiment}/seed{seed}/demo_score_datasets/demo_score_demos_only.txt",
@@ -38,6 +41,12 @@ rule apply_filter:
         "logs/{experiment}/seed{seed}/demo_score/filter.log",
     conda:
         "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(4000),
+        runtime=grows(30),
+    params:
+        code=code("apply_filter.py"),
     message:
         "Score and filter all episodes, seed {wildcards.seed}"
     shell:
@@ -49,7 +58,6 @@ rule apply_filter:
 rule choose_episodes:
     input:
         scores="results/{experiment}/seed{seed}/demo_score/scores.csv",
-        code=code("choose_episodes.py"),
     output:
         "results/{experiment}/seed{seed}/{arm}/datasets_file.txt",
     log:
@@ -58,7 +66,12 @@ rule choose_episodes:
         arm=one_of(FINAL_ARMS),
     conda:
         "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
     params:
+        code=code("choose_episodes.py"),
         oracle=lookup("experiments/{experiment}/final_policy/oracle", within=config),
     message:
         "Choose the episodes of {wildcards.arm}, seed {wildcards.seed}"

@@ -2,8 +2,6 @@
 
 
 rule collect_demonstrations:
-    input:
-        code=code("collect_demonstrations.py"),
     output:
         "results/{experiment}/demonstrations/{strategy}.hdf5",
     log:
@@ -11,7 +9,11 @@ rule collect_demonstrations:
     conda:
         "../envs/demo_score.yaml"
     threads: 2
+    resources:
+        mem_mb=grows(demonstration_memory),
+        runtime=grows(demonstration_minutes),
     params:
+        code=code("collect_demonstrations.py"),
         overrides=demonstration_overrides,
         environment=environment_settings,
         n_episodes=lookup("experiments/{experiment}/demonstrations/{strategy}/n_episodes", within=config),
@@ -26,13 +28,18 @@ rule collect_demonstrations:
 rule list_demonstrations:
     input:
         demonstrations=demonstrations,
-        code=code("list_episodes.py"),
     output:
         "results/{experiment}/demonstrations/all.txt",
     log:
         "logs/{experiment}/demonstrations/all.log",
     conda:
         "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        code=code("list_episodes.py"),
     message:
         "List all demonstrations"
     shell:

@@ -4,14 +4,19 @@
 rule evaluate:
     input:
         model=final_checkpoint,
-        code=code("eval.py"),
     output:
         "results/{experiment}/seed{seed}/{arm}/evaluation.csv",
     log:
         "logs/{experiment}/seed{seed}/{arm}/evaluation.log",
     conda:
         "../envs/demo_score.yaml"
+    threads: need("threads", "evaluation")
+    resources:
+        mem_mb=grows(need("memory", "evaluation")),
+        runtime=grows(need("minutes", "evaluation")),
+        gpu=need("gpus", "evaluation"),
     params:
+        code=code("eval.py"),
         checkpoint=subpath(input.model, parent=True),
         out_dir=subpath(output[0], parent=True),
         overrides=evaluation_overrides,
@@ -34,7 +39,6 @@ for kind, tables in {"": ALL_TABLES, "curation_": CURATION_TABLES}.items():
             scores=per_seed("results/{experiment}/seed{seed}/demo_score/scores.csv"),
             classifiers=per_seed("results/{experiment}/seed{seed}/demo_score/classifier.yaml"),
             problems=problems_of_data,
-            code=code("make_tables.py"),
         output:
             **{
                 table: report(
@@ -57,7 +61,12 @@ for kind, tables in {"": ALL_TABLES, "curation_": CURATION_TABLES}.items():
             experiment=one_of(set(config["experiments"]) - set(EVALUATED) if kind else EVALUATED),
         conda:
             "../envs/demo_score.yaml"
+        threads: 1
+        resources:
+            mem_mb=grows(1000),
+            runtime=grows(10),
         params:
+            code=code("make_tables.py"),
             out_dir=subpath(output.summary, parent=True),
         message:
             "Tables of {wildcards.experiment}"

@@ -14,7 +14,6 @@ for figure_name in TABLE_FIGURES:
             f"plot_{figure_name}"
         input:
             table=f"results/{{experiment}}/tables/{figure_name}.csv",
-            code=code("plot.py"),
         output:
             png=report(
                 f"results/{{experiment}}/figures/{figure_name}.png",
@@ -27,7 +26,12 @@ for figure_name in TABLE_FIGURES:
             f"logs/{{experiment}}/figures/{figure_name}.log",
         conda:
             "../envs/demo_score.yaml"
+        threads: 1
+        resources:
+            mem_mb=grows(1000),
+            runtime=grows(10),
         params:
+            code=code("plot.py"),
             figure=figure_name,
         message:
             "Figure {params.figure} of {wildcards.experiment}"
@@ -39,7 +43,6 @@ rule plot_classifier_curves:
     input:
         metrics=classifier_metrics,
         classifiers=per_seed("results/{experiment}/seed{seed}/demo_score/classifier.yaml"),
-        code=code("plot.py"),
     output:
         png=report(
             "results/{experiment}/figures/classifier_curves.png",
@@ -52,6 +55,12 @@ rule plot_classifier_curves:
         "logs/{experiment}/figures/classifier_curves.log",
     conda:
         "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        code=code("plot.py"),
     message:
         "Figure classifier_curves of {wildcards.experiment}"
     shell:
@@ -63,7 +72,6 @@ rule plot_scores:
     input:
         scores=per_seed("results/{experiment}/seed{seed}/demo_score/scores.csv"),
         classifiers=per_seed("results/{experiment}/seed{seed}/demo_score/classifier.yaml"),
-        code=code("plot.py"),
     output:
         png=report(
             "results/{experiment}/figures/scores.png",
@@ -76,6 +84,12 @@ rule plot_scores:
         "logs/{experiment}/figures/scores.log",
     conda:
         "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        code=code("plot.py"),
     message:
         "Figure scores of {wildcards.experiment}"
     shell:

@@ -8,6 +8,10 @@ rule write_data_settings:
         "logs/{experiment}/data_settings.log",
     conda:
         "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(500),
+        runtime=grows(5),
     params:
         settings=given_settings,
     message:
@@ -25,7 +29,6 @@ for experiment_name in GIVEN:
         input:
             settings=f"results/{experiment_name}/data.yaml",
             data=given_files(experiment_name),
-            code=code("prepare_data.py"),
         output:
             tables=given_tables(experiment_name),
             problems=report(
@@ -38,7 +41,12 @@ for experiment_name in GIVEN:
             f"logs/{experiment_name}/data.log",
         conda:
             "../envs/demo_score.yaml"
+        threads: 1
+        resources:
+            mem_mb=grows(8000),
+            runtime=grows(120),
         params:
+            code=code("prepare_data.py"),
             out_dir=subpath(output.problems, parent=True),
         message:
             "Check the given data (what is wrong: {log})"
@@ -50,7 +58,6 @@ rule export_lists:
     input:
         list="results/{experiment}/seed{seed}/demo_score_datasets/{dataset_list}.txt",
         sources=scored_episodes,
-        code=code("export_list.py"),
     output:
         directory("results/{experiment}/seed{seed}/demo_score_datasets/{dataset_list}"),
     log:
@@ -60,6 +67,12 @@ rule export_lists:
         dataset_list="[a-z_]+",
     conda:
         "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(8000),
+        runtime=grows(120),
+    params:
+        code=code("export_list.py"),
     message:
         "Export {wildcards.dataset_list} for other tools, seed {wildcards.seed}"
     shell:

@@ -5,7 +5,6 @@ rule collect_rollouts:
     input:
         model="results/{experiment}/seed{seed}/base/checkpoints/{step}/model.safetensors",
         settings="results/{experiment}/seed{seed}/base/checkpoints/{step}/settings.yaml",
-        code=code("collect_rollouts.py"),
     output:
         episodes="results/{experiment}/seed{seed}/rollouts/{step}.hdf5",
         outcomes="results/{experiment}/seed{seed}/rollouts/{step}.csv",
@@ -13,7 +12,13 @@ rule collect_rollouts:
         "logs/{experiment}/seed{seed}/rollouts/{step}.log",
     conda:
         "../envs/demo_score.yaml"
+    threads: need("threads", "rollouts")
+    resources:
+        mem_mb=grows(need("memory", "rollouts")),
+        runtime=grows(need("minutes", "rollouts")),
+        gpu=need("gpus", "rollouts"),
     params:
+        code=code("collect_rollouts.py"),
         checkpoint=subpath(input.model, parent=True),
         out_dir=subpath(output.episodes, parent=True),
         overrides=rollout_overrides,

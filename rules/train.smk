@@ -8,6 +8,10 @@ rule compose_settings:
         "logs/{experiment}/seed{seed}/{arm}/settings.log",
     conda:
         "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(2000),
+        runtime=grows(10),
     params:
         overrides=policy_overrides,
         resolved=resolved_settings,
@@ -27,7 +31,6 @@ for experiment_name, stage_name in trained_stages():
             settings="results/{experiment}/seed{seed}/{arm}/settings.yaml",
             datasets_file=datasets_file,
             episodes=listed_episodes,
-            code=code("train.py"),
         output:
             metrics="results/{experiment}/seed{seed}/{arm}/metrics.csv",
             checkpoints=expand(
@@ -45,7 +48,13 @@ for experiment_name, stage_name in trained_stages():
         priority: 1
         conda:
             "../envs/demo_score.yaml"
+        threads: need("threads", stage)
+        resources:
+            mem_mb=grows(need("memory", stage)),
+            runtime=grows(need("minutes", stage)),
+            gpu=need("gpus", stage),
         params:
+            code=code("train.py"),
             run_dir=subpath(input.settings, parent=True),
         message:
             "Train policy: {wildcards.arm}, seed {wildcards.seed} (progress: {log})"

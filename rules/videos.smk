@@ -10,7 +10,6 @@ rule record_rollouts:
     input:
         model=final_checkpoint,
         evaluation="results/{experiment}/seed{seed}/{arm}/evaluation.csv",
-        code=code("record_rollouts.py"),
     output:
         video=report(
             "results/{experiment}/seed{seed}/{arm}/episodes.mp4",
@@ -28,7 +27,12 @@ rule record_rollouts:
         "logs/{experiment}/seed{seed}/{arm}/episodes.log",
     conda:
         "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(need("memory", "evaluation")),
+        runtime=grows(need("minutes", "evaluation")),
     params:
+        code=code("record_rollouts.py"),
         checkpoint=subpath(input.model, parent=True),
         overrides=evaluation_overrides,
     message:

@@ -65,13 +65,21 @@ def test_keep_lists_are_lerobots_options_too(finished) -> None:
 
 def test_tables_tell_of_the_curation_alone(finished) -> None:
     tables = finished / "results/own/tables"
-    assert {path.name for path in tables.iterdir()} == {"checkpoints.csv", "kept.csv", "classifiers.csv", "summary.md"}
+    written = {"checkpoints.csv", "kept.csv", "classifiers.csv", "summary.md", "manifest.json", "run.json"}
+    assert {path.name for path in tables.iterdir()} == written
     rates = pd.read_csv(tables / "checkpoints.csv").set_index("step")
     assert rates["successes"].to_dict() == {3000: 18, 4000: 14, 5000: 14} and set(rates["seed"]) == {"given"}
     summary = (tables / "summary.md").read_text()
     assert "| 003000 | 30 | 60.0 [42.3, 75.4] |" in summary and "of 24 mine" in summary
     figures = {path.stem for path in (finished / "results/own/figures").iterdir()}
     assert figures == {"checkpoints", "kept", "classifier_curves", "scores"}
+
+
+def test_given_data_are_inputs_of_the_tables(finished) -> None:
+    for name in ("own", "own_trained"):
+        manifest = json.loads((finished / f"results/{name}/tables/manifest.json").read_text())
+        assert f"{DATA}/rollouts_005000/meta/info.json" in manifest["inputs"]
+    by_hand(finished, "verify.py")
 
 
 def test_policies_train_on_all_and_on_what_was_kept(finished) -> None:

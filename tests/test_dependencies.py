@@ -1,5 +1,7 @@
 """Which files a command depends on."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,13 @@ def test_order_is_fixed() -> None:
     files = source_files(SCRIPTS / "train.py")
     assert files[1:] == sorted(files[1:])
     assert len(set(files)) == len(files)
+
+
+@pytest.mark.parametrize("module", ["training.loop", "rollout.runs", "workflow_config"])
+def test_what_takes_seconds_to_import_is_imported_where_it_is_needed(module) -> None:
+    slow = {"torchvision", "scipy.stats", "scipy.spatial", "diffusers", "mujoco", "dm_control", "wandb"}
+    slow |= {"torch"} if module == "workflow_config" else set()
+    code = f"import sys, demo_score.{module}; print(*{slow} & set(sys.modules))"
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, cwd=LIBRARY.parent, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []

@@ -18,7 +18,8 @@ TINY = "tests/tiny/config.yaml"
 RUN = "results/tiny/seed10000"
 FINAL = "train_final_policy_tiny"
 TABLE_FIGURES = {"plot_success", "plot_checkpoints", "plot_kept"}
-AFTER_EVALUATION = {"make_tables", "all"} | TABLE_FIGURES
+MANIFEST = {"digest_inputs", "write_manifest"}
+AFTER_EVALUATION = {"make_tables", "all"} | TABLE_FIGURES | MANIFEST
 AFTER_FILTER = {"choose_episodes", FINAL, "evaluate", "plot_scores"} | AFTER_EVALUATION
 
 
@@ -91,6 +92,23 @@ def test_lists_hold_the_kept_episodes_and_no_failed_rollout(finished: Path) -> N
     assert counts["demo_score_demos_only.txt"] == (kept["kind"] == "demonstration").sum()
     assert counts["demo_score_rollouts_plus_demos.txt"] == len(kept)
     assert (kept["success"] == 1).all()
+
+
+def test_verify_passes_and_names_the_table_that_was_edited(edited: Path) -> None:
+    assert verify(edited).returncode == 0
+    table = edited / "results/tiny/tables/success.csv"
+    table.write_text(table.read_text().replace("base,10000,6,", "base,10000,7,"))
+    run = verify(edited)
+    assert run.returncode == 1
+    assert "results/tiny/tables/success.csv: row base 10000: n 7 does not follow from seed10000/base/eval" in run.stdout
+    assert "kept.csv" not in run.stdout
+    (edited / RUN / "demo_score/classifier.yaml").unlink()
+    assert f"{RUN}/demo_score/classifier.yaml: missing since the tables were made" in verify(edited).stdout
+
+
+def verify(folder: Path) -> subprocess.CompletedProcess:
+    command = [sys.executable, "workflow/scripts/verify.py"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_commands_by_hand_give_the_same_bits(finished: Path, tmp_path: Path) -> None:

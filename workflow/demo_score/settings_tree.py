@@ -89,11 +89,9 @@ class SettingsTree:
 
     def _known_keys(self, chosen: DictConfig) -> set[str]:
         """The keys of default.yaml, and of the chosen env and policy, which a user's own file may extend."""
-        known = _leaves(OmegaConf.load(CONFIGS / "default.yaml")) | {"fps", "datasets_file"}
         if not chosen.get("experiment"):
-            return known | {"env", "policy"}
-        without = self._compose([f"{group}={chosen[group]}" for group in ("env", "policy")])
-        return known | {key for key in _leaves(without) if key.startswith(("env.", "policy."))}
+            return _default_keys() | {"env", "policy"}
+        return _default_keys() | _keys_of(self, chosen.env, chosen.policy)
 
 
 def open_tree(config_path: str | Path, config_name: str) -> SettingsTree:
@@ -157,6 +155,18 @@ def _search(places: tuple[str, ...]) -> Iterator[None]:
 def _register_sources() -> None:
     for source in (SettingsSource, ExperimentSource):
         Plugins.instance().register(source)
+
+
+@cache
+def _keys_of(tree: SettingsTree, env: str, policy: str) -> set[str]:
+    """The keys of an environment and a policy, before an experiment changes any."""
+    without = tree._compose([f"env={env}", f"policy={policy}"])
+    return {key for key in _leaves(without) if key.startswith(("env.", "policy."))}
+
+
+@cache
+def _default_keys() -> set[str]:
+    return _leaves(OmegaConf.load(CONFIGS / "default.yaml")) | {"fps", "datasets_file"}
 
 
 def _leaves(node: DictConfig, prefix: str = "") -> set[str]:

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 from omegaconf import DictConfig
 
 from demo_score.curation.settings import check_classifier_settings
 from demo_score.data.given_settings import check_given, check_places
 from demo_score.demonstrations.seeds import demonstration_seeds
-from demo_score.demonstrations.strategies import get_strategy
 from demo_score.errors import UserError
-from demo_score.settings import compose_settings
+from demo_score.settings_store import compose_stored
 from demo_score.training.steps import checkpoint_name, saved_steps
 
 POLICY_STAGES = ("base_policy", "final_policy")
@@ -32,6 +32,8 @@ def check_config(config: dict) -> None:
 
 def check_experiment(experiment: dict) -> None:
     """The checks of one experiment, cheapest first."""
+    from demo_score.demonstrations.strategies import get_strategy  # takes half a second: only where it is checked
+
     _check_stages(experiment)
     _check_checkpoints(experiment)
     if given := given_data(experiment):
@@ -185,9 +187,18 @@ def stage_settings(experiment: dict, stage: str) -> DictConfig:
     return _compose((*overrides, "seed=0"))
 
 
+def keep_settings(folder: Path) -> None:
+    """Keep composed settings in files there, for the jobs and runs to come."""
+    _Store.folder = folder
+
+
+class _Store:
+    folder: Path | None = None
+
+
 @cache
 def _compose(overrides: tuple[str, ...], complete: bool = True) -> DictConfig:
-    return compose_settings(list(overrides), complete=complete)[0]
+    return compose_stored(list(overrides), complete, _Store.folder)
 
 
 def final_step(experiment: dict, stage: str) -> str:
@@ -219,7 +230,8 @@ def _check_checkpoint_overrides(experiment: dict, stage: str) -> None:
     for override in experiment[stage]["overrides"]:
         if override.split("=")[0] in ("env", "policy", "experiment"):
             raise UserError(f"{stage}.overrides: {override} names a file; a checkpoint's settings take single keys")
-    stage_settings(experiment, stage)
+    if experiment[stage]["overrides"]:
+        stage_settings(experiment, stage)
 
 
 def _check_saved(experiment: dict) -> None:

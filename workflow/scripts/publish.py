@@ -10,7 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from demo_score.errors import run_command
-from demo_score.provenance import publish
+from demo_score.provenance.publish import publish
 
 
 def main() -> None:

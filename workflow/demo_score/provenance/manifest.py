@@ -1,0 +1,149 @@
+"""The manifest beside an experiment's tables: what they follow from, by digest.
+
+manifest.json   the same for the same results, wherever they are made
+run.json        what varies: commit, machine, times
+"""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import yaml
+
+from demo_score.data.given_settings import given_files
+from demo_score.dependencies import LIBRARY, code_digest
+from demo_score.errors import UserError
+from demo_score.files import write_text
+
+LEARNING = ["torch", "torchvision", "safetensors", "diffusers", "numpy", "pandas", "scipy", "h5py", "pyarrow", "av"]
+SIMULATORS = ["gymnasium", "mujoco", "dm-control", "gym-aloha", "pymunk", "gym-pusht"]
+PACKAGES = ["snakemake", "hydra-core", "omegaconf", *LEARNING, *SIMULATORS]
+SCRIPTS = [  # every command that a table depends on
+    "prepare_data.py",
+    "collect_demonstrations.py",
+    "list_episodes.py",
+    "compose_settings.py",
+    "train.py",
+    "collect_rollouts.py",
+    "train_classifiers.py",
+    "select_classifier.py",
+    "apply_filter.py",
+    "choose_episodes.py",
+    "eval.py",
+    "make_tables.py",
+]
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digests(paths: Iterable[Path]) -> dict[str, str]:
+    """The digest of each file by its path, sorted."""
+    return {path.as_posix(): file_digest(path) for path in sorted(set(paths))}
+
+
+def write_digests(paths: Iterable[Path], out: Path) -> None:
+    """Write the digests of files, as JSON."""
+    _write(out, digests(paths))
+
+
+def write_digests_below(folder: Path, out: Path) -> None:
+    """Write the digests of all files in a folder but `out` itself, by their paths in it."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != out)
+    _write(out, {path.relative_to(folder).as_posix(): file_digest(path) for path in files})
+
+
+def write_manifest(
+    settings: dict, seed_inputs: list[Path], shared: list[Path], tables: list[Path], data: Path | None, out: Path
+) -> None:
+    """Write `out` (manifest.json) and run.json beside it.
+
+    settings     what config.yaml says of the experiment
+    seed_inputs  digests of each seed's files, by `write_digests`
+    shared       files that all seeds share
+    data         data.yaml where data are given: its files are inputs, too
+    """
+    given = given_files(yaml.safe_load(data.read_text(encoding="utf-8"))) if data else []
+    inputs = digests([*shared, *given])
+    for path in seed_inputs:
+        inputs |= json.loads(path.read_text(encoding="utf-8"))
+    manifest = {
+        "settings": settings,
+        "seeds": settings["seeds"],
+        "code": code_digests(),
+        "packages": package_versions(),
+        "inputs": dict(sorted(inputs.items())),
+        "tables": digests(tables),
+    }
+    folder = out.parent.parent
+    made = [path for path in map(Path, [*inputs, *manifest["tables"]]) if path.is_relative_to(folder)]
+    _write(out, manifest)
+    _write(out.with_name("run.json"), {**describe_machine(), "host": platform.node(), **_times(made)})
+
+
+def read_manifest(path: Path) -> dict:
+    """A manifest. Raises UserError if it is damaged."""
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if all(isinstance(manifest[key], dict) for key in ("inputs", "tables", "code")):
+            return manifest
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise UserError(f"{path}: not a manifest; delete it and let the workflow write it again")
+
+
+def locate(name: str, experiment: Path) -> Path:
+    """Where a file that a manifest names lies now, wherever the command runs; `experiment`: results/<experiment>."""
+    return experiment.resolve().parents[1] / name
+
+
+def inputs_within(manifest: dict, experiment: Path) -> list[Path]:
+    """The inputs that lie in the experiment's own folder, by their paths below `experiment`."""
+    own = Path("results", experiment.resolve().name)
+    paths = [Path(name) for name in manifest["inputs"]]
+    return [experiment / path.relative_to(own) for path in paths if path.is_relative_to(own)]
+
+
+def code_digests() -> dict[str, str]:
+    """The digest of each command with all that it imports."""
+    return {name: code_digest(LIBRARY.parent / "scripts" / name) for name in SCRIPTS}
+
+
+def package_versions() -> dict[str, str | None]:
+    """The installed version of each package that has a part in numbers; None: not installed."""
+    return {name: _version(name) for name in PACKAGES}
+
+
+def describe_machine() -> dict[str, str]:
+    """Commit of the code, Python, machine."""
+    describe = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    commit = subprocess.run(describe, capture_output=True, text=True, check=False).stdout.strip() or "not under git"
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return {"commit": commit, "python": platform.python_version(), "machine": machine}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _times(paths: list[Path]) -> dict:
+    """When the first and the last file were written: pauses count, the work before the first file does not."""
+    times = [path.stat().st_mtime for path in paths]
+    first, last = (datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds") for time in (min(times), max(times)))
+    return {"first_file": first, "last_file": last, "seconds_between": round(max(times) - min(times))}
+
+
+def _write(path: Path, content: dict) -> None:
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,124 @@
+"""Do the numbers still follow from what they were made of?"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from demo_score.errors import UserError
+from demo_score.provenance.manifest import code_digests, file_digest, inputs_within, locate, read_manifest
+from demo_score.provenance.readme import check_numbers
+from demo_score.provenance.recompute import (
+    KEYS,
+    check_against_counts,
+    check_against_inputs,
+    from_counts,
+    inputs_of_tables,
+    read_table,
+)
+
+PUBLISHED = "published"
+DIGESTS = "digests.json"  # of everything in a published folder
+BEFORE_ARMS = (
+    "base",
+    "rollouts",
+    "classifiers",
+    "demo_score",
+    "demo_score_datasets",
+)  # parts of a run that all arms need
+
+
+def verify(results: Path, document: Path) -> tuple[list[str], list[str]]:
+    """What no longer follows, a line each, and what was looked at; see `verify_experiment`, `verify_published`.
+
+    results    a folder results/, or a single experiment's
+    document   Markdown that reports numbers of results/published
+    """
+    if not results.is_dir():
+        raise UserError(f"{results}: no such folder; give results or results/<experiment>")
+    if (results / "tables").is_dir():
+        return verify_experiment(results) if results.resolve().parent.name != PUBLISHED else verify_published(results)
+    own = sorted(path for path in results.iterdir() if path.is_dir() and path.name != PUBLISHED)
+    published = sorted(path for path in (results / PUBLISHED).glob("*") if path.is_dir())
+    problems, notes = _joined([verify_published(folder) for folder in published])
+    if document.is_file() and published and not problems:
+        tables = {folder.name: _tables(folder) for folder in published}
+        summaries = {folder.name: (folder / "tables/summary.md").read_text(encoding="utf-8") for folder in published}
+        problems, n = check_numbers(document, tables, summaries)
+        notes.append(f"{document}: {n} rows and intervals compared")
+    return _joined([*(verify_experiment(folder) for folder in own), (problems, notes)])
+
+
+def verify_experiment(folder: Path) -> tuple[list[str], list[str]]:
+    """Check the digests in an experiment's manifest, then make its tables again and compare them row by row."""
+    path = folder / "tables/manifest.json"
+    if not path.is_file():
+        return [], [f"{folder}: not checked: no tables/manifest.json (unfinished, or made before there were manifests)"]
+    try:
+        manifest = read_manifest(path)
+    except UserError as error:
+        return [str(error)], []
+    tables, inputs = manifest["tables"], manifest["inputs"]
+    places = {name: locate(name, folder) for name in [*tables, *inputs]}
+    problems = [f"{name}: {what} since its manifest was written" for name, what in _changed(tables, places)]
+    for name, what in _changed(inputs, places):
+        problems.append(f"{name}: {what} since the tables were made; {_affected(name)}")
+    direct = inputs_of_tables(inputs_within(manifest, folder))
+    if all(path.is_file() for paths in direct.values() for path in paths):
+        problems += check_against_inputs(folder / "tables", direct)
+    notes = [f"{folder}: {len(inputs)} inputs, {len(tables)} tables"]
+    if edited := [name for name, digest in code_digests().items() if manifest["code"].get(name) != digest]:
+        notes.append(f"{folder}: made by other versions of {', '.join(edited)}")
+    return problems, notes
+
+
+def verify_published(folder: Path) -> tuple[list[str], list[str]]:
+    """Check a published folder: its digests, and its tables from what they were made of.
+
+    Of folders made before there were manifests, tables are checked against their own counts alone.
+    """
+    problems, kind = [], "no manifest: only recomputed from the counts in its tables"
+    if (folder / DIGESTS).is_file():
+        try:
+            published = dict(json.loads((folder / DIGESTS).read_text(encoding="utf-8")))
+        except ValueError:
+            return [f"{folder / DIGESTS}: damaged; take it back from git"], []
+        changed = _changed(published, {name: folder / name for name in published})
+        problems += [f"{folder / name}: {what} since it was published" for name, what in changed]
+        kind = f"{len(published)} files"
+    direct = inputs_of_tables([*folder.rglob("*.csv"), *folder.rglob("classifier.yaml")])
+    if direct["scores"]:
+        problems += check_against_inputs(folder / "tables", direct)
+    else:
+        problems += check_against_counts(folder / "tables")
+    return problems, [f"{folder}: {kind}"]
+
+
+def _changed(digests: dict[str, str], places: dict[str, Path]) -> Iterator[tuple[str, str]]:
+    """The names of files that are not what they were."""
+    for name, digest in digests.items():
+        if not places[name].is_file():
+            yield name, "missing"
+        elif file_digest(places[name]) != digest:
+            yield name, "changed"
+
+
+def _affected(name: str) -> str:
+    """Which numbers follow from an input."""
+    run = re.search(r"/seed(\d+)/([a-z_]+)/", name)
+    if not run:
+        return "no number of the experiment follows any more"
+    seed, part = run.groups()
+    if name.endswith("/evaluation.csv") or part not in BEFORE_ARMS:
+        return f"of seed {seed} and pooled, success and differences of {part} no longer follow"
+    return f"the numbers of seed {seed}, and pooled ones, no longer follow"
+
+
+def _tables(published: Path) -> dict:
+    """The tables of a published experiment in full precision."""
+    paths = [published / f"tables/{name}.csv" for name in KEYS]
+    return from_counts({path.stem: read_table(path) for path in paths if path.is_file()})
+
+
+def _joined(found: list[tuple[list[str], list[str]]]) -> tuple[list[str], list[str]]:
+    return [line for problems, _ in found for line in problems], [line for _, notes in found for line in notes]

@@ -1,0 +1,23 @@
+"""Write the SHA-256 of files, by their paths, as JSON."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import argparse
+
+from demo_score.errors import run_command
+from demo_score.provenance.manifest import write_digests
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="seed<seed>/inputs.json")
+    arguments = parser.parse_args()
+    write_digests(arguments.files, arguments.out)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,36 @@
+"""Say which numbers no longer follow from what they were made of; exit status 1 if there are any.
+
+verify.py                          all of results/, results/published and the numbers in README.md
+verify.py results/<experiment>     one experiment
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from demo_score.errors import run_command
+from demo_score.provenance.verify import verify
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", nargs="?", type=Path, default=Path("results"))
+    parser.add_argument("--document", type=Path, default=Path("README.md"), help="reports numbers of results/published")
+    arguments = parser.parse_args()
+    problems, notes = verify(arguments.results, arguments.document)
+    for line in notes:
+        print(f"note: {line}")
+    for line in problems:
+        print(line)
+    print(
+        f"{len(problems)} problem{'s' * (len(problems) > 1)}"
+        if problems
+        else "All numbers that were checked follow from their inputs."
+    )
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == "__main__":
+    run_command(main)

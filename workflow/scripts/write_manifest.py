@@ -1,0 +1,27 @@
+"""Write what an experiment's tables follow from: manifest.json, and run.json (commit, machine, times) beside it."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import argparse
+import json
+
+from demo_score.errors import run_command
+from demo_score.provenance.manifest import write_manifest
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=json.loads, required=True, help="the experiment in config.yaml, as JSON")
+    parser.add_argument("--seed-inputs", nargs="+", type=Path, required=True, help="seed<seed>/inputs.json")
+    parser.add_argument("--shared", nargs="*", type=Path, default=[], help="files that all seeds share")
+    parser.add_argument("--tables", nargs="+", type=Path, required=True)
+    parser.add_argument("--data", nargs="?", type=Path, help="data.yaml where data are given")
+    parser.add_argument("--out", type=Path, required=True, help="tables/manifest.json")
+    write_manifest(**vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    run_command(main)
