@@ -1,8 +1,11 @@
 # make             install, then run the default experiment
 # make test        install, then run the tests
 # make test-peers  the real lerobot and robomimic open what we write; needs Python 3.12, downloads 3 GB
+# make test-slurm  the workflow on a SLURM of two nodes on this machine, with jobs killed; as root; some minutes
+# make test-faults kill -9, full disks, damaged files: docs/faults.md anew; half an hour, needs Linux and root
 # make wandb       install Weights & Biases, for wandb.enable=true
 # make lint        ruff, snakefmt, snakemake --lint
+# make verify      which reported number no longer follows from its inputs
 # make docs        the tables of docs/, from the settings files
 # make lock        resolve envs/requirements.in again
 CORES ?= all
@@ -14,13 +17,13 @@ PEERS := .venv-peers
 # Importing torch takes twice as long without its byte code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all test test-peers wandb lint docs lock clean
+.PHONY: all test test-peers test-slurm test-faults wandb lint verify docs lock clean
 all: $(INSTALLED)
 	$(BIN)/snakemake --cores $(CORES)
 	@cat results/*/tables/summary.md
 
 test: $(INSTALLED) wandb
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-peers: $(PEERS)/.installed
 	HF_HUB_OFFLINE=1 PYTHONPATH=workflow:tests $(PEERS)/bin/python -m pytest --confcutdir=tests/peers tests/peers
@@ -33,6 +36,13 @@ $(PEERS)/.installed: envs/peers.lock envs/peers_robomimic.lock $(INSTALLED)
 		-r envs/peers_robomimic.lock
 	touch $@
 
+test-faults: $(INSTALLED)
+	$(BIN)/python tests/faults/run_faults.py --kills 50 --out docs/faults.md
+
+# SLURM_TEST=--optional: where there is no SLURM and none can be installed, say so and succeed.
+test-slurm: $(INSTALLED)
+	$(BIN)/python tests/slurm/run.py $(SLURM_TEST)
+
 wandb: .venv/.wandb_installed
 .venv/.wandb_installed: envs/wandb.lock $(INSTALLED)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r envs/wandb.lock
@@ -43,6 +53,9 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+
+verify: $(INSTALLED)
+	@$(BIN)/python workflow/scripts/verify.py
 
 docs: $(INSTALLED)
 	$(BIN)/python workflow/scripts/document_settings.py

@@ -39,6 +39,13 @@ TINY = [
     "env.episode_length=30",
 ]
 
+SLOWEST = ["test_workflow.py", "test_image_workflow.py", "test_bring_your_own.py"]  # minutes each
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that two processes end at about the same time."""
+    items.sort(key=lambda item: (*SLOWEST, item.path.name).index(item.path.name))
+
 
 def tiny_settings(*overrides: str) -> DictConfig:
     """The settings of an ACT that trains in milliseconds, changed by `overrides`."""
