@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from conftest import TINY, random_episode, tiny_settings
@@ -246,6 +247,23 @@ def test_stopped_environments_in_processes_leave_nobody_and_say_one_line(tmp_pat
     assert process.returncode == 143
     assert "Traceback" not in told and told.splitlines()[-1].startswith("stopped: ")
     assert list(tmp_path.glob(".unfinished_evaluation_*/batch000001.pt"))
+
+
+# Demonstrations
+
+
+def test_processes_that_collect_end_when_the_command_is_killed(tmp_path) -> None:
+    arguments = ["env=aloha_cube_state", "--strategy", "unreliable", "--n-episodes", "1000", "--seed", "5"]
+    command = [sys.executable, SCRIPTS / "collect_demonstrations.py", *arguments, "--out", tmp_path / "a.hdf5"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    wait_for(
+        lambda: len(psutil.Process(process.pid).children()) == 3
+    )  # two that collect, and multiprocessing's tracker
+    children = psutil.Process(process.pid).children()
+    process.kill()
+    process.communicate(timeout=30)  # until all of them have closed it
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
 
 # Sweeps

@@ -2,6 +2,8 @@
 
 import json
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -110,11 +112,21 @@ def _ordered_map(n_processes: int) -> Iterator[Callable[..., Iterator[Episode | 
     if n_processes == 1:
         yield map
         return
-    pool = ProcessPoolExecutor(n_processes, mp_context=multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
     try:
         yield pool.map
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Let this process of the pool end when the command is killed; else it would wait for work for ever."""
+
+    def wait() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _run_attempt(env_settings: str, strategy: str, seed: int) -> Episode | None:
