@@ -15,7 +15,7 @@ SEED = "tiny/seed10000"
 # What is made last; with each of these, all that follows from it.
 TESTS = ("tiny/figures", "tiny/tables", "tiny/pages", f"{SEED}/inputs.json", f"{SEED}/random/evaluation.csv")
 LAST = (*TESTS, f"{SEED}/classifiers/first_held_out")
-AFTER_ROLLOUTS = (*LAST, f"{SEED}/classifiers", f"{SEED}/demo_score*", f"{SEED}/curated_demos", f"{SEED}/random")
+AFTER_ROLLOUTS = (*TESTS, *(f"{SEED}/{part}" for part in ("classifiers", "demo_score*", "curated_demos", "random")))
 DAY = 24 * 3600
 SKEW = "has older modification time"
 
@@ -131,12 +131,17 @@ def _touch(path: Path, at: float) -> None:
 
 def truncated(context: Context) -> list[Row]:
     """A result that was cut short after it was made, and whoever reads it next."""
+    arms = (f"{SEED}/demo_score*", f"{SEED}/curated_demos", f"{SEED}/random", *TESTS)
+    classifiers = (f"{SEED}/classifiers", *arms)
     cases = {
-        "checkpoint": (f"{SEED}/base/checkpoints/000900/model.safetensors", [f"{SEED}/rollouts/000900.*"]),
-        "last checkpoint": (f"{SEED}/random/checkpoints/000060/model.safetensors", [f"{SEED}/random/evaluation.csv"]),
-        "rollouts (HDF5)": (f"{SEED}/rollouts/000900.hdf5", [f"{SEED}/classifiers/*/*"]),
-        "demonstrations (HDF5)": ("tiny/demonstrations/reliable.hdf5", [f"{SEED}/random/checkpoints"]),
-        "classifier": (f"{SEED}/classifiers/last_held_out/small_stepwise.safetensors", [f"{SEED}/demo_score/*"]),
+        "checkpoint": (
+            f"{SEED}/base/checkpoints/000900/model.safetensors",
+            (f"{SEED}/rollouts/000900.*", *classifiers),
+        ),
+        "last checkpoint": (f"{SEED}/random/checkpoints/000060/model.safetensors", TESTS),
+        "rollouts (HDF5)": (f"{SEED}/rollouts/000900.hdf5", classifiers),
+        "demonstrations (HDF5)": ("tiny/demonstrations/reliable.hdf5", (f"{SEED}/random/checkpoints", *TESTS)),
+        "classifier": (f"{SEED}/classifiers/last_held_out/small_stepwise.safetensors", arms),
     }
     rows = []
     for name, (cut, unmade) in cases.items():
