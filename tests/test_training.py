@@ -315,10 +315,10 @@ def test_killed_run_ends_with_the_same_bytes(tmp_path, data, uninterrupted, step
 
 def test_script_goes_on_where_it_was_stopped(tmp_path, data, uninterrupted, interrupt) -> None:
     interrupt(190, tmp_path, data, *SAMPLED, *LONG)
+    assert stored_step(tmp_path) == 175
     process = script(tmp_path, data, *SAMPLED, *LONG)
     _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    assert " 175/200 " in errors and " 0/200 " not in errors
+    assert (process.returncode, errors) == (0, "")  # so short a training leaves no line in a log
     assert files_of(tmp_path) == uninterrupted
 
 

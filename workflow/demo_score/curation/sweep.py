@@ -1,7 +1,6 @@
 """The classifier sweep (step 3): one architecture on one split, for every seed, learning rate and weight decay."""
 
 import itertools
-import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from demo_score.digests import digest
 from demo_score.errors import StoppedError, UserError, ignore_sigterm, sigterm_deferred
 from demo_score.files import atomic_path
 from demo_score.hardware import available_threads
+from demo_score.progress import progress_bar
 from demo_score.resume import ResumeFolder
 
 STORED_EVERY = 60  # seconds
@@ -106,17 +106,20 @@ def _train(trainer: Trainer, variants: list[Variant], settings: CurationSettings
         trainer.load_state_dict(state["trainer"])
         progress = Progress(**state["progress"])
     stored = time.monotonic()
-    try:
-        while progress.epoch < settings.epochs:
-            with sigterm_deferred():
-                _take_epoch(trainer, variants, settings, progress)
-                if time.monotonic() - stored > STORED_EVERY:
-                    _store(folder, trainer, progress)
-                    stored = time.monotonic()
-        ignore_sigterm()
-    except StoppedError:
-        _store(folder, trainer, progress)
-        raise
+    with progress_bar(settings.epochs, f"{len(variants)} classifiers", "epoch", progress.epoch) as bar:
+        try:
+            while progress.epoch < settings.epochs:
+                with sigterm_deferred():
+                    _take_epoch(trainer, variants, settings, progress)
+                    bar.set_postfix(lowest_cross_val_loss=f"{progress.best_loss.min():.4f}", refresh=False)
+                    bar.update()
+                    if time.monotonic() - stored > STORED_EVERY:
+                        _store(folder, trainer, progress)
+                        stored = time.monotonic()
+            ignore_sigterm()
+        except StoppedError:
+            _store(folder, trainer, progress)
+            raise
     return progress
 
 
@@ -147,7 +150,6 @@ def _measure(
     progress.best_loss[improved] = evaluation.cross_val_loss[improved]
     progress.best_epoch[improved] = epoch
     progress.measured[epoch] = _measures(trainer, training_loss, evaluation)
-    _report(epoch, settings, progress.best_loss)
 
 
 def _check_finite(losses: Tensor, variants: list[Variant], epoch: int) -> None:
@@ -177,12 +179,6 @@ def _table(measured: dict[int, Tensor], variants: list[Variant]) -> pd.DataFrame
         for number, (rows, variant) in enumerate(zip(values, variants, strict=True))
     ]
     return pd.concat(tables)[["member", "seed", "lr", "weight_decay", "epoch", *COLUMNS]]
-
-
-def _report(epoch: int, settings: CurationSettings, best_loss: Tensor) -> None:
-    if epoch % max(1, settings.epochs // 10) == 0:
-        lowest = f"{best_loss.min():.4f} (lowest of {len(best_loss)} members)"
-        print(f"epoch {epoch}/{settings.epochs}: cross-validation loss {lowest}", file=sys.stderr)
 
 
 def _describe(trainer: Trainer, parameters: Tensor, epochs: list[int], variants: list[Variant]) -> list[Member]:

@@ -4,8 +4,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import LISTS, open_dataset
 from demo_score.data.formats.aloha import write_aloha
@@ -16,6 +14,7 @@ from demo_score.data.labels import Label, read_labels
 from demo_score.data.lists import Entry, read_entries, read_entry_episodes, select
 from demo_score.data.problems import REFUSE, Part, settle
 from demo_score.errors import UserError
+from demo_score.progress import progress_bar
 
 FORMATS = ("lerobot", "aloha", "robomimic")
 
@@ -146,7 +145,10 @@ def _without_problems(entries: Sequence[Entry], parts: Sequence[Part], problems:
 def _read(entries: Sequence[Entry], keys: Collection[str] | None = None) -> Iterator[Episode]:
     """One episode at a time; their images stay where they are until they are read."""
     episodes = read_entry_episodes(entries, keys)
-    return iter(tqdm(episodes, total=len(entries), desc="writing", unit="episode", disable=None))
+    with progress_bar(len(entries), "writing", "episode") as progress:
+        for episode in episodes:
+            yield episode
+            progress.update()
 
 
 def _env_args(parts: Sequence[Part], fps: int | None = None) -> dict:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from demo_score.data.episodes import Episode
 from demo_score.data.formats.aloha import LABELS, AlohaFolder
@@ -18,6 +17,7 @@ from demo_score.data.frames import Frames
 from demo_score.data.labels import Label
 from demo_score.errors import UserError
 from demo_score.observations import ACTION
+from demo_score.progress import progress_bar
 
 REFUSE, SKIP = "refuse", "skip"
 CHOICES = (REFUSE, SKIP)
@@ -106,9 +106,7 @@ def find_problems(parts: Sequence[Part], images: bool = True, visit: Visit | Non
     """
     _check_given_once(parts)
     looks: list[list[_Look]] = []
-    with tqdm(
-        total=sum(len(part.numbers) for part in parts), desc="checking", unit="episode", disable=None
-    ) as progress:
+    with progress_bar(sum(len(part.numbers) for part in parts), "checking", "episode") as progress:
         for part in parts:
             looks.append([])
             for number in part.numbers:

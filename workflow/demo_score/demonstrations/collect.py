@@ -11,7 +11,6 @@ from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from demo_score.data.episodes import Episode
 from demo_score.data.frames import PackedFrames
@@ -20,6 +19,7 @@ from demo_score.demonstrations.strategies import get_strategy
 from demo_score.envs import make_env
 from demo_score.envs.base import Environment
 from demo_score.errors import UserError
+from demo_score.progress import progress_bar
 
 
 def collect_demonstrations(
@@ -95,12 +95,13 @@ def _keep_successes(attempts: Iterable[Episode | None], n_episodes: int, strateg
     """Take attempts until `n_episodes` of them succeeded; returns those and the number of attempts taken."""
     episodes: list[Episode] = []
     n_attempts = 0
-    with tqdm(total=n_episodes, desc=strategy, unit="episode", disable=None) as progress:
+    with progress_bar(n_episodes, strategy, "episode") as progress:
         for n_attempts, episode in enumerate(attempts, start=1):
             if episode is not None:
                 episodes.append(episode)
-                progress.update()
-            progress.set_postfix(attempts=n_attempts, success=f"{len(episodes) / n_attempts:.0%}")
+            rate = f"{len(episodes) / n_attempts:.0%}"
+            progress.set_postfix(attempts=n_attempts, success=rate, refresh=False)
+            progress.update(episode is not None)
             if len(episodes) == n_episodes:
                 break
     return episodes, n_attempts

@@ -8,12 +8,12 @@ import torch
 from gymnasium.vector import VectorEnv
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
-from tqdm import tqdm
 
 from demo_score.data.episodes import Episode
 from demo_score.data.images import prepare_observations
 from demo_score.errors import UserError
 from demo_score.hardware import autocast, memory_advice
+from demo_score.progress import progress_bar
 from demo_score.rollout.chunk_env import Drawing
 from demo_score.rollout.environments import open_environments
 from demo_score.rollout.finished import FinishedBatches
@@ -47,19 +47,22 @@ def rollout(
     opened = open_environments(env_settings, n_envs, n_obs_steps, record_images, use_async_envs, drawing=drawing)
     with (
         opened as environments,
-        tqdm(total=len(seeds), desc=description, unit="episode") as progress,
+        progress_bar(len(seeds), description, "episode") as progress,
     ):
         batches = _batches(seeds, batch_size)
         finished = finished if len(batches) > 1 else None
         for number, batch in enumerate(batches):
             if finished and (stored := finished.load(number)):
                 episodes += stored
+                progress.update(len(stored))
                 continue
             outcomes = _run_batch(policy, environments, batch, device, use_amp)
             n_successes = sum(episode.success for episode in episodes)
-            for done, success in outcomes:
-                progress.n = len(episodes) + int(done.sum())
-                progress.set_postfix(success=f"{(n_successes + success.sum()) / max(1, progress.n):.0%}")
+            for steps, done, success in outcomes:
+                n_done = len(episodes) + int(done.sum())
+                progress.set_postfix(success=f"{(n_successes + success.sum()) / max(1, n_done):.0%}", refresh=False)
+                under_way = (len(batch) - done.sum()) * min(1, steps / env_settings["episode_length"])
+                progress.update(n_done + under_way - progress.n)
             made = [episode for episode in environments.call("episode") if episode is not None]
             if finished:
                 finished.save(number, made)
@@ -107,15 +110,15 @@ def _batches(seeds: list[int], batch_size: int) -> list[list[int]]:
 
 def _run_batch(
     policy: nn.Module, environments: VectorEnv, seeds: list[int], device: torch.device | str, use_amp: bool
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """One batch of episodes; yields after each chunk who is done and who has succeeded.
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """One batch of episodes; yields after each chunk the control steps so far, who is done and who has succeeded.
 
     The last batch may be smaller than the number of environments: the others idle.
     """
     idle = environments.num_envs - len(seeds)
     observations, _ = environments.reset(seed=seeds + [None] * idle)
     policy.reset(seeds)
-    done = np.zeros(len(seeds), dtype=bool)
+    done, steps = np.zeros(len(seeds), dtype=bool), 0
     while not done.all():
         chunks = _act(policy, {key: values[: len(seeds)] for key, values in observations.items()}, device, use_amp)
         chunks = np.concatenate([chunks, np.zeros((idle, *chunks.shape[1:]), chunks.dtype)])
@@ -124,7 +127,8 @@ def _run_batch(
             if error is not None:
                 raise UserError(error)
         done, success = infos["done"][: len(seeds)], infos["success"][: len(seeds)]
-        yield done, success
+        steps += chunks.shape[1]
+        yield steps, done, success
 
 
 def _act(

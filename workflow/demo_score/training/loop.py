@@ -23,6 +23,7 @@ from demo_score.hardware import autocast, available_threads, compiled, memory_ad
 from demo_score.observations import IMAGE
 from demo_score.policies import action_offsets, make_policy
 from demo_score.policies.checkpoints import save_checkpoint
+from demo_score.progress import progress_bar
 from demo_score.resume import ResumeFolder
 from demo_score.training.batches import Batches
 from demo_score.training.evaluation import evaluate_in_training
@@ -90,9 +91,7 @@ def train(settings: DictConfig, run_dir: Path) -> None:
         run.load(state)
     with (
         Tracker(settings, run_dir, folder.path / "wandb_id") as tracker,
-        tqdm(
-            total=settings.training.offline_steps, initial=run.step, desc=run_dir.name, unit="step", mininterval=1
-        ) as progress,
+        progress_bar(settings.training.offline_steps, run_dir.name, "step", initial=run.step) as progress,
     ):
         try:
             take_steps(run, settings, device, folder, tracker, progress)
@@ -134,7 +133,7 @@ def log(run: Run, tracker: Tracker, progress: tqdm) -> None:
     row = run.metrics.flush(run.step, lr=run.scheduler.get_last_lr()[0])
     check_finite(row)
     tracker.log(row, "train")
-    progress.set_postfix({name: f"{value:.4g}" for name, value in row.items() if name != "step"})
+    progress.set_postfix({name: f"{value:.4g}" for name, value in row.items() if name != "step"}, refresh=False)
 
 
 def load_data(settings: DictConfig) -> ChunkDataset:

@@ -1,0 +1,20 @@
+"""Run snakemake, and on a terminal show how far each of its long jobs has come. All options are snakemake's."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import argparse
+
+from demo_score.errors import run_command
+from demo_score.reporting.terminal import run_with_progress
+
+
+def main() -> None:
+    _, options = argparse.ArgumentParser(description=__doc__).parse_known_args()
+    sys.exit(run_with_progress([sys.executable, "-m", "snakemake", *options], Path("logs")))
+
+
+if __name__ == "__main__":
+    run_command(main)
