@@ -15,12 +15,13 @@ RATES = {
     "oracle": 0.92,
 }
 STEPS = {3000: 0.20, 4500: 0.31, 6000: 0.38, 8000: 0.42}
+CURATED_STEPS = {6000: 0.66, 8000: 0.80}
 THRESHOLD = 0.52
 
 
 def write_experiment(root: Path, seeds: tuple[int, ...] = (10000, 20000), n: int = 200) -> dict[str, list[Path]]:
     """Write every input of the tables and figures below `root`; returns their paths by command-line argument."""
-    paths = {"evaluations": [], "rollouts": [], "scores": [], "classifiers": [], "metrics": []}
+    paths = {"evaluations": [], "rollouts": [], "scores": [], "classifiers": [], "metrics": [], "traces": []}
     for seed in seeds:
         generator = np.random.default_rng(seed)
         folder = root / f"seed{seed}"
@@ -29,10 +30,15 @@ def write_experiment(root: Path, seeds: tuple[int, ...] = (10000, 20000), n: int
             paths["evaluations"].append(write_outcomes(folder / arm / "evaluation.csv", n, rate + shift, generator))
         for step, rate in STEPS.items():
             paths["rollouts"].append(write_outcomes(folder / f"rollouts/{step:06d}.csv", 100, rate + shift, generator))
+        for step, rate in CURATED_STEPS.items():
+            path = folder / f"curated_demos/rollouts/{step:06d}.csv"
+            paths["rollouts"].append(write_outcomes(path, 100, rate + shift, generator))
         paths["scores"].append(_write_scores(folder / "demo_score/scores.csv", generator))
+        paths["traces"].append(_write_traces(folder / "demo_score/traces.csv", paths["scores"][-1], generator))
         paths["classifiers"].append(_write_classifier(folder / "demo_score/classifier.yaml"))
         for split in ("003000-008000", "004500-008000"):
             paths["metrics"].append(_write_metrics(folder / f"classifiers/{split}/small.csv", generator))
+    paths["paths"] = [_write_paths(root / "demonstrations/paths.csv", generator)]
     return paths
 
 
@@ -65,6 +71,29 @@ def _write_scores(path: Path, generator: np.random.Generator) -> Path:
                 {**row, "success": 1, "score": score, "kept": kept, "reason": "" if kept else "below threshold"}
             )
     return write_table(path, pd.DataFrame(rows))
+
+
+def _write_traces(path: Path, scores: Path, generator: np.random.Generator) -> Path:
+    """Scores that wander from 0.5 to where they end."""
+    table = pd.read_csv(scores)[["kind", "source", "file", "episode", "success", "kept", "score"]]
+    parts = []
+    for step in range(10, 101, 10):
+        noise = generator.normal(0, 0.01, len(table)) * (step < 100)
+        parts.append(table.assign(step=step, score=0.5 + (table["score"] - 0.5) * step / 100 + noise))
+    return write_table(path, pd.concat(parts))
+
+
+def _write_paths(path: Path, generator: np.random.Generator) -> Path:
+    """Both hands from their places to a meeting point; those of the unreliable strategy anywhere."""
+    rows = []
+    for strategy, count, spread in (("reliable", 60, 0.01), ("unreliable", 90, 0.1)):
+        for episode in range(count):
+            meeting = np.array([0, 0.5, 0.25]) + generator.normal(0, spread, 3)
+            for effector, x in (("left", -0.2), ("right", 0.2)):
+                for step in range(0, 200, 20):
+                    point = np.array([x, 0.5, 0.3]) + (meeting - [x, 0.5, 0.3]) * step / 180
+                    rows.append((strategy, episode, step, effector, *point))
+    return write_table(path, pd.DataFrame(rows, columns=["strategy", "episode", "step", "effector", "x", "y", "z"]))
 
 
 def _write_classifier(path: Path) -> Path:

@@ -13,9 +13,10 @@ import pytest
 from conftest import one_line_error, tiny_settings
 from demo_score.envs import make_env
 from demo_score.envs.base import Environment
+from demo_score.plots import episodes, video
 from demo_score.plots.episodes import Row, episode_strip, side_by_side
 from demo_score.plots.style import figure_style
-from demo_score.rollout import recording, runs, video
+from demo_score.rollout import recording, runs
 from demo_score.rollout.chunk_env import Drawing
 from demo_score.rollout.loop import rollout, rollout_settings
 from demo_score.rollout.recording import record
@@ -106,7 +107,7 @@ def test_same_files_come_again(tmp_path, walker, monkeypatch) -> None:
 @pytest.mark.parametrize(("success", "missing"), [(1, "no failure in 5 episodes"), (0, "no success in 5 episodes")])
 def test_an_outcome_that_never_came_is_said_in_words(tmp_path, walker, monkeypatch, success, missing) -> None:
     rows = []
-    monkeypatch.setattr(recording, "episode_strip", lambda drawn: rows.extend(drawn) or episode_strip(drawn))
+    monkeypatch.setattr(episodes, "episode_strip", lambda drawn: rows.extend(drawn) or episode_strip(drawn))
     succeed(monkeypatch, *[5, 6, 7, 8, 9][: 5 * success])
     _, film = recorded(tmp_path, write_table(tmp_path, [success] * 5))
     titles = ["success, start 5, 1.2 s", missing] if success else [missing, "failure, start 5, 1.2 s"]

@@ -132,13 +132,26 @@ def test_seed_of_takes_the_seed_folder_and_nothing_else():
         seed_of(Path("results/seedling/base/evaluation.csv"))
 
 
+def test_rollouts_of_an_arm_are_told_by_their_folder(tmp_path):
+    folders = ("seed3/rollouts", "seed3/curated_demos/rollouts", "rollouts")
+    table = pd.DataFrame({"start_seed": [5, 6], "success": [0, 1], "length": 9})
+    paths = [write_table(tmp_path / folder / "000500.csv", table) for folder in folders]
+    rates = checkpoint_table(read_rollouts(paths))
+    assert list(zip(rates["seed"], rates["arm"], strict=True)) == [
+        (3, "base"),
+        (3, "curated_demos"),
+        ("given", "base"),
+    ]
+
+
 def test_checkpoint_table_orders_steps_as_numbers(tmp_path):
     paths = []
     for step, success in (("10000", [1, 1]), ("9000", [1, 0]), ("000500", [0, 0])):
         table = pd.DataFrame({"start_seed": [5, 6], "success": success, "length": 9})
         paths.append(write_table(tmp_path / f"seed3/rollouts/{step}.csv", table))
     table = checkpoint_table(read_rollouts(paths))
-    assert list(table) == ["seed", "step", "n", "successes", "rate", "low", "high"]
+    assert list(table) == ["seed", "arm", "step", "n", "successes", "rate", "low", "high"]
+    assert set(table["arm"]) == {"base"}
     assert list(zip(table["seed"], table["step"], table["rate"], strict=True)) == [
         (3, 500, 0.0),
         (3, 9000, 0.5),
@@ -156,7 +169,7 @@ def scores_file(root: Path) -> Path:
         ("rollout", "003000", 400, 0),
     ]
     table = pd.DataFrame(rows, columns=["kind", "source", "length", "kept"])
-    return write_table(root / "seed1/demo_score/scores.csv", table.assign(score=0.5))
+    return write_table(root / "seed1/demo_score/scores.csv", table.assign(score=0.5, episode=range(len(table))))
 
 
 def test_kept_table_counts_and_measures_lengths_by_source(tmp_path):

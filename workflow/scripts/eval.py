@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint; one row an episode in DIR/evaluation.csv.
+"""Evaluate a checkpoint; one row an episode in DIR/evaluation.csv (or DIR/NAME.csv).
 
 eval.py -p checkpoints/008000 --out-dir DIR eval.n_episodes=200 eval.batch_size=50 seed=16000
 """
@@ -14,8 +14,10 @@ from demo_score.rollout.runs import evaluate
 
 
 def main() -> None:
-    arguments = checkpoint_parser(__doc__).parse_args()
-    evaluate(arguments.checkpoint, arguments.overrides, arguments.out_dir)
+    parser = checkpoint_parser(__doc__)
+    parser.add_argument("--name", default="evaluation", help="of the table, without .csv (evaluation)")
+    arguments = parser.parse_args()
+    evaluate(arguments.checkpoint, arguments.overrides, arguments.out_dir, arguments.name)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ import argparse
 import inspect
 
 from demo_score.errors import run_command
-from demo_score.plots import classifier, figures
+from demo_score.plots import classifier, figures, forest, traces
 from demo_score.plots.style import figure_style, save
 
 FIGURES = [figures.success, figures.checkpoints, figures.kept, classifier.classifier_curves, classifier.scores]
+FIGURES += [forest.differences, forest.overview, traces.traces, traces.paths]
 
 
 def main() -> None:

@@ -55,6 +55,12 @@ class TwoArms:
         """Positions (2, 3), in m, of the finger tips."""
         return self.data.xpos[self.bodies] + self.data.xmat[self.bodies].reshape(2, 3, 3) @ TIP
 
+    def tips_at(self, joints: np.ndarray) -> np.ndarray:
+        """Positions (2, 3), in m, of the finger tips where the joints are `joints` (2, 6), in rad."""
+        self.data.qpos[ARM_JOINTS] = joints
+        mujoco.mj_kinematics(self.model, self.data)
+        return self.tips()
+
     def follow(self, positions: np.ndarray, quaternions: np.ndarray) -> np.ndarray:
         """Joint positions (2, 6), in rad, that bring the tips to `positions` (2, 3) and world `quaternions` (2, 4)."""
         for _ in range(ITERATIONS):

@@ -1,7 +1,7 @@
 """Read the CSV and YAML files of an experiment; run seed and arm come from the path.
 
 results/<experiment>/seed<seed>/<arm>/evaluation.csv
-                                rollouts/<step>.csv
+                                [<arm>/]rollouts/<step>.csv
                                 demo_score/scores.csv, classifier.yaml
 """
 
@@ -80,19 +80,20 @@ def count_problems(path: Path | None) -> int:
 
 
 def read_rollouts(paths: list[Path]) -> pd.DataFrame:
-    """Every rollout: seed (or GIVEN), step (of the checkpoint), success (0 or 1)."""
+    """Every rollout: seed (or GIVEN), arm (whose policy it tried), step (of the checkpoint), success (0 or 1)."""
     frames = []
     for path in paths:
         if not path.stem.isdigit():
             raise UserError(f"{path}: not named after its checkpoint; expected rollouts/<step>.csv")
         seed = seed_of(path) if _has_seed(path) else GIVEN
-        frames.append(_read_outcomes(path, ["success"]).assign(seed=seed, step=int(path.stem)))
+        arm = path.parents[1].name if path.parents[1].name in ARMS else "base"
+        frames.append(_read_outcomes(path, ["success"]).assign(seed=seed, arm=arm, step=int(path.stem)))
     return pd.concat(frames, ignore_index=True)
 
 
 def read_scores(paths: list[Path]) -> pd.DataFrame:
-    """Every scored episode: seed, kind, source, length (control steps), score, kept (0 or 1)."""
-    columns = ["kind", "source", "length", "score", "kept"]
+    """Every scored episode: seed, kind, source, episode (its number), length (control steps), score, kept (0 or 1)."""
+    columns = ["kind", "source", "episode", "length", "score", "kept"]
     frames = [read_columns(path, columns).assign(seed=seed_of(path)) for path in paths]
     return pd.concat(frames, ignore_index=True).fillna({"source": UNNAMED})
 

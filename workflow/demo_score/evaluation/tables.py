@@ -77,10 +77,10 @@ def difference_table(outcomes: pd.DataFrame) -> pd.DataFrame:
 
 
 def checkpoint_table(rollouts: pd.DataFrame) -> pd.DataFrame:
-    """Success rate of the base policy at each checkpoint, with its Wilson interval, by seed."""
+    """Success rate of each checkpoint that was tried, the base policy's and others', with its Wilson interval."""
     rows = [
-        {"seed": seed, "step": step, **_rate(group["success"], "successes", "rate")}
-        for (seed, step), group in rollouts.groupby(["seed", "step"])
+        {"seed": seed, "arm": arm, "step": step, **_rate(group["success"], "successes", "rate")}
+        for (seed, arm, step), group in rollouts.groupby(["seed", "arm", "step"])
     ]
     return pd.DataFrame(rows)
 

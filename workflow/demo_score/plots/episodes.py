@@ -3,13 +3,17 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from demo_score.plots.style import WIDTH
+from demo_score.plots.style import WIDTH, figure_style, save
+from demo_score.plots.video import write_video
 
+DRAWINGS_A_SECOND = 15  # at most, of simulated time
 COLUMNS = 6
 LABEL_HEIGHT = 0.32  # inches, of the labels above a row of the strip
 MIN_WIDTH = 320  # pixels, of one episode in a video: room for its title
@@ -24,6 +28,18 @@ class Row:
     title: str
     times: list[float]  # seconds
     images: list[np.ndarray]  # at these times, uint8 (H, W, 3); none where there is no episode
+
+
+def save_episodes(rows: list[Row], fps: float, strip: Path, video: Path | None) -> None:
+    """Write the rows, drawn every ceil(fps / DRAWINGS_A_SECOND) steps, as a strip and as a video (.mp4, in real time).
+
+    Raises UserError where there is no encoder for the video.
+    """
+    rate = Fraction(fps).limit_denominator(1000) / math.ceil(fps / DRAWINGS_A_SECOND)
+    with figure_style():
+        save(episode_strip(rows), [strip])
+        if video is not None:
+            write_video(video, side_by_side(rows), rate)
 
 
 def episode_strip(rows: list[Row]) -> Figure:

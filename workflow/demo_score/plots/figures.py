@@ -73,32 +73,30 @@ def _seed_markers(axes: Axes, rows: pd.DataFrame, arms: list[str]) -> None:
 
 
 def checkpoints(table: Path) -> Figure:
-    """The base policy's success rate at each checkpoint, one line a seed, with 95% Wilson intervals.
+    """Success rate at each checkpoint of the base policy and of curated ones, with 95% Wilson intervals.
 
-    table: checkpoints.csv, as tables.checkpoint_table writes it.
+    table: checkpoints.csv, as tables.checkpoint_table writes it. A line an arm and seed.
     """
-    rows = read_columns(table, ["step", *RATE_COLUMNS])
-    figure = new_figure(2.0)
+    rows = read_columns(table, ["arm", "step", *RATE_COLUMNS])
+    figure = new_figure(2.2)
     axes = figure.subplots()
     steps = np.sort(rows["step"].unique())
     spread = np.diff(steps).min() * 0.3 if len(steps) > 1 else 1.0
-    seeds = list(rows.groupby("seed"))
-    for i, ((seed, group), offset) in enumerate(zip(seeds, offsets(len(seeds), spread), strict=True)):
+    seeds = list(dict.fromkeys(rows["seed"]))
+    lines = [(arm, seed) for arm in ARMS for seed in seeds if ((rows["arm"] == arm) & (rows["seed"] == seed)).any()]
+    for (arm, seed), offset in zip(lines, offsets(len(lines), spread), strict=True):
+        group = rows[(rows["arm"] == arm) & (rows["seed"] == seed)]
         bars = error_bars(group["rate"], group["low"], group["high"])
-        colour = str(0.65 * i / max(len(seeds) - 1, 1))
-        style = {
-            "fmt": f"{MARKERS[i % len(MARKERS)]}-",
-            "markersize": 3.5,
-            "capsize": 2,
-            "color": colour,
-            "clip_on": False,
-        }
-        label = "given rollouts" if seed == GIVEN else f"seed {seed}"
-        axes.errorbar(group["step"] + offset, group["rate"], bars, label=label, **style)
+        marker = MARKERS[seeds.index(seed) % len(MARKERS)]
+        style = {"markersize": 3.5, "capsize": 2, "color": ARM_COLOURS[arm], "markerfacecolor": "white"}
+        label = "given rollouts" if seed == GIVEN else f"{ARMS[arm].partition(' (all')[0]}, seed {seed}"
+        axes.errorbar(
+            group["step"] + offset, group["rate"], bars, fmt=f"{marker}-", label=label, clip_on=False, **style
+        )
     axes.set_xticks(steps)
-    axes.set_xlabel("Training step of the base policy")
+    axes.set_xlabel("Training step of the policy")
     percent_axis(axes, f"Success rate\n(n = {count_range(rows['n'])} a point)")
-    above(figure, axes, columns=3)
+    above(figure, axes, columns=2)
     return figure
 
 

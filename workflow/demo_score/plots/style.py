@@ -29,6 +29,8 @@ ARM_COLOURS = {
 }
 STRATEGY_COLOURS = ["#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00", "#0072B2", "#F0E442", "#000000"]
 TRAINING_COLOUR, HELD_OUT_COLOUR = "#E69F00", "#0072B2"
+KEPT_COLOURS = {"kept": "#0072B2", "dropped": "#D55E00"}
+OUTCOME_COLOURS = {"success": "#009E73", "failure": "#CC79A7"}
 GREY = "#666666"
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<"]
 STYLE = {

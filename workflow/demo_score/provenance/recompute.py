@@ -19,14 +19,14 @@ from demo_score.evaluation.tables import make_tables
 KEYS = {  # the columns that name a row
     "success": ["arm", "seed"],
     "differences": ["arm", "against", "seed"],
-    "checkpoints": ["seed", "step"],
+    "checkpoints": ["seed", "arm", "step"],
     "kept": ["seed", "kind", "source"],
     "classifiers": ["seed"],
 }
 FILES = {  # what a row is made of
     "success": "seed{seed}/{arm}/evaluation.csv",
     "differences": "evaluation.csv of both arms",
-    "checkpoints": "seed{seed}/rollouts/{step:0>6}.csv",
+    "checkpoints": "seed{seed}/{tried}/{step:0>6}.csv",
     "kept": "seed{seed}/demo_score/scores.csv",
     "classifiers": "seed{seed}/demo_score/classifier.yaml",
 }
@@ -198,6 +198,7 @@ def _rows(text: str, keys: list[str]) -> dict[tuple[str, ...], dict[str, str]]:
 
 def _file(pattern: str, row: dict) -> str:
     row = {**row, "seed": "*" if row["seed"] == POOLED else row["seed"]}
+    row["tried"] = "rollouts" if row.get("arm") == "base" else f"{row.get('arm')}/rollouts"
     return pattern.format(**row).replace("seedgiven/", "")
 
 

@@ -1,7 +1,6 @@
 """A video and a strip of frames of an evaluation's first success and first failure."""
 
 import math
-from fractions import Fraction
 from pathlib import Path
 
 import pandas as pd
@@ -10,14 +9,11 @@ from omegaconf import DictConfig
 from demo_score.data.episodes import Episode
 from demo_score.errors import UserError
 from demo_score.evaluation.inputs import read_columns
-from demo_score.plots.episodes import Row, episode_strip, side_by_side
-from demo_score.plots.style import figure_style, save
+from demo_score.plots.episodes import DRAWINGS_A_SECOND, Row, save_episodes
 from demo_score.policies.checkpoints import read_checkpoint_settings
 from demo_score.rollout.chunk_env import Drawing, DrawnEpisode
 from demo_score.rollout.runs import run_checkpoint
-from demo_score.rollout.video import write_video
 
-DRAWINGS_A_SECOND = 15  # at most, of simulated time
 OUTCOMES = {1: "success", 0: "failure"}
 
 
@@ -35,10 +31,7 @@ def record(checkpoint: Path, overrides: list[str], evaluation: Path, strip: Path
     episodes, _ = run_checkpoint(checkpoint, overrides, drawing=Drawing(seeds, every))
     drawn = {episode.seed: episode for episode in episodes if isinstance(episode, DrawnEpisode)}
     rows = [_row(outcome, row, drawn, len(table), settings.env.fps, evaluation) for outcome, row in chosen.items()]
-    with figure_style():
-        save(episode_strip(rows), [strip])
-        if video is not None:
-            write_video(video, side_by_side(rows), Fraction(settings.env.fps).limit_denominator(1000) / every)
+    save_episodes(rows, settings.env.fps, strip, video)
 
 
 def _read_evaluation(path: Path, settings: DictConfig) -> pd.DataFrame:

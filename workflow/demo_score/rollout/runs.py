@@ -36,12 +36,12 @@ def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> N
     finished.remove()
 
 
-def evaluate(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:
-    """Store the outcome of eval.n_episodes episodes from environment seed `seed` on: <out_dir>/evaluation.csv."""
-    finished = finished_batches(checkpoint, overrides, out_dir, "evaluation")
+def evaluate(checkpoint: Path, overrides: list[str], out_dir: Path, name: str = "evaluation") -> None:
+    """Store the outcome of eval.n_episodes episodes from environment seed `seed` on: <out_dir>/<name>.csv."""
+    finished = finished_batches(checkpoint, overrides, out_dir, name)
     episodes, _ = run_checkpoint(checkpoint, overrides, finished=finished)
     report(episodes)
-    write_outcomes(out_dir / "evaluation.csv", episodes)
+    write_outcomes(out_dir / f"{name}.csv", episodes)
     finished.remove()
 
 

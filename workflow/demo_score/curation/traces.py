@@ -1,0 +1,43 @@
+"""How the chosen classifier's score of an episode comes about in time."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from demo_score.curation.features import read_frames
+from demo_score.curation.scoring import Scorer
+from demo_score.data.lists import Entry
+from demo_score.errors import UserError
+from demo_score.files import write_text
+from demo_score.hardware import available_threads
+
+POINTS = 26  # in time, evenly up to the longest episode that the classifier sees
+KEYS = ["kind", "source", "file", "episode", "success", "kept"]
+
+
+def trace_scores(classifier: Path, scores: Path, out: Path) -> None:
+    """Write the score of each episode of the table `scores` as far as it has come, at some moments.
+
+    That is the score that the classifier would give if the episode ended there. A row an episode and moment: the
+    KEYS of `scores`, step (control steps so far), score. Raises UserError for bad files.
+    """
+    torch.set_num_threads(available_threads())
+    scorer = Scorer(classifier)
+    table = pd.read_csv(scores, dtype={"source": "str", "file": "str"})
+    if missing := [key for key in KEYS if key not in table]:
+        raise UserError(f"{scores}: has no column {missing[0]}; make it again with apply_filter.py")
+    entries = [
+        Entry((scores.parent / file).resolve(), int(number))
+        for file, number in zip(table["file"], table["episode"], strict=True)
+    ]
+    _, frames = read_frames(entries, scorer.description.inputs, scorer.description.max_frames)
+    lengths = np.array([len(episode) for episode in frames])
+    traces = []
+    for step in np.unique(np.linspace(1, lengths.max(), POINTS).round().astype(int)):
+        lasting = np.flatnonzero(lengths >= step)
+        found = scorer.scores([frames[index][:step] for index in lasting])
+        traces.append(table.iloc[lasting][KEYS].assign(step=step, score=found))
+    text = pd.concat(traces).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    write_text(out, text)

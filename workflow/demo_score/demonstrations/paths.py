@@ -1,0 +1,62 @@
+"""Where the hands, or the pusher, go in each demonstration."""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from demo_score.data.episodes import Episode
+from demo_score.data.formats import open_dataset
+from demo_score.data.formats.robomimic import RobomimicFile
+from demo_score.envs import make_env
+from demo_score.errors import UserError
+from demo_score.files import write_text
+from demo_score.observations import STATE
+
+SECONDS = 0.1  # of simulated time, between two points
+SIMULATORS = ("aloha", "pusht")  # whose kinematics are known here
+
+
+def write_paths(demonstrations: list[Path], out: Path) -> None:
+    """Write the paths in files of collected demonstrations.
+
+    A row a point: strategy, episode, step, effector ("left", "right" finger tips; "pusher"), x, y, z. Finger tips are
+    in metres, the pusher is in pixels, of the table or as its observations in the frame of the block, and has no z.
+    Raises UserError for demonstrations of another simulator.
+    """
+    rows = [row for path in demonstrations for row in _paths_of(path)]
+    table = pd.DataFrame(rows, columns=["strategy", "episode", "step", "effector", "x", "y", "z"])
+    write_text(out, table.to_csv(index=False, float_format="%.4g", lineterminator="\n"))
+
+
+def _paths_of(file: Path) -> Iterator[dict]:
+    dataset = open_dataset(file)
+    settings = dataset.env_args() if isinstance(dataset, RobomimicFile) else {}
+    if settings.get("name") not in SIMULATORS:
+        raise UserError(f"{file}: was not recorded in {' or '.join(SIMULATORS)}; there is no path to draw")
+    every = max(1, math.ceil(settings["fps"] * SECONDS))
+    effectors = _finger_tips(settings) if settings["name"] == "aloha" else _pusher
+    for number, episode in enumerate(dataset.read(keys=[STATE])):
+        for step in range(0, len(episode), every):
+            for effector, position in effectors(episode, step).items():
+                place = dict(zip("xyz", position, strict=False))
+                yield {"strategy": episode.strategy, "episode": number, "step": step, "effector": effector, **place}
+
+
+def _pusher(episode: Episode, step: int) -> dict[str, np.ndarray]:
+    return {"pusher": episode.observations[STATE][step][:2]}
+
+
+def _finger_tips(settings: Mapping[str, Any]):
+    from demo_score.demonstrations.inverse_kinematics import TwoArms  # the simulator, loaded when needed
+
+    arms = TwoArms(make_env({**settings, "obs_type": "environment_state_agent_pos"}).model)
+
+    def tips(episode: Episode, step: int) -> dict[str, np.ndarray]:
+        joints = np.asarray(episode.observations[STATE][step], float).reshape(2, 7)[:, :6]
+        return dict(zip(("left", "right"), arms.tips_at(joints), strict=True))
+
+    return tips

@@ -1,0 +1,110 @@
+"""What the filter goes by, and what it chose: scores as an episode unfolds, and the paths of demonstrations."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+
+from demo_score.errors import UserError
+from demo_score.evaluation.inputs import read_classifiers, read_columns, read_scores, seed_of
+from demo_score.plots.style import KEPT_COLOURS, OUTCOME_COLOURS, new_figure
+
+N_SINGLE = 3  # episodes of each group that are drawn as lines of their own
+N_PATHS = 60  # demonstrations at most in a panel
+GROUPS = (  # panel, kind, column, value -> label, colours
+    ("rollout", "success", {1: "success", 0: "failure"}, OUTCOME_COLOURS),
+    ("demonstration", "kept", {1: "kept", 0: "dropped"}, KEPT_COLOURS),
+)
+SHORT = {"rollout": "rollouts", "demonstration": "demos"}
+VIEWS = {"y": "top view", "z": "front view"}  # the axis beside x
+TRACE_COLUMNS = ["kind", "source", "episode", "success", "kept", "step", "score"]
+UNITS = {True: "m", False: "px"}  # with z; without
+
+
+def traces(traces: list[Path], classifiers: list[Path]) -> Figure:
+    """The score of episodes as far as they have come: rollouts by outcome, demonstrations by verdict, a row a seed.
+
+    traces: traces.csv of each seed; classifiers: classifier.yaml of each seed, for the threshold. Bold: the median;
+    shaded: the middle half; thin: single episodes.
+    """
+    tables = {seed_of(path): read_columns(path, TRACE_COLUMNS) for path in traces}
+    thresholds = read_classifiers(classifiers).set_index("seed")["threshold"]
+    if set(tables) != set(thresholds.index):
+        raise UserError(f"seeds {sorted(set(tables) ^ set(thresholds.index))}: give traces.csv and classifier.yaml")
+    figure = new_figure(0.6 + 1.3 * len(tables))
+    panels = figure.subplots(len(tables), 2, squeeze=False, sharex=True, sharey=True)
+    for row, (seed, table) in zip(panels, sorted(tables.items()), strict=True):
+        for axes, (kind, column, labels, colours) in zip(row, GROUPS, strict=True):
+            shown = table[table["kind"] == kind]
+            for value, label in labels.items():
+                _draw_group(axes, shown[shown[column] == value], label, colours[label])
+            axes.axhline(thresholds[seed], color="black", linestyle="--", linewidth=0.8)
+            n = shown.drop_duplicates(["source", "episode"])[column].value_counts()
+            axes.set_title(f"{SHORT[kind]}, n = {' + '.join(str(n.get(value, 0)) for value in labels)}", loc="left")
+        row[0].set_ylabel(f"Seed {seed}\nscore so far")
+    for axes in panels[-1]:
+        axes.set_xlabel("Control step")
+    _legend(figure, panels[0])
+    return figure
+
+
+def _draw_group(axes: Axes, group: pd.DataFrame, label: str, colour: str) -> None:
+    if group.empty:
+        return
+    for _, episode in list(group.groupby(["source", "episode"], sort=False))[:N_SINGLE]:
+        axes.plot(episode["step"], episode["score"], color=colour, alpha=0.5, linewidth=0.5)
+    quartiles = group.groupby("step")["score"].quantile([0.25, 0.5, 0.75]).unstack()
+    axes.fill_between(quartiles.index, quartiles[0.25], quartiles[0.75], color=colour, alpha=0.2, linewidth=0)
+    axes.plot(quartiles.index, quartiles[0.5], color=colour, label=label)
+
+
+def _legend(figure: Figure, panels: np.ndarray) -> None:
+    lines = [line for axes in panels for line in axes.get_legend_handles_labels()[0]]
+    figure.legend(handles=lines, loc="outside upper center", ncols=4, handlelength=1.5, columnspacing=1.0)
+
+
+def paths(paths: Path, scores: list[Path]) -> Figure:
+    """The ways of the finger tips (or the pusher) in demonstrations that were kept, and dropped; rows: seeds and views.
+
+    paths: paths.csv of the demonstrations; scores: scores.csv of each seed. At most N_PATHS of either are drawn.
+    """
+    points = read_columns(paths, ["strategy", "episode", "step", "effector", "x", "y", "z"])
+    table = read_scores(scores)
+    table = table[table["kind"] == "demonstration"]
+    spatial = bool(points["z"].notna().all())
+    rows = [(seed, view) for seed in sorted(table["seed"].unique()) for view in (VIEWS if spatial else ["y"])]
+    heights = [_span(points, view) / _span(points, "x") for _, view in rows]
+    figure = new_figure(0.5 + sum(1.3 * height + 0.2 for height in heights))
+    panels = figure.subplots(len(rows), 2, squeeze=False, sharex=True, sharey="row", height_ratios=heights)
+    for row, (seed, view) in zip(panels, rows, strict=True):
+        for axes, (value, label) in zip(row, ((1, "kept"), (0, "dropped")), strict=True):
+            chosen = table[(table["seed"] == seed) & (table["kept"] == value)]
+            _draw_paths(axes, points, chosen.head(N_PATHS), view, KEPT_COLOURS[label])
+            axes.set_title(f"{label}: {len(chosen)} of {(table['seed'] == seed).sum()}", loc="left")
+            axes.set_aspect("equal")
+        seen = f"\n{VIEWS[view]}" if spatial else ""
+        row[0].set_ylabel(f"Seed {seed}{seen}\n{view} ({UNITS[spatial]})")
+    for axes in panels[-1]:
+        axes.set_xlabel(f"x ({UNITS[spatial]})")
+    return figure
+
+
+def _span(points: pd.DataFrame, axis: str) -> float:
+    return float(points[axis].max() - points[axis].min())
+
+
+def _draw_paths(axes: Axes, points: pd.DataFrame, chosen: pd.DataFrame, view: str, colour: str) -> None:
+    """A line for each effector of each chosen demonstration, a dot where it ends."""
+    wanted = set(zip(chosen["source"], chosen["episode"], strict=True))
+    lines = [
+        path[["x", view]].to_numpy()
+        for (strategy, episode, _), path in points.groupby(["strategy", "episode", "effector"])
+        if (strategy, episode) in wanted
+    ]
+    axes.add_collection(LineCollection(lines, colors=colour, alpha=0.25, linewidths=0.4))
+    ends = np.array([line[-1] for line in lines]).reshape(-1, 2)
+    axes.scatter(*ends.T, s=1.5, color="black", linewidths=0, zorder=3)
+    axes.autoscale_view()

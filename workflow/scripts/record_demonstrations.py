@@ -1,0 +1,23 @@
+"""Draw the first demonstration that was kept and the first that was dropped: a strip of frames, and a video."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import argparse
+
+from demo_score.demonstrations.recording import record_demonstrations
+from demo_score.errors import run_command
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scores", type=Path, required=True, help="scores.csv of apply_filter.py")
+    parser.add_argument("--strip", type=Path, required=True, help="file ending in .png or .svg")
+    parser.add_argument("--video", type=Path, help="file ending in .mp4")
+    record_demonstrations(**vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    run_command(main)

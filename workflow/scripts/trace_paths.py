@@ -1,0 +1,22 @@
+"""Write where the hands, or the pusher, go in collected demonstrations."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import argparse
+
+from demo_score.demonstrations.paths import write_paths
+from demo_score.errors import run_command
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("demonstrations", nargs="+", type=Path, help="files of collect_demonstrations.py")
+    parser.add_argument("--out", type=Path, required=True, help="paths.csv")
+    write_paths(**vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    run_command(main)

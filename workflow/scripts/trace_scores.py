@@ -1,0 +1,23 @@
+"""Write how the classifier's score of each episode comes about in time: its score if the episode ended there."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import argparse
+
+from demo_score.curation.traces import trace_scores
+from demo_score.errors import run_command
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--classifier", type=Path, required=True, help="classifier.yaml of select_classifier.py")
+    parser.add_argument("--scores", type=Path, required=True, help="scores.csv of apply_filter.py")
+    parser.add_argument("--out", type=Path, required=True, help="traces.csv")
+    trace_scores(**vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    run_command(main)
