@@ -1,4 +1,6 @@
-# make             install, then run the default experiment
+# make             install, then run the default experiment and write its report
+# make report      the report once more, with videos where OpenGL (EGL) works
+# make compare     new runs beside the published ones: every number, its difference, a verdict
 # make test        install, then run the tests
 # make test-peers  the real lerobot and robomimic open what we write; needs Python 3.12, downloads 3 GB
 # make test-slurm  the workflow on a SLURM of two nodes on this machine, with jobs killed; as root; some minutes
@@ -17,10 +19,17 @@ PEERS := .venv-peers
 # Importing torch takes twice as long without its byte code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all test test-peers test-slurm test-faults wandb lint verify docs lock clean
+.PHONY: all report compare test test-peers test-slurm test-faults wandb lint verify docs lock clean
 all: $(INSTALLED)
-	$(BIN)/snakemake --cores $(CORES)
+	$(BIN)/python workflow/scripts/run_workflow.py --cores $(CORES)
 	@cat results/*/tables/summary.md
+	@$(BIN)/python workflow/scripts/make_report.py
+
+report: $(INSTALLED)
+	$(BIN)/python workflow/scripts/make_report.py --videos --cores $(CORES)
+
+compare: $(INSTALLED)
+	@$(BIN)/python workflow/scripts/compare.py
 
 test: $(INSTALLED) wandb
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

@@ -8,6 +8,7 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/files.smk"
 include: "rules/resources.smk"
 include: "rules/demonstrations.smk"
 include: "rules/given.smk"
@@ -19,6 +20,7 @@ include: "rules/evaluation.smk"
 include: "rules/figures.smk"
 include: "rules/videos.smk"
 include: "rules/provenance.smk"
+include: "rules/report.smk"
 
 
 report: "workflow/report/workflow.rst"

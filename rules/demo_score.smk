@@ -55,6 +55,32 @@ rule apply_filter:
         " --demos-only {output.demos_only} --rollouts-plus-demos {output.rollouts_plus_demos} > {log} 2>&1"
 
 
+rule trace_scores:
+    input:
+        classifier="results/{experiment}/seed{seed}/demo_score/classifier.yaml",
+        candidates=candidate_classifiers,
+        scores="results/{experiment}/seed{seed}/demo_score/scores.csv",
+        demonstrations=demonstrations,
+        rollouts=rollouts,
+    output:
+        "results/{experiment}/seed{seed}/demo_score/traces.csv",
+    log:
+        "logs/{experiment}/seed{seed}/demo_score/traces.log",
+    conda:
+        "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(4000),
+        runtime=grows(30),
+    params:
+        code=code("trace_scores.py"),
+    message:
+        "Trace the scores of all episodes in time, seed {wildcards.seed}"
+    shell:
+        "python workflow/scripts/trace_scores.py --classifier {input.classifier} --scores {input.scores}"
+        " --out {output} 2> {log}"
+
+
 rule choose_episodes:
     input:
         scores="results/{experiment}/seed{seed}/demo_score/scores.csv",

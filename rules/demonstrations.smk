@@ -44,3 +44,24 @@ rule list_demonstrations:
         "List all demonstrations"
     shell:
         "python workflow/scripts/list_episodes.py {input.demonstrations} --out {output} 2> {log}"
+
+
+rule trace_paths:
+    input:
+        demonstrations,
+    output:
+        "results/{experiment}/demonstrations/paths.csv",
+    log:
+        "logs/{experiment}/demonstrations/paths.log",
+    conda:
+        "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(demonstration_memory),
+        runtime=grows(30),
+    params:
+        code=code("trace_paths.py"),
+    message:
+        "Trace the hands in all demonstrations"
+    shell:
+        "python workflow/scripts/trace_paths.py {input} --out {output} 2> {log}"

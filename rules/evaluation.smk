@@ -40,21 +40,8 @@ for kind, tables in {"": ALL_TABLES, "curation_": CURATION_TABLES}.items():
             classifiers=per_seed("results/{experiment}/seed{seed}/demo_score/classifier.yaml"),
             problems=problems_of_data,
         output:
-            **{
-                table: report(
-                    f"results/{{experiment}}/tables/{table}.csv",
-                    caption=f"../workflow/report/table_{table}.rst",
-                    category="Tables",
-                    labels={"experiment": "{experiment}", "table": table},
-                )
-                for table in tables
-            },
-            summary=report(
-                "results/{experiment}/tables/summary.md",
-                caption="../workflow/report/summary.rst",
-                category="Tables",
-                labels={"experiment": "{experiment}", "table": "summary"},
-            ),
+            **{table: f"results/{{experiment}}/tables/{table}.csv" for table in tables},
+            summary="results/{experiment}/tables/summary.md",
         log:
             "logs/{experiment}/tables.log",
         wildcard_constraints:

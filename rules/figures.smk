@@ -4,6 +4,7 @@
 rule figures:
     input:
         [figures_of(name) for name in config["run"]],
+        overview(),
 
 
 # Figures that show one table. A caption's path takes no wildcard: hence a rule for each.
@@ -18,8 +19,8 @@ for figure_name in TABLE_FIGURES:
             png=report(
                 f"results/{{experiment}}/figures/{figure_name}.png",
                 caption=f"../workflow/report/{figure_name}.rst",
-                category="Figures",
-                labels={"experiment": "{experiment}", "figure": figure_name},
+                category=CATEGORY[figure_name],
+                labels={"experiment": "{experiment}", "shows": f"figure: {figure_name}"},
             ),
             svg=f"results/{{experiment}}/figures/{figure_name}.svg",
         log:
@@ -47,8 +48,8 @@ rule plot_classifier_curves:
         png=report(
             "results/{experiment}/figures/classifier_curves.png",
             caption="../workflow/report/classifier_curves.rst",
-            category="Figures",
-            labels={"experiment": "{experiment}", "figure": "classifier_curves"},
+            category=CLASSIFIERS,
+            labels={"experiment": "{experiment}", "shows": "figure: training"},
         ),
         svg="results/{experiment}/figures/classifier_curves.svg",
     log:
@@ -76,8 +77,8 @@ rule plot_scores:
         png=report(
             "results/{experiment}/figures/scores.png",
             caption="../workflow/report/scores.rst",
-            category="Figures",
-            labels={"experiment": "{experiment}", "figure": "scores"},
+            category=DEMONSTRATIONS,
+            labels={"experiment": "{experiment}", "shows": "figure: scores"},
         ),
         svg="results/{experiment}/figures/scores.svg",
     log:
@@ -95,3 +96,87 @@ rule plot_scores:
     shell:
         "python workflow/scripts/plot.py scores --scores {input.scores} --classifiers {input.classifiers}"
         " --out {output} 2> {log}"
+
+
+rule plot_traces:
+    input:
+        traces=per_seed("results/{experiment}/seed{seed}/demo_score/traces.csv"),
+        classifiers=per_seed("results/{experiment}/seed{seed}/demo_score/classifier.yaml"),
+    output:
+        png=report(
+            "results/{experiment}/figures/traces.png",
+            caption="../workflow/report/traces.rst",
+            category=CLASSIFIERS,
+            labels={"experiment": "{experiment}", "shows": "figure: score along an episode"},
+        ),
+        svg="results/{experiment}/figures/traces.svg",
+    log:
+        "logs/{experiment}/figures/traces.log",
+    conda:
+        "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        code=code("plot.py"),
+    message:
+        "Figure traces of {wildcards.experiment}"
+    shell:
+        "python workflow/scripts/plot.py traces --traces {input.traces} --classifiers {input.classifiers}"
+        " --out {output} 2> {log}"
+
+
+rule plot_paths:
+    input:
+        paths="results/{experiment}/demonstrations/paths.csv",
+        scores=per_seed("results/{experiment}/seed{seed}/demo_score/scores.csv"),
+    output:
+        png=report(
+            "results/{experiment}/figures/paths.png",
+            caption="../workflow/report/paths.rst",
+            category=DEMONSTRATIONS,
+            labels={"experiment": "{experiment}", "shows": "figure: paths"},
+        ),
+        svg="results/{experiment}/figures/paths.svg",
+    log:
+        "logs/{experiment}/figures/paths.log",
+    conda:
+        "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        code=code("plot.py"),
+    message:
+        "Figure paths of {wildcards.experiment}"
+    shell:
+        "python workflow/scripts/plot.py paths --paths {input.paths} --scores {input.scores} --out {output} 2> {log}"
+
+
+rule plot_overview:
+    input:
+        compared_experiments(),
+    output:
+        png=report(
+            "results/overview/differences.png",
+            caption="../workflow/report/overview.rst",
+            category=OUTCOME,
+            labels={"experiment": "all", "shows": "figure: differences"},
+        ),
+        svg="results/overview/differences.svg",
+    log:
+        "logs/overview.log",
+    conda:
+        "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        code=code("plot.py"),
+    message:
+        "Figure of all experiments"
+    shell:
+        "python workflow/scripts/plot.py overview --tables {input} --out {output} 2> {log}"

@@ -34,8 +34,8 @@ for experiment_name in GIVEN:
             problems=report(
                 f"results/{experiment_name}/problems.csv",
                 caption="../workflow/report/problems.rst",
-                category="Tables",
-                labels={"experiment": experiment_name, "table": "problems"},
+                category=DEMONSTRATIONS,
+                labels={"experiment": experiment_name, "shows": "table: problems"},
             ),
         log:
             f"logs/{experiment_name}/data.log",

@@ -27,3 +27,32 @@ rule collect_rollouts:
     shell:
         "python workflow/scripts/collect_rollouts.py -p {params.checkpoint} --out-dir {params.out_dir}"
         " {params.overrides} > {log} 2>&1"
+
+
+# How a curated policy fares at the same steps and from the same initial states; nothing is chosen by it.
+rule try_checkpoint:
+    input:
+        model="results/{experiment}/seed{seed}/{arm}/checkpoints/{step}/model.safetensors",
+    output:
+        "results/{experiment}/seed{seed}/{arm}/rollouts/{step}.csv",
+    log:
+        "logs/{experiment}/seed{seed}/{arm}/rollouts/{step}.log",
+    wildcard_constraints:
+        arm=TRIED_ARM,
+    conda:
+        "../envs/demo_score.yaml"
+    threads: need("threads", "rollouts")
+    resources:
+        mem_mb=grows(need("memory", "rollouts")),
+        runtime=grows(need("minutes", "rollouts")),
+        gpu=need("gpus", "rollouts"),
+    params:
+        code=code("eval.py"),
+        checkpoint=subpath(input.model, parent=True),
+        out_dir=subpath(output[0], parent=True),
+        overrides=rollout_overrides,
+    message:
+        "Try checkpoint {wildcards.step} of {wildcards.arm}, seed {wildcards.seed}"
+    shell:
+        "python workflow/scripts/eval.py -p {params.checkpoint} --out-dir {params.out_dir}"
+        " --name {wildcards.step} {params.overrides} > {log} 2>&1"

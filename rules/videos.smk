@@ -1,9 +1,10 @@
-# One success and one failure of each arm, to look at. Not part of `all`: drawing needs OpenGL, which the rest does not.
+# What episodes look like: one success and one failure of each arm, one demonstration that was kept and one that was
+# dropped. Not part of `all`: drawing needs OpenGL, which the rest does not.
 
 
 rule videos:
     input:
-        [recordings(name) for name in config["run"] if name in EVALUATED],
+        [recordings(name) for name in config["run"]],
 
 
 rule record_rollouts:
@@ -11,17 +12,18 @@ rule record_rollouts:
         model=final_checkpoint,
         evaluation="results/{experiment}/seed{seed}/{arm}/evaluation.csv",
     output:
-        video=report(
-            "results/{experiment}/seed{seed}/{arm}/episodes.mp4",
-            caption="../workflow/report/episodes.rst",
-            category="Rollouts",
-            labels={"experiment": "{experiment}", "seed": "{seed}", "arm": "{arm}", "type": "video"},
-        ),
+        video="results/{experiment}/seed{seed}/{arm}/episodes.mp4",
         strip=report(
             "results/{experiment}/seed{seed}/{arm}/episodes.png",
             caption="../workflow/report/episodes.rst",
-            category="Rollouts",
-            labels={"experiment": "{experiment}", "seed": "{seed}", "arm": "{arm}", "type": "frames"},
+            category=POLICIES,
+            labels={"experiment": "{experiment}", "arm": "{arm}", "seed": "{seed}", "shows": "frames"},
+        ),
+        page=report(
+            "results/{experiment}/seed{seed}/{arm}/episodes.html",
+            caption="../workflow/report/episodes.rst",
+            category=POLICIES,
+            labels={"experiment": "{experiment}", "arm": "{arm}", "seed": "{seed}", "shows": "video"},
         ),
     log:
         "logs/{experiment}/seed{seed}/{arm}/episodes.log",
@@ -34,9 +36,52 @@ rule record_rollouts:
     params:
         code=code("record_rollouts.py"),
         checkpoint=subpath(input.model, parent=True),
+        out_dir=subpath(output.video, parent=True),
         overrides=evaluation_overrides,
     message:
         "Record a success and a failure of {wildcards.arm}, seed {wildcards.seed}"
     shell:
-        "python workflow/scripts/record_rollouts.py -p {params.checkpoint} --evaluation {input.evaluation}"
-        " --video {output.video} --strip {output.strip} {params.overrides} > {log} 2>&1"
+        "(python workflow/scripts/record_rollouts.py -p {params.checkpoint} --evaluation {input.evaluation}"
+        " --video {output.video} --strip {output.strip} {params.overrides}"
+        " && python workflow/scripts/write_pages.py {output.video} --out-dir {params.out_dir}) > {log} 2>&1"
+
+
+rule record_demonstrations:
+    input:
+        scores="results/{experiment}/seed{seed}/demo_score/scores.csv",
+        demonstrations=demonstrations,
+    output:
+        video="results/{experiment}/seed{seed}/demo_score/demonstrations.mp4",
+        strip=report(
+            "results/{experiment}/seed{seed}/demo_score/demonstrations.png",
+            caption="../workflow/report/demonstrations.rst",
+            category=DEMONSTRATIONS,
+            labels={
+                "experiment": "{experiment}",
+                "seed": "{seed}",
+                "shows": "frames: one kept, one dropped",
+            },
+        ),
+        page=report(
+            "results/{experiment}/seed{seed}/demo_score/demonstrations.html",
+            caption="../workflow/report/demonstrations.rst",
+            category=DEMONSTRATIONS,
+            labels={"experiment": "{experiment}", "seed": "{seed}", "shows": "video: one kept, one dropped"},
+        ),
+    log:
+        "logs/{experiment}/seed{seed}/demo_score/demonstrations.log",
+    conda:
+        "../envs/demo_score.yaml"
+    threads: 1
+    resources:
+        mem_mb=grows(demonstration_memory),
+        runtime=grows(30),
+    params:
+        code=code("record_demonstrations.py"),
+        out_dir=subpath(output.video, parent=True),
+    message:
+        "Record a kept and a dropped demonstration, seed {wildcards.seed}"
+    shell:
+        "(python workflow/scripts/record_demonstrations.py --scores {input.scores} --video {output.video}"
+        " --strip {output.strip}"
+        " && python workflow/scripts/write_pages.py {output.video} --out-dir {params.out_dir}) > {log} 2>&1"

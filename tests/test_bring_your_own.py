@@ -72,7 +72,7 @@ def test_tables_tell_of_the_curation_alone(finished) -> None:
     summary = (tables / "summary.md").read_text()
     assert "| 003000 | 30 | 60.0 [42.3, 75.4] |" in summary and "of 24 mine" in summary
     figures = {path.stem for path in (finished / "results/own/figures").iterdir()}
-    assert figures == {"checkpoints", "kept", "classifier_curves", "scores"}
+    assert figures == {"checkpoints", "kept", "classifier_curves", "scores", "traces"}
 
 
 def test_given_data_are_inputs_of_the_tables(finished) -> None:

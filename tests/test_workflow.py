@@ -6,21 +6,24 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from browser import CHROMIUM, DRIVER, Reader
 from demo_score.workflow_config import stage_overrides, stage_seed, training_overrides
 
 REPOSITORY = Path(__file__).parents[1]
 TINY = "tests/tiny/config.yaml"
 RUN = "results/tiny/seed10000"
 FINAL = "train_final_policy_tiny"
-TABLE_FIGURES = {"plot_success", "plot_checkpoints", "plot_kept"}
+TABLE_FIGURES = {"plot_success", "plot_differences", "plot_checkpoints", "plot_kept"}
+OTHER_FIGURES = {"plot_classifier_curves", "plot_scores", "plot_traces", "plot_paths"}
 MANIFEST = {"digest_inputs", "write_manifest"}
-AFTER_EVALUATION = {"make_tables", "all"} | TABLE_FIGURES | MANIFEST
-AFTER_FILTER = {"choose_episodes", FINAL, "evaluate", "plot_scores"} | AFTER_EVALUATION
+AFTER_EVALUATION = {"make_tables", "write_pages", "all"} | TABLE_FIGURES | MANIFEST
+AFTER_FILTER = {"choose_episodes", FINAL, "evaluate", "trace_scores"} | OTHER_FIGURES | AFTER_EVALUATION
 
 
 def copy_repository(folder: Path) -> Path:
@@ -76,7 +79,7 @@ def test_run_ends_in_tables_and_figures(finished: Path) -> None:
     }
     assert (success["n"] == 6).all()
     assert success["rate"].between(success["low"], success["high"]).all()
-    for figure in ("success", "checkpoints", "classifier_curves", "scores", "kept"):
+    for figure in ("success", "differences", "checkpoints", "classifier_curves", "scores", "kept", "traces", "paths"):
         assert (finished / f"results/tiny/figures/{figure}.png").stat().st_size > 5000
         assert "<svg" in (finished / f"results/tiny/figures/{figure}.svg").read_text()
 
@@ -135,25 +138,45 @@ def test_settings_name_experiment_seed_and_arm(finished: Path) -> None:
     assert settings["wandb"]["name"] == "tiny_seed10000_random"
 
 
-def test_report_is_one_file_with_every_figure_and_caption(finished: Path) -> None:
-    run = snakemake(finished, "--report", "report.html")
-    assert run.returncode == 0, run.stderr[-3000:]
-    assert (finished / "report.html").stat().st_size > 500_000
-    (finished / "report.html").unlink()
+def make_report(folder: Path, *options: str) -> Path:
+    command(folder, "make_report.py", "--out", "report.html", "--cores", "2", *options, "--configfile", TINY)
+    return folder / "report.html"
+
+
+@pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver")
+def test_report_opens_in_a_browser_and_shows_every_figure_and_table(finished: Path) -> None:
+    report = make_report(finished)
+    assert 500_000 < report.stat().st_size < 15_000_000
+    seen = {category: " ".join(results) for category, results in Reader(report).read().items()}
+    report.unlink()
+    assert [category[0] for category in sorted(seen)] == ["1", "2", "3", "4", "6"]  # no videos
+    shown = ["figure: success", "figure: differences", "summary", "table: success", "table: differences"]
+    assert all(name in seen["1. Outcome"] for name in shown)
+    assert "score along an episode" in seen["3. Classifiers"] and "paths" in seen["4. Kept and dropped"]
+
+
+def test_report_of_what_is_not_made_yet_says_so_in_one_line(tmp_path: Path) -> None:
+    folder = copy_repository(tmp_path / "new")
+    parts = [sys.executable, "workflow/scripts/make_report.py", "--configfile", TINY]
+    run = subprocess.run(parts, cwd=folder, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    (line,) = run.stderr.splitlines()
+    assert line.startswith("error: results/report.html: no report: ") and line.endswith("run make first")
 
 
 def test_videos_are_made_only_when_asked_for(finished: Path) -> None:
-    assert stale_rules(finished, "videos") == {"record_rollouts", "videos"}
+    assert stale_rules(finished, "videos") == {"record_rollouts", "record_demonstrations", "videos"}
     assert not list(finished.glob("results/**/episodes.*"))
 
 
 @pytest.mark.skipif(os.environ["MUJOCO_GL"] == "disable", reason="OpenGL does not work here")
-def test_a_success_and_a_failure_are_recorded_and_reported(edited: Path) -> None:
-    video = f"{RUN}/base/episodes.mp4"
-    run = snakemake(edited, video)
+def test_episodes_are_recorded_and_reported(edited: Path) -> None:
+    pages = [f"{RUN}/base/episodes.html", f"{RUN}/demo_score/demonstrations.html"]
+    run = snakemake(edited, *pages)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
-    assert {(edited / video).with_suffix(suffix).stat().st_size > 5000 for suffix in (".mp4", ".png")} == {True}
-    run = snakemake(edited, video, "--report", "report.html")
+    for page, suffix in product(pages, (".mp4", ".png", ".html")):
+        assert (edited / page).with_suffix(suffix).stat().st_size > 5000
+    run = snakemake(edited, *pages, "--report", "report.html")
     assert run.returncode == 0, run.stderr[-3000:]
     assert "run again from the same checkpoint" in (edited / "report.html").read_text()
 
@@ -172,7 +195,7 @@ def test_edit_of_the_classifiers_reruns_from_step_3(edited: Path) -> None:
     config = edited / TINY
     config.write_text(config.read_text().replace("epochs: 20", "epochs: 21"))
     expected = {"write_classifier_settings", "train_classifiers", "select_classifier", "apply_filter"}
-    assert stale_rules(edited) == expected | AFTER_FILTER | {"plot_classifier_curves"}
+    assert stale_rules(edited) == expected | AFTER_FILTER
 
 
 def test_edit_of_the_final_training_reruns_only_that(edited: Path) -> None:
@@ -193,9 +216,9 @@ def test_edit_of_the_settings_tree_counts_only_where_it_changes_a_run(edited: Pa
 
 def test_edit_of_a_library_module_makes_its_stages_stale(edited: Path) -> None:
     append(edited / "workflow/demo_score/plots/figures.py", "\n# edited\n")
-    assert stale_rules(edited) == {"plot_scores", "plot_classifier_curves", "all"} | TABLE_FIGURES
+    assert stale_rules(edited) == {"all"} | TABLE_FIGURES | OTHER_FIGURES
     append(edited / "workflow/demo_score/curation/scoring.py", "\n# edited\n")
-    assert stale_rules(edited) == {"apply_filter", "plot_classifier_curves"} | AFTER_FILTER
+    assert stale_rules(edited) == {"apply_filter"} | AFTER_FILTER
 
 
 def test_edit_of_the_readme_makes_nothing_stale(edited: Path) -> None:

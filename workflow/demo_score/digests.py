@@ -1,6 +1,7 @@
 """Short hashes that name what belongs together."""
 
 import hashlib
+import json
 
 LENGTH = 16
 
@@ -12,3 +13,8 @@ def digest(*parts: str | bytes) -> str:
         content = part.encode() if isinstance(part, str) else part
         whole.update(len(content).to_bytes(8, "big") + content)
     return whole.hexdigest()[:LENGTH]
+
+
+def settings_digest(settings: dict) -> str:
+    """Stands for what config.yaml says of an experiment, in whatever order."""
+    return digest(json.dumps(settings, sort_keys=True))

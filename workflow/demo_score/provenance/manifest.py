@@ -18,6 +18,7 @@ import yaml
 
 from demo_score.data.given_settings import given_files
 from demo_score.dependencies import LIBRARY, code_digest
+from demo_score.digests import settings_digest
 from demo_score.errors import UserError
 from demo_score.files import write_text
 
@@ -78,6 +79,7 @@ def write_manifest(
         inputs |= json.loads(path.read_text(encoding="utf-8"))
     manifest = {
         "settings": settings,
+        "settings_digest": settings_digest(settings),
         "seeds": settings["seeds"],
         "code": code_digests(),
         "packages": package_versions(),

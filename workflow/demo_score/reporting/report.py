@@ -1,0 +1,45 @@
+"""The report: everything that the workflow made for people to look at, in one HTML file (Snakemake's own)."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from demo_score.errors import UserError
+from demo_score.reporting.terminal import run_with_progress
+
+DRAW = "from mujoco.egl import GLContext; GLContext(8, 8).free()"
+NO_VIDEOS = (
+    "note: no videos in the report: OpenGL (EGL) does not work here; Debian's libegl1 and libgl1-mesa-dri bring it"
+)
+
+
+def make_report(out: Path, videos: bool, cores: str, options: list[str]) -> None:
+    """Make what is missing, with `videos` also recordings of episodes where they can be drawn, and write `out`.
+
+    `options` are snakemake's own. Raises UserError where snakemake fails, whose log says why.
+    """
+    targets = ["all"]
+    if videos:
+        if can_draw():
+            targets.append("videos")
+        else:
+            print(NO_VIDEOS, file=sys.stderr)
+    snakemake = [sys.executable, "-m", "snakemake", *options]
+    if videos and run_with_progress([*snakemake, "--cores", cores, *targets], Path("logs")):
+        raise UserError("not everything that the report shows could be made; see the logs named above")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    run = subprocess.run([*snakemake, "--report", str(out), *targets], capture_output=True, text=True, check=False)
+    if run.returncode:
+        reason = (run.stderr.strip().splitlines() or ["snakemake --report failed"])[-1].strip()
+        raise UserError(f"{out}: no report: {reason}; run make first")
+
+
+def can_draw() -> bool:
+    """Whether MuJoCo can draw here."""
+    environment = {"MUJOCO_GL": "egl", **os.environ}
+    command = [sys.executable, "-c", DRAW]
+    return (
+        environment["MUJOCO_GL"] == "egl"
+        and not subprocess.run(command, env=environment, capture_output=True).returncode
+    )

@@ -1,0 +1,22 @@
+"""Write an HTML page for each table (.csv), text (.md, .json) or video (.mp4): DIR/<name>.html."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import argparse
+
+from demo_score.errors import run_command
+from demo_score.reporting.pages import write_pages
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--out-dir", type=Path, required=True, dest="out")
+    write_pages(**vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    run_command(main)
