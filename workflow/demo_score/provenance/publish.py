@@ -7,6 +7,8 @@ import yaml
 
 from demo_score.errors import UserError
 from demo_score.files import atomic_path, write_text
+from demo_score.plots.forest import overview
+from demo_score.plots.style import figure_style, save
 from demo_score.provenance.manifest import (
     describe_machine,
     inputs_within,
@@ -22,8 +24,8 @@ def publish(experiment: Path, config: Path, command: str, out: Path) -> None:
     """Copy an experiment's tables and figures to `out`, with what tables are made of, configuration and settings.
 
     The manifest and run.json go along, and frame strips where they were recorded (`snakemake videos`); digests.json
-    holds the digest of everything there. Raises UserError if the experiment is not finished, or a number in its tables
-    does not follow.
+    holds the digest of everything there. Beside `out`, the figure of all published experiments is drawn again. Raises
+    UserError if the experiment is not finished, or a number in its tables does not follow.
     """
     for name in ("summary.md", "manifest.json"):
         if not (experiment / "tables" / name).is_file():
@@ -32,7 +34,7 @@ def publish(experiment: Path, config: Path, command: str, out: Path) -> None:
         raise UserError(f"{problems[0]}; run snakemake for this experiment again")
     entry = yaml.safe_load(config.read_text(encoding="utf-8"))["experiments"][experiment.name]
     files = [path for folder in ("tables", "figures") for path in sorted((experiment / folder).iterdir())]
-    for name in ("settings.yaml", "episodes.png"):
+    for name in ("settings.yaml", "episodes.png", "demonstrations.png"):
         files += sorted(experiment.glob(f"seed*/*/{name}"))
     inputs = inputs_within(read_manifest(experiment / "tables/manifest.json"), experiment)
     for paths in inputs_of_tables(inputs).values():
@@ -44,3 +46,7 @@ def publish(experiment: Path, config: Path, command: str, out: Path) -> None:
     run = {"command": command, **describe_machine(), "packages": package_versions()}
     write_text(out / "run.yaml", yaml.safe_dump(run, sort_keys=False))
     write_digests_below(out, out / DIGESTS)
+    tables = sorted(out.parent.glob("*/tables/differences.csv"))
+    if tables:
+        with figure_style():
+            save(overview(tables), [out.parent / f"differences.{suffix}" for suffix in ("png", "svg")])

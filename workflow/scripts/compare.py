@@ -1,0 +1,22 @@
+"""Compare runs in results/ with those in results/published: each number, the difference, its interval, a verdict."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import argparse
+
+from demo_score.errors import run_command
+from demo_score.evaluation.compare import compare_all
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=Path("results"), help="(results)")
+    parser.add_argument("--published", type=Path, default=Path("results/published"), help="(results/published)")
+    print(compare_all(**vars(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    run_command(main)
