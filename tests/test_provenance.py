@@ -11,7 +11,7 @@ import pytest
 import yaml
 from conftest import one_line_error
 from demo_score.evaluation.tables import make_tables
-from demo_score.provenance.manifest import SCRIPTS, write_digests, write_manifest
+from demo_score.provenance.manifest import SCRIPTS, describe_machine, write_digests, write_manifest
 from demo_score.provenance.publish import publish
 from demo_score.provenance.verify import verify
 from synthetic_results import write_experiment
@@ -99,6 +99,20 @@ def test_code_covers_every_command_before_the_tables() -> None:
     later = {"plot.py", "record_rollouts.py", "export_list.py", "digest_inputs.py", "write_manifest.py"}
     later |= {"trace_scores.py", "trace_paths.py", "record_demonstrations.py", "write_pages.py"}
     assert named - later == set(SCRIPTS)
+
+
+def test_commit_is_marked_where_the_code_differs_from_it_not_where_results_do(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("code.py", "results/table.csv"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text("committed")
+    for command in (["init"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-m", "first"]):
+        subprocess.run(["git", *command], check=True, capture_output=True)
+    Path("results/table.csv").write_text("published anew")
+    commit = describe_machine()["commit"]
+    assert re.fullmatch("[0-9a-f]{40}", commit)
+    Path("code.py").write_text("edited")
+    assert describe_machine()["commit"] == f"{commit}-dirty"
 
 
 def test_finished_experiment_follows(finished) -> None:

@@ -126,11 +126,16 @@ def package_versions() -> dict[str, str | None]:
 
 
 def describe_machine() -> dict[str, str]:
-    """Commit of the code, Python, machine."""
-    describe = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
-    commit = subprocess.run(describe, capture_output=True, text=True, check=False).stdout.strip() or "not under git"
+    """Commit of the code, with "-dirty" where a file outside results/ differs from it; Python, machine."""
+    commit = _git("describe", "--always", "--abbrev=40", "--exclude=*") or "not under git"
+    if _git("status", "--porcelain", "--untracked-files=no", "--", ":(top,exclude)results"):
+        commit += "-dirty"
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     return {"commit": commit, "python": platform.python_version(), "machine": machine}
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _version(name: str) -> str | None:
