@@ -322,14 +322,14 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@each_with_examples
+@pytest.mark.parametrize("document", sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("*.md")]), ids=lambda path: path.name)
 def test_every_internal_link_resolves(document) -> None:
     links = re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8"))
-    assert len(links) >= 10
+    assert links or document.name == "faults.md"
     for link in links:
         if not link.startswith("https://"):
             name, _, anchor = link.partition("#")
-            target = (DOCS / name).resolve() if name else document
+            target = (document.parent / name).resolve() if name else document
             assert target.exists(), link
             assert not anchor or anchor in anchors(target), link
 

@@ -59,7 +59,7 @@ def missing_programs() -> list[str]:
 class Cluster:
     """The running daemons. `environment` is what SLURM's commands need to find them."""
 
-    def __init__(self, folder: Path, cpus: int = 4):
+    def __init__(self, folder: Path, cpus: int = 6):
         self.folder = folder
         self.environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf"), "PATH": f"{folder}/bin:{_path()}"}
         self._daemons: dict[str, subprocess.Popen] = {}

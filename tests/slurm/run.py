@@ -24,7 +24,7 @@ SMALL = ["--set-threads", "collect_demonstrations=2", "--slurm-init-seconds-befo
 SHARE = ["gres=shard:1", "slurm_partition=gpu"]
 SMALL += ["--set-resources", *(f"train_final_policy_slurm:{resource}" for resource in SHARE)]
 # What says where and when it was made, and so differs.
-DIFFERENT = ("run.json",)
+DIFFERENT = ("run.json", "run.html")
 START = time.monotonic()
 
 
@@ -158,7 +158,7 @@ class Faults:
     def lose_node(self, job: dict[str, str]) -> None:
         say(f"{job['node']} loses power, under job {job['id']} ({job['rule']})")
         self.slurm.kill_node(job["node"])
-        self.back = time.monotonic() + 30, job["node"]
+        self.back = time.monotonic() + 20, job["node"]
 
     def down_and_up(self, job: dict[str, str]) -> None:
         say(f"scontrol update {job['node']} State=DOWN, under job {job['id']} ({job['rule']})")
