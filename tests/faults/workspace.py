@@ -16,7 +16,7 @@ import yaml
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = ("rules", "workflow", "profiles", "envs", "tests/tiny", "tests/data", "Snakefile", "config.yaml", "README.md")
 SMALL = "tests/faults.yaml"
-VARYING = "run.json"  # says when and where it was made
+VARYING = ("run.json", "run.html")  # say when and where they were made
 TIMEOUT = 1200  # seconds that any one run may take
 
 STAGES = {
@@ -188,7 +188,7 @@ class Workspace:
 def difference(made: dict[str, Stamp], expected: dict[str, Stamp]) -> str:
     """What is other than in the undisturbed run, in a few words; nothing where all is the same."""
     missing, strange = expected.keys() - made.keys(), made.keys() - expected.keys()
-    common = [name for name in made.keys() & expected.keys() if Path(name).name != VARYING]
+    common = [name for name in made.keys() & expected.keys() if Path(name).name not in VARYING]
     other = [name for name in common if made[name].digest != expected[name].digest]
     parts = {"missing": missing, "left over": strange, "other bits": other}
     return "; ".join(f"{what}: {sorted(names)[0]} ({len(names)})" for what, names in parts.items() if names)
