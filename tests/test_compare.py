@@ -11,6 +11,8 @@ from demo_score.evaluation.statistics import wilson_interval
 from demo_score.evaluation.tables import make_tables
 from synthetic_results import write_experiment
 
+REPOSITORY = Path(__file__).parents[1]
+
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory) -> Path:
@@ -49,6 +51,13 @@ def test_the_same_run_agrees_everywhere(new, published) -> None:
     assert (table["difference"] == 0).all()
     assert {name for name, _ in table.index} == {"success", "differences", "checkpoints", "kept"}
     assert len(table) == sum(len(pd.read_csv(path)) for path in (new / "tables").glob("*.csv")) - 2  # classifiers
+
+
+@pytest.mark.parametrize("folder", sorted(REPOSITORY.glob("results/published/*/")), ids=lambda folder: folder.name)
+def test_every_published_experiment_can_be_compared_with(folder) -> None:
+    rows = compare(folder, folder)
+    assert set(rows["table"]) == {"success", "differences", "checkpoints", "kept"}
+    assert (rows["verdict"] == WITHIN).all()
 
 
 def test_a_rate_that_moved_is_told_with_its_interval(new, published) -> None:
