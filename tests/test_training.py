@@ -16,16 +16,12 @@ import torch
 from conftest import TINY, one_line_error, random_episode, tiny_settings
 from demo_score import hardware
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.hardware import available_threads, compiled, select_device
-from demo_score.policies import make_policy
-from demo_score.policies.checkpoints import load_policy, read_checkpoint_settings, save_checkpoint
+from demo_score.hardware import select_device
 from demo_score.resume import ResumeFolder
 from demo_score.training import loop
 from demo_score.training.loop import learning_rate_factor, load_data, start_run, take_step, train
 from demo_score.training.metrics import MetricsTable
-from demo_score.training.steps import saved_steps
 from safetensors.torch import load_file
-from torch._inductor import config as inductor
 
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/train.py"
 LONG = ["training.offline_steps=200", "training.save_freq=75", "training.log_freq=20", "training.resume_freq=25"]
@@ -114,12 +110,6 @@ def test_another_seed_leaves_other_weights(tmp_path, data) -> None:
     assert first["checkpoints/000012/model.safetensors"] != second["checkpoints/000012/model.safetensors"]
 
 
-def test_checkpoints_are_saved_every_save_freq_and_at_the_end() -> None:
-    assert saved_steps(tiny_settings()) == [5, 10, 12]
-    assert saved_steps(tiny_settings("training.save_freq=6")) == [6, 12]
-    assert saved_steps(tiny_settings("training.save_freq=100")) == [12]
-
-
 def test_metrics_have_a_row_every_log_freq(tmp_path, data) -> None:
     trained(tmp_path, data)
     table = pd.read_csv(tmp_path / "metrics.csv")
@@ -143,19 +133,6 @@ def test_loss_falls(tmp_path, data) -> None:
     trained(tmp_path, data, *steps)
     losses = pd.read_csv(tmp_path / "metrics.csv")["loss"]
     assert losses.iloc[-1] < 0.8 * losses.iloc[0]
-
-
-def test_checkpoint_acts_as_the_policy_that_was_saved(tmp_path) -> None:
-    settings, policy = tiny_settings(), make_policy(tiny_settings()).eval()
-    policy.normalization.action_mean.fill_(3.0)
-    save_checkpoint(tmp_path, policy, settings)
-    assert read_checkpoint_settings(tmp_path, []) == settings
-    loaded = load_policy(tmp_path, settings, torch.device("cpu"))
-    inputs = {"observation.state": torch.randn(2, 1, 14), "observation.environment_state": torch.randn(2, 1, 7)}
-    for each in (policy, loaded):
-        each.reset([0, 1])
-    assert not loaded.training
-    assert torch.equal(policy.act(inputs), loaded.act(inputs))
 
 
 def test_normalisation_is_that_of_the_training_data(data) -> None:
@@ -407,11 +384,6 @@ def test_compiled_loss_gives_the_same_checkpoints_and_goes_on_after_a_kill(tmp_p
         assert all(torch.allclose(made[name], expected[name], atol=1e-5) for name in made)
 
 
-def test_missing_compiler_is_reported_in_one_line() -> None:
-    with inductor.patch({"cpp.cxx": ("no_such_compiler",)}), one_line_error("training.compile", "g++"):
-        compiled(torch.sin, torch.device("cpu"))
-
-
 def test_missing_data_says_what_to_type(tmp_path) -> None:
     with one_line_error("+datasets_file=LIST.txt"):
         train(tiny_settings(), tmp_path / "run")
@@ -428,40 +400,3 @@ def test_gpu_that_is_not_there_is_reported(tmp_path, data) -> None:
     with one_line_error("device=cuda", "device=cpu"):
         train(tiny_settings(data, "device=cuda"), tmp_path)
     assert select_device("auto") == torch.device("cpu")
-
-
-def test_unknown_device_is_reported() -> None:
-    with one_line_error("device=abacus", "cpu"):
-        select_device("abacus")
-
-
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
-def test_damaged_weights_are_reported(tmp_path, share) -> None:
-    save_checkpoint(tmp_path, make_policy(tiny_settings()), tiny_settings())
-    path = tmp_path / "model.safetensors"
-    content = path.read_bytes()
-    path.write_bytes(content[: int(share * len(content))])
-    with one_line_error(tmp_path, "damaged"):
-        load_policy(tmp_path, tiny_settings(), torch.device("cpu"))
-
-
-def test_weights_of_another_policy_are_reported(tmp_path) -> None:
-    save_checkpoint(tmp_path, make_policy(tiny_settings()), tiny_settings())
-    with one_line_error(tmp_path, "another policy"):
-        load_policy(tmp_path, tiny_settings("policy.dim_model=32"), torch.device("cpu"))
-
-
-def test_folder_that_is_no_checkpoint_is_reported(tmp_path) -> None:
-    with one_line_error(tmp_path, "not a checkpoint", "checkpoints/003000"):
-        read_checkpoint_settings(tmp_path, [])
-    with one_line_error("model.safetensors"):
-        read_checkpoint_settings(tmp_path / "gone", [])
-
-
-@pytest.mark.parametrize(("value", "threads"), [(None, 1), ("", 1), ("3", 3)])
-def test_threads_are_those_that_the_workflow_sets(monkeypatch, value, threads) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS")
-    if value is not None:
-        monkeypatch.setenv("OMP_NUM_THREADS", value)
-    assert available_threads() == threads
-    assert available_threads(n_workers=2) == 1

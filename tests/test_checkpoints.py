@@ -1,0 +1,50 @@
+"""Checkpoints: what is loaded acts as what was saved; one line for what is damaged, foreign or not there."""
+
+import pytest
+import torch
+from conftest import one_line_error, tiny_settings
+from demo_score.policies import make_policy
+from demo_score.policies.checkpoints import load_policy, read_checkpoint_settings, save_checkpoint
+from demo_score.training.steps import saved_steps
+
+
+def test_checkpoints_are_saved_every_save_freq_and_at_the_end() -> None:
+    assert saved_steps(tiny_settings()) == [5, 10, 12]
+    assert saved_steps(tiny_settings("training.save_freq=6")) == [6, 12]
+    assert saved_steps(tiny_settings("training.save_freq=100")) == [12]
+
+
+def test_checkpoint_acts_as_the_policy_that_was_saved(tmp_path) -> None:
+    settings, policy = tiny_settings(), make_policy(tiny_settings()).eval()
+    policy.normalization.action_mean.fill_(3.0)
+    save_checkpoint(tmp_path, policy, settings)
+    assert read_checkpoint_settings(tmp_path, []) == settings
+    loaded = load_policy(tmp_path, settings, torch.device("cpu"))
+    inputs = {"observation.state": torch.randn(2, 1, 14), "observation.environment_state": torch.randn(2, 1, 7)}
+    for each in (policy, loaded):
+        each.reset([0, 1])
+    assert not loaded.training
+    assert torch.equal(policy.act(inputs), loaded.act(inputs))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
+def test_damaged_weights_are_reported(tmp_path, share) -> None:
+    save_checkpoint(tmp_path, make_policy(tiny_settings()), tiny_settings())
+    path = tmp_path / "model.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with one_line_error(tmp_path, "damaged"):
+        load_policy(tmp_path, tiny_settings(), torch.device("cpu"))
+
+
+def test_weights_of_another_policy_are_reported(tmp_path) -> None:
+    save_checkpoint(tmp_path, make_policy(tiny_settings()), tiny_settings())
+    with one_line_error(tmp_path, "another policy"):
+        load_policy(tmp_path, tiny_settings("policy.dim_model=32"), torch.device("cpu"))
+
+
+def test_folder_that_is_no_checkpoint_is_reported(tmp_path) -> None:
+    with one_line_error(tmp_path, "not a checkpoint", "checkpoints/003000"):
+        read_checkpoint_settings(tmp_path, [])
+    with one_line_error("model.safetensors"):
+        read_checkpoint_settings(tmp_path / "gone", [])
