@@ -26,6 +26,15 @@ if workflow.is_main_process:  # not again in each job on a cluster
     except UserError as error:
         sys.exit(f"error: {error}")
 
+
+onstart:
+    # Snakemake itself ends in a traceback where it cannot remove what a failed job would have made.
+    if Path("results").exists() and not os.access("results", os.W_OK):
+        sys.exit(
+            "error: results: cannot be written; make it writable (chmod, mount), or run a copy of this folder"
+        )
+
+
 EXPERIMENTS = list(config["experiments"].values())
 GIVEN = [name for name, e in config["experiments"].items() if workflow_config.given_data(e)]
 EVALUATED = [name for name, e in config["experiments"].items() if "evaluation" in e]

@@ -69,8 +69,11 @@ def _same(context: Context, made: dict[str, Stamp]) -> dict[str, Stamp]:
 
 
 def read_only(context: Context) -> list[Row]:
-    """Results that are missing cannot be written by our commands; those that are stale Snakemake does not touch."""
-    cases = {"some results missing": (TESTS, "ead-only file system"), "some results stale": (LAST, "Write-protected")}
+    """Where results are missing nothing is started; those that are stale Snakemake does not touch."""
+    cases = {
+        "some results missing": (TESTS, "results: cannot be written"),
+        "some results stale": (LAST, "Write-protected"),
+    }
     rows = []
     for tried, (unmade, words) in cases.items():
         with context.finished("read_only", *unmade) as workspace, small_disk(workspace, 100_000):
