@@ -13,6 +13,7 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.env
 
 from demo_score import workflow_config
 from demo_score.data import given_settings as given
+from demo_score.demonstrations import WITH_PATHS
 from demo_score.dependencies import code_digest
 from demo_score.digests import settings_digest
 from demo_score.errors import UserError

@@ -87,7 +87,7 @@ def has_paths(name):
     """Whether it is known where hands or pusher are in an experiment's demonstrations."""
     e = config["experiments"][name]
     collected = bool(workflow_config.collected_strategies(e))
-    return collected and workflow_config.environment_settings(e).name in ("aloha", "pusht")
+    return collected and workflow_config.environment_settings(e).name in WITH_PATHS
 
 
 def compared_experiments():

@@ -1,16 +1,14 @@
 """What several tests share: small episodes, the settings of a tiny policy, and what an error must look like."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from demo_score.reporting.report import can_draw
+
 # One choice for all tests of a process, whichever imports a simulator first.
 if "MUJOCO_GL" not in os.environ:
-    draw = [sys.executable, "-c", "from mujoco.egl import GLContext; GLContext(8, 8).free()"]
-    failed = subprocess.run(draw, env={**os.environ, "MUJOCO_GL": "egl"}, capture_output=True, check=False).returncode
-    os.environ["MUJOCO_GL"] = "disable" if failed else "egl"
+    os.environ["MUJOCO_GL"] = "egl" if can_draw() else "disable"
 with suppress(ImportError):  # before OpenGL, see envs/aloha.py
     import triton  # noqa: F401
 

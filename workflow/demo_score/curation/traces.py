@@ -9,7 +9,7 @@ import torch
 from demo_score.curation.features import read_frames
 from demo_score.curation.scoring import Scorer
 from demo_score.data.lists import Entry
-from demo_score.errors import UserError
+from demo_score.evaluation.inputs import read_columns
 from demo_score.files import write_text
 from demo_score.hardware import available_threads
 
@@ -25,9 +25,7 @@ def trace_scores(classifier: Path, scores: Path, out: Path) -> None:
     """
     torch.set_num_threads(available_threads())
     scorer = Scorer(classifier)
-    table = pd.read_csv(scores, dtype={"source": "str", "file": "str"})
-    if missing := [key for key in KEYS if key not in table]:
-        raise UserError(f"{scores}: has no column {missing[0]}; make it again with apply_filter.py")
+    table = read_columns(scores, KEYS)
     entries = [
         Entry((scores.parent / file).resolve(), int(number))
         for file, number in zip(table["file"], table["episode"], strict=True)
@@ -38,6 +36,6 @@ def trace_scores(classifier: Path, scores: Path, out: Path) -> None:
     for step in np.unique(np.linspace(1, lengths.max(), POINTS).round().astype(int)):
         lasting = np.flatnonzero(lengths >= step)
         found = scorer.scores([frames[index][:step] for index in lasting])
-        traces.append(table.iloc[lasting][KEYS].assign(step=step, score=found))
+        traces.append(table.iloc[lasting].assign(step=step, score=found))
     text = pd.concat(traces).to_csv(index=False, float_format="%.6g", lineterminator="\n")
     write_text(out, text)

@@ -154,7 +154,7 @@ def _read(entries: Sequence[Entry], keys: Collection[str] | None = None) -> Iter
 def _env_args(parts: Sequence[Part], fps: int | None = None) -> dict:
     """What the first source says of its environment, if it is a robomimic file, else its name; and the rate."""
     rate, dataset = _rate(parts, fps), parts[0].dataset
-    if isinstance(dataset, RobomimicFile) and (env_args := dataset.env_args()):
+    if env_args := dataset.env_args():
         return env_args | ({"fps": fps} if fps else {})
     path = dataset.path.resolve()
     return {"env_name": path.stem if path.is_file() else path.name} | ({"fps": rate} if rate else {})
@@ -171,5 +171,5 @@ def _rate(parts: Sequence[Part], fps: int | None) -> int | None:
 
 def _told_rate(dataset: DataSet) -> int | None:
     """robosuite tells its rate as control_freq."""
-    env_args = dataset.env_args() if isinstance(dataset, RobomimicFile) else {}
+    env_args = dataset.env_args()
     return dataset.fps or env_args.get("fps") or (env_args.get("env_kwargs") or {}).get("control_freq")

@@ -93,7 +93,7 @@ def inspect(path: Path, labels: Path | None = None, images: bool = True) -> Insp
         counts.add(Entry(path, number, label.success, label.checkpoint).complete(episode) if label else episode)
 
     problems = find_problems([Part(dataset, dataset.numbers, given, labels)], images, add)
-    env_args = dataset.env_args() if isinstance(dataset, RobomimicFile) else {}
+    env_args = dataset.env_args()
     filter_keys = dataset.filter_keys() if isinstance(dataset, RobomimicFile) else {}
     return Inspection(
         path=path,

@@ -10,14 +10,13 @@ import pandas as pd
 
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
-from demo_score.data.formats.robomimic import RobomimicFile
+from demo_score.demonstrations import WITH_PATHS
 from demo_score.envs import make_env
 from demo_score.errors import UserError
 from demo_score.files import write_text
 from demo_score.observations import STATE
 
 SECONDS = 0.1  # of simulated time, between two points
-SIMULATORS = ("aloha", "pusht")  # whose kinematics are known here
 
 
 def write_paths(demonstrations: list[Path], out: Path) -> None:
@@ -34,9 +33,9 @@ def write_paths(demonstrations: list[Path], out: Path) -> None:
 
 def _paths_of(file: Path) -> Iterator[dict]:
     dataset = open_dataset(file)
-    settings = dataset.env_args() if isinstance(dataset, RobomimicFile) else {}
-    if settings.get("name") not in SIMULATORS:
-        raise UserError(f"{file}: was not recorded in {' or '.join(SIMULATORS)}; there is no path to draw")
+    settings = dataset.env_args()
+    if settings.get("name") not in WITH_PATHS:
+        raise UserError(f"{file}: was not recorded in {' or '.join(WITH_PATHS)}; there is no path to draw")
     every = max(1, math.ceil(settings["fps"] * SECONDS))
     effectors = _finger_tips(settings) if settings["name"] == "aloha" else _pusher
     for number, episode in enumerate(dataset.read(keys=[STATE])):

@@ -1,16 +1,14 @@
 """A video and a strip of frames of a demonstration that the filter kept, and one that it dropped."""
 
-import math
 from pathlib import Path
 
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
-from demo_score.data.formats.robomimic import RobomimicFile
 from demo_score.envs import make_env
 from demo_score.envs.base import Environment
 from demo_score.errors import UserError
 from demo_score.evaluation.inputs import read_columns
-from demo_score.plots.episodes import DRAWINGS_A_SECOND, Row, save_episodes
+from demo_score.plots.episodes import Row, save_episodes, steps_between_drawings
 
 VERDICTS = {1: "kept", 0: "dropped"}
 
@@ -36,12 +34,12 @@ def record_demonstrations(scores: Path, strip: Path, video: Path | None = None) 
 
 def _row(verdict: str, chosen: dict, file: Path) -> tuple[Row, float]:
     dataset = open_dataset(file)
-    settings = dataset.env_args() if isinstance(dataset, RobomimicFile) else {}
+    settings = dataset.env_args()
     if "task" not in settings:
         raise UserError(f"{file}: does not tell of its environment; only collected demonstrations can be drawn")
     (episode,) = dataset.read([int(chosen["episode"])], [])
     fps = settings["fps"]
-    drawings = _replay(make_env(settings, drawing=True), episode, math.ceil(fps / DRAWINGS_A_SECOND), file)
+    drawings = _replay(make_env(settings, drawing=True), episode, steps_between_drawings(fps), file)
     score, seconds = f"score {chosen['score']:.2f}", f"{len(episode) / fps:.1f} s"
     title = f"{verdict}, {chosen['source']} {chosen['episode']}, {score}, {seconds}"
     return Row(title, [step / fps for step in drawings], list(drawings.values())), fps

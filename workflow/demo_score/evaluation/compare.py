@@ -93,8 +93,8 @@ def _line(row: dict) -> str:
     return f"| {row['table']}: {row['row']} | {published} | {new} | {found} | {row['verdict']} |"
 
 
-def compare_all(results: Path, published: Path, out: str = "comparison") -> str:
-    """Compare every experiment below `results` with its published self; write results/<experiment>/tables/<out>.csv.
+def compare_all(results: Path, published: Path) -> str:
+    """Compare every experiment below `results` with its published self; write results/<experiment>/comparison.csv.
 
     Returns Markdown. Raises UserError where there is nothing to compare.
     """
@@ -103,7 +103,7 @@ def compare_all(results: Path, published: Path, out: str = "comparison") -> str:
     for name in names:
         if (results / name / "tables/kept.csv").is_file():
             rows = compare(results / name, published / name)
-            write_text(results / name / f"{out}.csv", rows.to_csv(index=False, float_format="%.6g"))
+            write_text(results / name / "comparison.csv", rows.to_csv(index=False, float_format="%.6g"))
             shown.append(describe(rows, name))
     if not shown:
         raise UserError(f"{results}: none of the published experiments is there ({', '.join(names)}); run make first")

@@ -30,12 +30,17 @@ class Row:
     images: list[np.ndarray]  # at these times, uint8 (H, W, 3); none where there is no episode
 
 
+def steps_between_drawings(fps: float) -> int:
+    """Every how many control steps an episode is drawn that is to be saved by `save_episodes`."""
+    return math.ceil(fps / DRAWINGS_A_SECOND)
+
+
 def save_episodes(rows: list[Row], fps: float, strip: Path, video: Path | None) -> None:
-    """Write the rows, drawn every ceil(fps / DRAWINGS_A_SECOND) steps, as a strip and as a video (.mp4, in real time).
+    """Write the rows, drawn every `steps_between_drawings`, as a strip and as a video (.mp4, in real time).
 
     Raises UserError where there is no encoder for the video.
     """
-    rate = Fraction(fps).limit_denominator(1000) / math.ceil(fps / DRAWINGS_A_SECOND)
+    rate = Fraction(fps).limit_denominator(1000) / steps_between_drawings(fps)
     with figure_style():
         save(episode_strip(rows), [strip])
         if video is not None:

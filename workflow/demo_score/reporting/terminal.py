@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from rich.live import Live
@@ -26,8 +27,10 @@ def run_with_progress(command: list[str], logs: Path) -> int:
         reader = threading.Thread(target=_repeat, args=(process, live))
         reader.start()
         while process.poll() is None:
+            looked = time.monotonic()
             live.update(Text("\n".join(jobs_under_way(logs, began)), style="dim", overflow="ellipsis", no_wrap=True))
-            time.sleep(0.5)
+            with suppress(subprocess.TimeoutExpired):  # many logs are looked at less often
+                process.wait(max(0.5, 10 * (time.monotonic() - looked)))
         live.update(Text())
         reader.join()
     return process.returncode

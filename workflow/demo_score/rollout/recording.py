@@ -1,6 +1,5 @@
 """A video and a strip of frames of an evaluation's first success and first failure."""
 
-import math
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +8,7 @@ from omegaconf import DictConfig
 from demo_score.data.episodes import Episode
 from demo_score.errors import UserError
 from demo_score.evaluation.inputs import read_columns
-from demo_score.plots.episodes import DRAWINGS_A_SECOND, Row, save_episodes
+from demo_score.plots.episodes import Row, save_episodes, steps_between_drawings
 from demo_score.policies.checkpoints import read_checkpoint_settings
 from demo_score.rollout.chunk_env import Drawing, DrawnEpisode
 from demo_score.rollout.runs import run_checkpoint
@@ -26,7 +25,7 @@ def record(checkpoint: Path, overrides: list[str], evaluation: Path, strip: Path
     settings = read_checkpoint_settings(checkpoint, overrides)
     table = _read_evaluation(evaluation, settings)
     chosen = {outcome: table[table["success"] == outcome].head(1) for outcome in OUTCOMES}
-    every = math.ceil(settings.env.fps / DRAWINGS_A_SECOND)
+    every = steps_between_drawings(settings.env.fps)
     seeds = frozenset(int(seed) for row in chosen.values() for seed in row["start_seed"])
     episodes, _ = run_checkpoint(checkpoint, overrides, drawing=Drawing(seeds, every))
     drawn = {episode.seed: episode for episode in episodes if isinstance(episode, DrawnEpisode)}

@@ -30,6 +30,10 @@ class DataSet(ABC):
             self._features = self._find_features()
         return dict(self._features)
 
+    def env_args(self) -> dict:
+        """The environment as the data set describes it, in robomimic's terms; empty where it does not."""
+        return {}
+
     def not_read(self) -> list[str]:
         """What the data set holds of observations, but is of a kind that is not read."""
         return []
