@@ -128,7 +128,7 @@ class Reader:
         text = self.driver.find_element(By.TAG_NAME, "body").text
         return text.partition("DESCRIPTION")[2].partition("SIZE")[0].strip()
 
-    def _wait(self, look: Callable, what: str, seconds: float = 15):
+    def _wait(self, look: Callable, what: str, seconds: float = 60):
         deadline = time.monotonic() + seconds
         while not (found := look()):
             assert time.monotonic() < deadline, f"{what} does not appear"

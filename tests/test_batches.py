@@ -63,6 +63,7 @@ def equal(first: list[Batch], second: list[Batch]) -> bool:
 @pytest.fixture
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
+    monkeypatch.delenv("OMP_NUM_THREADS")
 
 
 @pytest.mark.usefixtures("two_cores")

@@ -31,7 +31,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_run_on_images_ends_in_a_table(results: Path) -> None:
     success = pd.read_csv(results / "tables/success.csv")
     assert set(success["arm"]) == {"base", FINAL}
-    assert (success["n"] == 4).all()
+    assert (success["n"] == 2).all()
 
 
 def test_every_step_of_demonstrations_and_rollouts_has_its_image(results: Path) -> None:

@@ -283,7 +283,7 @@ def test_data_set_is_a_folder_or_lies_in_lerobots_own(tmp_path, lerobot_home) ->
 def test_other_data_sets_come_from_the_hub(lerobot_home, tmp_path, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(
-        "demo_score.data.formats.lerobot_folders.snapshot_download",
+        "huggingface_hub.snapshot_download",
         lambda *a, **k: asked.append((a, k)) or str(tmp_path),
     )
     assert resolve_dataset("lerobot/pusht") == tmp_path

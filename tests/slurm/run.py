@@ -1,6 +1,6 @@
 """The workflow on a real SLURM, through profiles/slurm, with jobs killed and a node lost: the same bits as without it.
 
-make test-slurm, or: python tests/slurm/run.py [--optional]. As root, on Debian or Ubuntu; some minutes.
+make test-slurm, or: python tests/slurm/run.py [--optional] [TARGET ...]. As root, on Debian or Ubuntu; some minutes.
 """
 
 import argparse
@@ -30,6 +30,7 @@ START = time.monotonic()
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("targets", nargs="*", help="files to make (default: all that the configuration asks for)")
     parser.add_argument("--optional", action="store_true", help="without SLURM say so in a line, and succeed")
     parser.add_argument("--timeout", type=int, default=900, help="seconds after which the test fails (default 900)")
     arguments = parser.parse_args()
@@ -40,7 +41,7 @@ def main() -> int:
         signal.signal(number, leave)
     signal.alarm(arguments.timeout)
     with tempfile.TemporaryDirectory(prefix="slurm-test-") as folder:
-        return test(Path(folder))
+        return test(Path(folder), arguments.targets)
 
 
 def leave(number: int, _frame: object) -> None:
@@ -63,7 +64,7 @@ def say(text: str) -> None:
     print(f"{time.monotonic() - START:6.1f} s  {text}", flush=True)
 
 
-def test(folder: Path) -> int:
+def test(folder: Path, targets: list[str]) -> int:
     """Run with and without SLURM, at the same time, and compare."""
     for name in ("local", "slurm"):
         copy_repository(folder / name)
@@ -71,8 +72,9 @@ def test(folder: Path) -> int:
     try:
         with cluster(folder / "daemons") as slurm:
             say(f"SLURM is up: {slurm.states()}")
-            started.append(snakemake(folder / "local", dict(os.environ), "--cores", "2"))
-            started.append(snakemake(folder / "slurm", slurm.environment, "--profile=profiles/slurm", *SMALL))
+            started.append(snakemake(folder / "local", dict(os.environ), *targets, "--cores", "2"))
+            on_slurm = [*targets, "--profile=profiles/slurm", *SMALL]
+            started.append(snakemake(folder / "slurm", slurm.environment, *on_slurm))
             faults = Faults(slurm, folder / "slurm")
             while started[1].poll() is None:
                 faults.step()

@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import constants, snapshot_download
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub import constants
 
 from demo_score.errors import UserError
 
@@ -32,6 +31,14 @@ def resolve_dataset(dataset_repo_id: str, setting: str = "dataset_repo_id") -> P
     for folder in (Path(dataset_repo_id), home / dataset_repo_id):
         if is_lerobot(folder):
             return folder
+    return _download(dataset_repo_id, setting)
+
+
+def _download(dataset_repo_id: str, setting: str) -> Path:
+    # Most commands download nothing, and it takes a second to import what does.
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
     try:
         return Path(snapshot_download(dataset_repo_id, repo_type="dataset"))
     except (OSError, HFValidationError) as error:
