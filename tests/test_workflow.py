@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 from browser import CHROMIUM, DRIVER, Reader
+from conftest import one_line_error
+from demo_score.reporting.report import make_report
 from demo_score.workflow_config import stage_overrides, stage_seed, training_overrides
 
 REPOSITORY = Path(__file__).parents[1]
@@ -137,14 +139,14 @@ def test_settings_name_experiment_seed_and_arm(finished: Path) -> None:
     assert settings["wandb"]["name"] == "tiny_seed10000_random"
 
 
-def make_report(folder: Path, *options: str) -> Path:
+def write_report(folder: Path, *options: str) -> Path:
     command(folder, "make_report.py", "--out", "report.html", "--cores", "2", *options, "--configfile", TINY)
     return folder / "report.html"
 
 
 @pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver")
 def test_report_opens_in_a_browser_and_shows_every_figure_and_table(finished: Path) -> None:
-    report = make_report(finished)
+    report = write_report(finished)
     assert 500_000 < report.stat().st_size < 15_000_000
     seen = {category: " ".join(results) for category, results in Reader(report).read().items()}
     report.unlink()
@@ -161,6 +163,13 @@ def test_report_of_what_is_not_made_yet_says_so_in_one_line(tmp_path: Path) -> N
     assert run.returncode == 2
     (line,) = run.stderr.splitlines()
     assert line.startswith("error: results/report.html: no report: ") and line.endswith("run make first")
+
+
+def test_report_that_cannot_be_written_says_so_before_anything_runs(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    out = tmp_path / "results/report.html"
+    with one_line_error(out, f"{tmp_path} cannot be written", "--out FILE"):
+        make_report(out, videos=True, cores="2", options=[])
 
 
 def test_videos_are_made_only_when_asked_for(finished: Path) -> None:
@@ -209,8 +218,8 @@ def test_edit_of_the_settings_tree_counts_only_where_it_changes_a_run(edited: Pa
     assert stale_rules(edited) == set()
     experiment = edited / "workflow/configs/experiment/small_act.yaml"
     experiment.write_text(experiment.read_text().replace("kl_weight: 0.01", "kl_weight: 0.02"))
-    assert "train_base_policy_tiny" in stale_rules(edited)
-    assert "collect_demonstrations" not in stale_rules(edited)
+    stale = stale_rules(edited)
+    assert "train_base_policy_tiny" in stale and "collect_demonstrations" not in stale
 
 
 def test_edit_of_a_library_module_makes_its_stages_stale(edited: Path) -> None:

@@ -99,7 +99,7 @@ def copy_repository(folder: Path) -> None:
 
 def snakemake(folder: Path, environment: dict[str, str], *arguments: str) -> subprocess.Popen:
     """Start it in a session of its own; what it prints goes to <folder>/run.log."""
-    command = [sys.executable, IMPATIENT, "--configfile", CONFIG, *arguments]
+    command = [sys.executable, IMPATIENT, *arguments, "--configfile", CONFIG]
     environment = {**environment, "MUJOCO_GL": "disable"}
     with (folder / "run.log").open("w") as log:
         return subprocess.Popen(

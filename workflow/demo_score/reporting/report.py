@@ -17,8 +17,12 @@ NO_VIDEOS = (
 def make_report(out: Path, videos: bool, cores: str, options: list[str]) -> None:
     """Make what is missing, with `videos` also recordings of episodes where they can be drawn, and write `out`.
 
-    `options` are snakemake's own. Raises UserError where snakemake fails, whose log says why.
+    `options` are snakemake's own. Raises UserError where `out` cannot be written, and where snakemake fails, whose log
+    says why.
     """
+    folder = next(parent for parent in out.absolute().parents if parent.exists())
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{out}: no report: {folder} cannot be written; set --out FILE to write it elsewhere")
     targets = ["all"]
     if videos:
         if can_draw():
