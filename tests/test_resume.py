@@ -133,6 +133,15 @@ def test_training_told_to_stop_while_it_publishes_ends_first(tmp_path, data, str
     assert contents(tmp_path / "told") == contents(tmp_path / "whole")
 
 
+def test_state_is_stored_whole_or_not_at_all(tmp_path) -> None:
+    folder = ResumeFolder(tmp_path, "job", "0123456789abcdef")
+    folder.save({"step": 1})
+    with pytest.raises(AttributeError):
+        folder.save({"step": 2, "function": lambda: None})
+    assert folder.load() == {"step": 1}
+    assert [path.name for path in folder.path.iterdir()] == ["state.pt"]
+
+
 @pytest.mark.parametrize("blow", [signal.SIGTERM, signal.SIGKILL])
 def test_script_ends_at_once_and_goes_on_to_the_same_bits(tmp_path, data, strike, blow) -> None:
     long = [data, "training.offline_steps=300", "training.save_freq=150", "training.resume_freq=10"]

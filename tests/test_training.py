@@ -17,7 +17,6 @@ from conftest import TINY, one_line_error, random_episode, tiny_settings
 from demo_score import hardware
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.hardware import select_device
-from demo_score.resume import ResumeFolder
 from demo_score.training import loop
 from demo_score.training.loop import learning_rate_factor, load_data, start_run, take_step, train
 from demo_score.training.metrics import MetricsTable
@@ -343,15 +342,6 @@ def test_state_that_cannot_be_read_is_not_used(tmp_path, data, interrupt, steps_
     next(tmp_path.glob(".unfinished_*/state.pt")).write_bytes(content)
     trained(tmp_path, data)
     assert steps_taken == [*range(1, 13)]
-
-
-def test_state_is_stored_whole_or_not_at_all(tmp_path) -> None:
-    folder = ResumeFolder(tmp_path, "job", "0123456789abcdef")
-    folder.save({"step": 1})
-    with pytest.raises(AttributeError):
-        folder.save({"step": 2, "function": lambda: None})
-    assert folder.load() == {"step": 1}
-    assert [path.name for path in folder.path.iterdir()] == ["state.pt"]
 
 
 # What cannot work
