@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.frames import MAX_OPEN_FILES, OpenFiles
 from demo_score.training.batches import Batch, Batches
 from lerobot_fixture import write_lerobot
+from processes import is_running, wait_for
 
 STATE, IMAGE = "observation.state", "observation.image"
 CPU = torch.device("cpu")
@@ -165,15 +165,7 @@ def test_workers_end_when_the_training_is_killed(sources, folder) -> None:
         worker = int(process.stdout.readline())
         assert is_running(worker)
         process.kill()
-    deadline = time.monotonic() + 30  # torch's workers look for their parent every five seconds
-    while is_running(worker) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert not is_running(worker)
-
-
-def is_running(process: int) -> bool:
-    status = Path(f"/proc/{process}/status")
-    return status.exists() and "State:\tZ" not in status.read_text()
+    wait_for(lambda: not is_running(worker), seconds=30)  # torch's workers look for their parent every five seconds
 
 
 class Handle:

@@ -4,9 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -25,6 +23,7 @@ from demo_score.resume import ResumeFolder
 from demo_score.rollout import loop as rollout_loop
 from demo_score.rollout import runs
 from demo_score.training import loop as training_loop
+from processes import is_running, wait_for
 from test_curation import make_rollouts, write_settings
 from test_rollouts import Chaser, pusht_settings, untrained
 
@@ -162,13 +161,6 @@ def test_script_ends_at_once_and_goes_on_to_the_same_bits(tmp_path, data, strike
     assert contents(tmp_path / "run") == contents(tmp_path / "whole")
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 # Rollouts and evaluations
 
 
@@ -270,16 +262,10 @@ def test_processes_that_collect_end_when_the_command_is_killed(tmp_path) -> None
     wait_for(
         lambda: len(psutil.Process(process.pid).children()) == 3
     )  # two that collect, and multiprocessing's tracker
-    children = psutil.Process(process.pid).children()
+    children = [child.pid for child in psutil.Process(process.pid).children()]
     process.kill()
     process.communicate(timeout=120)  # until all of them have closed it
-    wait_for(lambda: not any(map(alive, children)))  # a process closes its files a moment before it is gone
-
-
-def alive(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return process.status() != psutil.STATUS_ZOMBIE
-    return False
+    wait_for(lambda: not any(map(is_running, children)))  # a process closes its files a moment before it is gone
 
 
 # Sweeps

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from demo_score.hardware import select_device
 from demo_score.training import loop
 from demo_score.training.loop import learning_rate_factor, load_data, start_run, take_step, train
 from demo_score.training.metrics import MetricsTable
+from processes import wait_for
 from safetensors.torch import load_file
 
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/train.py"
@@ -276,9 +276,7 @@ def stored_step(run_dir: Path) -> int:
 @pytest.mark.parametrize("kill_at", [25, 75])
 def test_killed_run_ends_with_the_same_bytes(tmp_path, data, uninterrupted, steps_taken, kill_at) -> None:
     process = script(tmp_path, data, *SAMPLED, *LONG)
-    deadline = time.monotonic() + 120
-    while stored_step(tmp_path) < kill_at and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_for(lambda: stored_step(tmp_path) >= kill_at)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL

@@ -37,9 +37,13 @@ def copy_repository(folder: Path) -> Path:
 
 
 def snakemake(folder: Path, *arguments: str, cores: int = 2, configfile: str = TINY) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "snakemake", *arguments, "--cores", str(cores), "--configfile", configfile]
-    command += ["--set-threads", "collect_demonstrations=1"]  # two processes take longer to start than they save
+    command = snakemake_command(*arguments, cores=cores, configfile=configfile)
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def snakemake_command(*arguments: str, cores: int, configfile: str = TINY) -> list[str]:
+    command = [sys.executable, "-m", "snakemake", *arguments, "--cores", str(cores), "--configfile", configfile]
+    return [*command, "--set-threads", "collect_demonstrations=1"]  # two processes take longer to start than they save
 
 
 def stale_rules(folder: Path, *targets: str) -> set[str]:
@@ -236,7 +240,7 @@ def test_edit_of_the_readme_makes_nothing_stale(edited: Path) -> None:
 
 def kill_when(folder: Path, target: str, script: str, sign: str) -> None:
     """Start making `target`; kill -9 the process that runs `script` once a path like `sign` exists."""
-    command = [sys.executable, "-m", "snakemake", target, "--cores", "1", "--configfile", TINY]
+    command = snakemake_command(target, cores=1)
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 240
         while not list(folder.glob(sign)):
