@@ -42,7 +42,7 @@ def datasets_file(wildcards):
 
 def listed_episodes(wildcards):
     """The files that the episodes of an arm's list lie in."""
-    if wildcards.arm == "curated_rollouts_plus_demos":
+    if wildcards.arm in workflow_config.ARMS_WITH_ROLLOUTS:
         return [*demonstrations(wildcards), *rollouts(wildcards)]
     return demonstrations(wildcards)
 

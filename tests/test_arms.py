@@ -14,6 +14,7 @@ from demo_score.data.lists import Selection, read_list
 
 ORACLE = ["good"]
 RANDOM_ARMS = ["random", "length_matched"]
+ROLLOUT_ARM = "random_rollouts_plus_demos"
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/choose_episodes.py"
 
 
@@ -83,7 +84,25 @@ def test_random_arms_take_as_many_demonstrations_as_were_kept(scores, arm) -> No
         assert sum(map(len, chosen.values())) == 10
 
 
-@pytest.mark.parametrize("arm", RANDOM_ARMS)
+def test_random_rollouts_and_demonstrations_are_as_many_as_the_curated_ones_and_no_failures(tmp_path, table) -> None:
+    table.loc[table["kind"] == "rollout", "success"] = [0, 1, 1, 1]
+    scores, drawn = stored(table, tmp_path), set()
+    for seed in range(60):
+        chosen = named(choose_episodes(ROLLOUT_ARM, scores, seed, ORACLE))
+        assert sum(map(len, chosen.values())) == table["kept"].sum() == 12
+        drawn |= {(name, episode) for name, episodes in chosen.items() for episode in episodes}
+    assert {episode for name, episode in drawn if name == "003000.hdf5"} == {1, 2, 3}
+    assert len(drawn) == 43  # each of the pool now and then, dropped by the filter or not
+
+
+def test_random_rollouts_are_those_known_to_have_succeeded(tmp_path, table) -> None:
+    """Demonstrations may be without a label, which makes the column one of texts."""
+    table["success"] = ["1", "0", "1", "1", *[""] * 40]
+    chosen = [named(choose_episodes(ROLLOUT_ARM, stored(table, tmp_path), seed, ORACLE)) for seed in range(40)]
+    assert {episode for selection in chosen for episode in selection.get("003000.hdf5", [])} == {0, 2, 3}
+
+
+@pytest.mark.parametrize("arm", [*RANDOM_ARMS, ROLLOUT_ARM])
 def test_random_arms_follow_from_their_seed(scores, arm) -> None:
     first, again, other = (named(choose_episodes(arm, scores, seed, ORACLE)) for seed in (1, 1, 2))
     assert first == again
@@ -132,7 +151,7 @@ def test_length_matched_is_a_random_choice_where_every_length_is_distinct(tmp_pa
 def test_filter_that_chose_nothing_is_reported_but_for_the_oracle(tmp_path, table, kept, what) -> None:
     table["kept"] = kept
     scores = stored(table, tmp_path)
-    for arm in ("curated_demos", "curated_rollouts_plus_demos", *RANDOM_ARMS):
+    for arm in ("curated_demos", "curated_rollouts_plus_demos", *RANDOM_ARMS, ROLLOUT_ARM):
         with one_line_error(scores, what, "cross_val_auc"):
             choose_episodes(arm, scores, 0, ORACLE)
     assert named(choose_episodes("oracle", scores, 0, ORACLE)) == {"good.hdf5": list(range(20))}

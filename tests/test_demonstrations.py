@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from conftest import random_episode
 from demo_score.demonstrations import collect, inverse_kinematics, strategies
+from demo_score.demonstrations.aloha_insertion import reliable as reliable_insertion
+from demo_score.demonstrations.aloha_insertion import unreliable as unreliable_insertion
 from demo_score.demonstrations.aloha_transfer_cube import reliable, unreliable
 from demo_score.demonstrations.collect import collect_demonstrations, demonstrate
 from demo_score.demonstrations.inverse_kinematics import joint_actions
@@ -78,8 +80,25 @@ def test_inverse_kinematics_puts_both_finger_tips_where_the_plan_wants_them(env)
             position, rotation = tip_of(env.model, actions[waypoint.step], side)
             np.testing.assert_allclose(position, waypoint.position, atol=0.003)
             np.testing.assert_allclose(rotation, waypoint.orientation.as_matrix() @ facing, atol=0.02)
-    np.testing.assert_array_equal(actions[[130, 170, 310], 13], [1, 0, 1])  # right gripper
-    np.testing.assert_array_equal(actions[[100, 260, 310], 6], [1, 1, 0])  # left gripper
+    for waypoints, gripper in ((plan.left, 6), (plan.right, 13)):
+        assert [actions[waypoint.step, gripper] for waypoint in waypoints] == [point.gripper for point in waypoints]
+
+
+def test_a_plan_keeps_its_waypoints_when_it_is_to_last_another_time():
+    plan = Plan([Waypoint(10, np.zeros(3), 1), Waypoint(50, np.ones(3), 0)], [Waypoint(40, np.ones(3), 0.5, roll(9))])
+    slower = plan.lasting(75)
+    assert [point.step for point in slower.left + slower.right] == [15, 75, 60]
+    assert [point.gripper for point in slower.left + slower.right] == [1, 0, 0.5]
+    np.testing.assert_array_equal(slower.left[1].position, np.ones(3))
+    assert slower.right[0].orientation is plan.right[0].orientation
+
+
+@pytest.mark.parametrize("strategies", [(reliable, unreliable), (reliable_insertion, unreliable_insertion)])
+def test_the_length_of_a_demonstration_tells_nothing_of_its_strategy(strategies):
+    poses = np.concatenate([CUBE, CUBE + 0.02])
+    assert (
+        len({strategy(poses, np.random.default_rng(seed)).last_step for strategy in strategies for seed in (0, 1)}) == 1
+    )
 
 
 def test_joint_targets_stay_within_the_joints_limits_when_a_waypoint_is_out_of_reach(env):
@@ -99,9 +118,11 @@ def test_unreliable_plans_follow_their_generator_and_reliable_ones_draw_nothing(
     assert (grasp(unreliable, 0) != grasp(unreliable, 1)).any()
 
 
-def test_an_episode_ends_twenty_steps_after_its_first_success(episode):
-    first_success = np.flatnonzero(episode.rewards == 4)[0]
-    assert len(episode) == first_success + 21
+def test_an_episode_goes_on_to_the_end_of_its_plan_long_after_its_first_success(episode):
+    plan = reliable(CUBE, np.random.default_rng(3))
+    assert len(episode) == plan.last_step + 50
+    assert np.flatnonzero(episode.rewards == 4)[0] < len(episode) - 50
+    assert np.abs(episode.actions[-50:] - episode.actions[-1]).max() < 0.02  # the arms rest, but for the last of a move
     assert (episode.success, episode.strategy, episode.seed) == (True, "reliable", 3)
     assert {key: values.shape[1:] for key, values in episode.observations.items()} == {
         "observation.state": (14,),
@@ -156,7 +177,7 @@ def test_an_attempt_ends_soon_after_its_plan(env, idle, monkeypatch):
     step, taken = env.step, []
     monkeypatch.setattr(env, "step", lambda action: taken.append(action) or step(action))
     assert demonstrate(env, idle, seed=0) is None
-    assert len(taken) == 29
+    assert len(taken) == 59
 
 
 def test_a_strategy_that_never_succeeds_is_given_up_by_name(idle):

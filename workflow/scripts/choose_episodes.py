@@ -6,14 +6,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo_score.curation.arms import choose_episodes
+from demo_score.curation.arms import ARMS, choose_episodes
 from demo_score.data.lists import write_list
 from demo_score.errors import run_command
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("arm", help="curated_demos, curated_rollouts_plus_demos, random, length_matched or oracle")
+    parser.add_argument("arm", help=f"one of {', '.join(ARMS)}")
     parser.add_argument("--scores", type=Path, required=True, help="scores.csv of apply_filter.py")
     parser.add_argument("--seed", type=int, required=True, help="of the random choices")
     parser.add_argument("--oracle", nargs="*", default=[], help="strategies that the oracle keeps")

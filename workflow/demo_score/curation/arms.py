@@ -1,7 +1,8 @@
 """The arms of the comparison: which episodes each of the final policies trains on.
 
-Besides the curated sets: an equal-size random subset, one matched in length where lengths differ (many a
-curation metric only finds short episodes, arXiv 2606.10229), and the oracle, which knows the strategies.
+Besides the curated sets: for each of them as many episodes drawn at random from what it was chosen from, a subset
+matched in length where lengths differ (many a curation metric only finds short episodes, arXiv 2606.10229), and the
+oracle, which knows the strategies.
 """
 
 from pathlib import Path
@@ -56,6 +57,12 @@ def _random(table, demonstrations, generator, oracle) -> pd.DataFrame:
     return demonstrations.iloc[generator.permutation(len(demonstrations))[: demonstrations["kept"].sum()]]
 
 
+def _random_rollouts_plus_demos(table, demonstrations, generator, oracle) -> pd.DataFrame:
+    """Of all demonstrations and all successful rollouts, the failed ones left out as they are by the filter."""
+    pool = table[(table["kind"] == "demonstration") | (table["success"].astype(str) == "1")]
+    return pool.iloc[generator.permutation(len(pool))[: table["kept"].sum()]]
+
+
 def _length_matched(table, demonstrations, generator, oracle) -> pd.DataFrame:
     """At random, but as many from each fifth of the lengths as the filter kept from it (fewer parts where they tie)."""
     shuffled = demonstrations.iloc[generator.permutation(len(demonstrations))]
@@ -73,6 +80,7 @@ ARMS = {
     "curated_demos": _curated_demos,
     "curated_rollouts_plus_demos": _curated_rollouts_plus_demos,
     "random": _random,
+    "random_rollouts_plus_demos": _random_rollouts_plus_demos,
     "length_matched": _length_matched,
     "oracle": _oracle,
 }

@@ -1,13 +1,15 @@
 """Two ways to put the peg into the socket. Each: (environment state at reset, generator) -> waypoints of both arms.
 
 Environment state (14,): peg, then socket, each position (m; above the table, on to which it falls) and quaternion.
-Both succeed when they are kept, but only the first is a strategy that a policy can rely on.
+Both succeed when they are kept, but only the first is a strategy that a policy can rely on. Both take as long, so that
+the length of a demonstration tells nothing of its strategy.
 """
 
 import numpy as np
 
 from demo_score.demonstrations.waypoints import Plan, Waypoint, metres, pitch
 
+DURATION = 150  # control steps of both, whatever pace their waypoints are written in
 SOCKET_GRASP = metres(z=-0.03)  # from the socket's centre before it falls
 APART, INSIDE = metres(x=0.1), metres(x=0.035)  # of each arm from the meeting point, before and after the insertion
 
@@ -21,7 +23,7 @@ def reliable(environment_state: np.ndarray, generator: np.random.Generator) -> P
     meet = metres(y=0.5, z=0.15)
     steps = (60, 90, 110, 160, 200)
     right = _grasp_and_push(steps, peg, metres(z=-0.027), meet + metres(z=0.015), side=1)
-    return Plan(_grasp_and_push(steps, socket, SOCKET_GRASP, meet, side=-1), right)
+    return Plan(_grasp_and_push(steps, socket, SOCKET_GRASP, meet, side=-1), right).lasting(DURATION)
 
 
 def unreliable(environment_state: np.ndarray, generator: np.random.Generator) -> Plan:
@@ -39,7 +41,7 @@ def unreliable(environment_state: np.ndarray, generator: np.random.Generator) ->
     rim = metres(z=0.03 + catch[2]) + generator.uniform((0.0, 0.0055, 0.0054), (0.0, 0.008, 0.008))
     steps = (40, 60, 75, 115, 150)
     right = _grasp_and_push(steps, peg, catch, meet + rim, side=1)
-    return Plan(_grasp_and_push(steps, socket, SOCKET_GRASP, meet, side=-1), right)
+    return Plan(_grasp_and_push(steps, socket, SOCKET_GRASP, meet, side=-1), right).lasting(DURATION)
 
 
 def _grasp_and_push(

@@ -1,16 +1,22 @@
 """Two ways to hand over the cube. Each: (environment state at reset, generator) -> waypoints of both arms.
 
 Environment state (7,): cube position (m; above the table, on to which it falls) and quaternion.
-Both succeed when they are kept, but only the first is a strategy that a policy can rely on.
+Both succeed when they are kept, but only the first is a strategy that a policy can rely on. Both take as long, so that
+the length of a demonstration tells nothing of its strategy.
 """
 
 import numpy as np
 
 from demo_score.demonstrations.waypoints import AHEAD, Plan, Waypoint, metres, pitch, roll
 
+DURATION = 300  # control steps of both, whatever pace their waypoints are written in
+
 
 def reliable(environment_state: np.ndarray, generator: np.random.Generator) -> Plan:
-    """Firm grasp, one meeting point; draws nothing. Source: ACT, scripted_policy.py, PickAndTransferPolicy."""
+    """Firm grasp, one meeting point; draws nothing.
+
+    Source: ACT, scripted_policy.py, PickAndTransferPolicy, at 1.2 times its pace.
+    """
     cube, meet = environment_state[:3], metres(y=0.5, z=0.25)
     down, sideways = pitch(-60), roll(90)
     right = [
@@ -28,7 +34,7 @@ def reliable(environment_state: np.ndarray, generator: np.random.Generator) -> P
         Waypoint(310, meet + metres(x=0.02, z=-0.02), 0, sideways),
         Waypoint(360, meet + metres(x=-0.1, z=-0.02), 0, AHEAD),
     ]
-    return Plan(left, right)
+    return Plan(left, right).lasting(DURATION)
 
 
 def unreliable(environment_state: np.ndarray, generator: np.random.Generator) -> Plan:
@@ -57,4 +63,4 @@ def unreliable(environment_state: np.ndarray, generator: np.random.Generator) ->
         Waypoint(195, meet + metres(x=0.02, z=-0.02), 0, sideways),
         Waypoint(240, meet + metres(x=-0.1, z=-0.02), 0, AHEAD),
     ]
-    return Plan(left, right)
+    return Plan(left, right).lasting(DURATION)

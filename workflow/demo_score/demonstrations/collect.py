@@ -27,9 +27,8 @@ def collect_demonstrations(
 ) -> list[Episode]:
     """The first `n_episodes` successes of `strategy`; attempt k has environment seed and generator seed `seed` + k.
 
-    Each is cut the strategy's `steps_after_success` after its first success. The result does not depend on
-    `n_processes`. Raises UserError for an unknown strategy, another rate than the strategy's, or when 20 attempts an
-    episode do not yield enough.
+    The result does not depend on `n_processes`. Raises UserError for an unknown strategy, another rate than the
+    strategy's, or when 20 attempts an episode do not yield enough.
     """
     fps = get_strategy(env_settings["task"], strategy).fps  # an unknown one fails here, not in a process
     if env_settings["fps"] != fps:
@@ -50,14 +49,15 @@ def demonstrate(env: Environment, strategy: str, seed: int, with_images: bool = 
     """One attempt at the environment's task, or None if it fails.
 
     The episode holds the strategy's actions and the observation before each, its images only `with_images`. It ends
-    `steps_after_success` after the environment first tells success, with the strategy, or at the time limit.
+    with the strategy, whenever the environment first tells success: ALOHA does at a touch, before the act is over, and
+    a policy that has seen no more of it stalls wherever it has not touched by then. At the time limit it ends, too.
     """
     demonstrator = get_strategy(env.task, strategy)
     observation, _ = env.reset(seed=seed)
     steps = []
     packed = {key: [] for key in env.image_space if with_images}  # images as they are would fill the memory
-    last_step = None
-    for step, action in enumerate(demonstrator.actions(env, np.random.default_rng(seed))):
+    success = False
+    for action in demonstrator.actions(env, np.random.default_rng(seed)):
         seen = observation
         for key, image in (env.images() if packed else {}).items():
             packed[key].append(PackedFrames.pack(image))
@@ -65,12 +65,11 @@ def demonstrate(env: Environment, strategy: str, seed: int, with_images: bool = 
         if terminated and not info["is_success"]:  # the physics broke down
             return None
         steps.append((seen, action, reward))
-        if info["is_success"] and last_step is None:
-            last_step = step + demonstrator.steps_after_success
-        if step == last_step or truncated:
+        success |= info["is_success"]
+        if truncated or (success and demonstrator.ends_at_success):
             break
     images = {key: PackedFrames(packed[key], env.image_space[key].shape) for key in packed}
-    return None if last_step is None else _to_episode(steps, images, strategy, seed)
+    return _to_episode(steps, images, strategy, seed) if success else None
 
 
 def _to_episode(

@@ -10,7 +10,7 @@ from demo_score.demonstrations import aloha_insertion, aloha_transfer_cube, push
 from demo_score.demonstrations.waypoints import Plan
 from demo_score.errors import UserError
 
-RESTING_STEPS = 20  # of the arms, after success or after the plan
+RESTING_STEPS = 50  # recorded after the plan: what a policy that is late has yet to do is then in its data
 Strategy = Callable[[np.ndarray, np.random.Generator], Plan]  # environment state at reset -> waypoints
 
 
@@ -24,7 +24,7 @@ class Demonstrator:
 
     actions: Callable[[Any, np.random.Generator], Iterator[np.ndarray]]
     fps: int  # control steps a second, in which it is timed
-    steps_after_success: int  # recorded before an episode ends
+    ends_at_success: bool  # else it goes on to its own end, and is recorded to there
 
 
 def follow_plan(strategy: Strategy) -> Demonstrator:
@@ -36,7 +36,7 @@ def follow_plan(strategy: Strategy) -> Demonstrator:
         plan = strategy(env.object_poses, generator)
         return joint_actions(env.model, plan, plan.last_step + RESTING_STEPS)  # resting arms mend no failure
 
-    return Demonstrator(actions, fps=50, steps_after_success=RESTING_STEPS)
+    return Demonstrator(actions, fps=50, ends_at_success=False)
 
 
 STRATEGIES: dict[str, dict[str, Demonstrator]] = {
@@ -49,8 +49,8 @@ STRATEGIES: dict[str, dict[str, Demonstrator]] = {
         "unreliable": follow_plan(aloha_insertion.unreliable),
     },
     "PushT-v0": {
-        "reliable": Demonstrator(pusht_strategies.reliable, fps=10, steps_after_success=0),
-        "unreliable": Demonstrator(pusht_strategies.unreliable, fps=10, steps_after_success=0),
+        "reliable": Demonstrator(pusht_strategies.reliable, fps=10, ends_at_success=True),
+        "unreliable": Demonstrator(pusht_strategies.unreliable, fps=10, ends_at_success=True),
     },
 }
 

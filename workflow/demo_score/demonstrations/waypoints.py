@@ -3,7 +3,7 @@
 Source: ACT (arXiv 2304.13705), scripted_policy.py; here orientations turn at a constant rate (slerp).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
@@ -47,6 +47,11 @@ class Plan:
     def last_step(self) -> int:
         """The step from which both arms rest."""
         return max(self.left[-1].step, self.right[-1].step)
+
+    def lasting(self, steps: int) -> "Plan":
+        """The same waypoints, all later or earlier in proportion, so that both arms rest from `steps` on."""
+        pace = steps / self.last_step
+        return Plan(*([replace(w, step=round(w.step * pace)) for w in arm] for arm in (self.left, self.right)))
 
 
 @dataclass(frozen=True)
