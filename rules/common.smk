@@ -43,7 +43,7 @@ FINAL_ARMS = sorted({arm for e in EXPERIMENTS for arm in workflow_config.final_a
 TRIED_ARM = "curated_demos"  # whose checkpoints are tried as the base policy's are
 STAGE_ARMS = {"base_policy": ["base"], "final_policy": FINAL_ARMS}
 CURATION_TABLES = ["checkpoints", "kept", "classifiers"]
-ALL_TABLES = ["success", "differences", *CURATION_TABLES]
+ALL_TABLES = ["success", "differences", "detection", *CURATION_TABLES]
 # Figures that show one table, and all that an experiment may have.
 TABLE_FIGURES = ["success", "differences", "checkpoints", "kept"]
 FIGURES = [*TABLE_FIGURES, "classifier_curves", "scores", "traces", "paths"]
@@ -56,6 +56,7 @@ CATEGORY = {
     "checkpoints": BASE_POLICY,
     "classifiers": CLASSIFIERS,
     "kept": DEMONSTRATIONS,
+    "detection": DEMONSTRATIONS,
 }
 
 
@@ -124,6 +125,11 @@ def evaluation_overrides(wildcards):
     e = experiment(wildcards)
     seed = workflow_config.stage_seed(e, "evaluation", int(wildcards.seed))
     return shlex.join([*workflow_config.stage_overrides(e, "evaluation"), f"seed={seed}"])
+
+
+def oracle_of_tables(wildcards):
+    """The option that names the strategies to find among the demonstrations; none are, where no policy is final."""
+    return shlex.join(["--oracle", *experiment(wildcards).get("final_policy", {}).get("oracle", [])])
 
 
 def trained_arms(e):

@@ -55,9 +55,10 @@ for kind, tables in {"": ALL_TABLES, "curation_": CURATION_TABLES}.items():
         params:
             code=code("make_tables.py"),
             out_dir=subpath(output.summary, parent=True),
+            oracle=[] if kind else oracle_of_tables,
         message:
             "Tables of {wildcards.experiment}"
         shell:
             "python workflow/scripts/make_tables.py --evaluations {input.evaluations} --rollouts {input.rollouts}"
             " --scores {input.scores} --classifiers {input.classifiers} --problems {input.problems}"
-            " --out {params.out_dir} > {log} 2>&1"
+            " {params.oracle} --out {params.out_dir} > {log} 2>&1"

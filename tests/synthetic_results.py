@@ -11,6 +11,7 @@ RATES = {
     "curated_demos": 0.80,
     "curated_rollouts_plus_demos": 0.76,
     "random": 0.45,
+    "random_rollouts_plus_demos": 0.47,
     "length_matched": 0.44,
     "oracle": 0.92,
 }
@@ -19,7 +20,10 @@ CURATED_STEPS = {6000: 0.66, 8000: 0.80}
 THRESHOLD = 0.52
 
 
-def write_experiment(root: Path, seeds: tuple[int, ...] = (10000, 20000), n: int = 200) -> dict[str, list[Path]]:
+SEEDS = (10000, 20000, 30000, 40000, 50000, 60000)
+
+
+def write_experiment(root: Path, seeds: tuple[int, ...] = SEEDS, n: int = 200) -> dict[str, list[Path]]:
     """Write every input of the tables and figures below `root`; returns their paths by command-line argument."""
     paths = {"evaluations": [], "rollouts": [], "scores": [], "classifiers": [], "metrics": [], "traces": []}
     for seed in seeds:
@@ -46,7 +50,9 @@ def write_outcomes(path: Path, n: int, rate: float, generator: np.random.Generat
     """Outcomes of n episodes that succeed at `rate`, on the start seeds 100000..100000 + n - 1."""
     success = (generator.random(n) < rate).astype(int)
     length = np.where(success == 1, generator.integers(190, 260, n), 400)
-    return write_table(path, pd.DataFrame({"start_seed": 100000 + np.arange(n), "success": success, "length": length}))
+    reward = np.where(success == 1, 1.0, generator.uniform(0, 0.95, n).round(3))
+    columns = {"start_seed": 100000 + np.arange(n), "success": success, "length": length, "max_reward": reward}
+    return write_table(path, pd.DataFrame(columns))
 
 
 def write_table(path: Path, table: pd.DataFrame) -> Path:

@@ -248,8 +248,8 @@ def test_rollouts_are_stored_with_their_outcomes(tmp_path, checkpoint, capsys) -
         "observation.environment_state": (30, 7),
     }
     outcomes = pd.read_csv(tmp_path / "rollouts/003000.csv")
-    assert list(outcomes) == ["start_seed", "success", "length"]
-    expected = [(episode.seed, int(episode.success), len(episode)) for episode in episodes]
+    assert list(outcomes) == ["start_seed", "success", "length", "max_reward"]
+    expected = [(each.seed, int(each.success), len(each), each.rewards.max()) for each in episodes]
     assert list(outcomes.itertuples(index=False, name=None)) == expected
     settings = OmegaConf.to_container(tiny_settings(*OVERRIDES).env)
     assert RobomimicFile(tmp_path / "rollouts/003000.hdf5").env_args() == {
@@ -277,14 +277,17 @@ def test_rollouts_are_stored_with_images_and_evaluations_made_without(tmp_path, 
 
 def test_evaluation_is_stored_with_the_outcomes_of_the_same_rollouts(tmp_path, checkpoint) -> None:
     evaluate(checkpoint, ["seed=500", "eval.n_episodes=2"], tmp_path)
-    assert (tmp_path / "evaluation.csv").read_text() == "start_seed,success,length\n500,0,30\n501,0,30\n"
+    assert (tmp_path / "evaluation.csv").read_text() == "start_seed,success,length,max_reward\n500,0,30,0\n501,0,30,0\n"
 
 
 def test_outcomes_tell_success_from_failure(tmp_path, checkpoint) -> None:
     episodes, _ = run_checkpoint(checkpoint, ["eval.n_episodes=2", "env.episode_length=2"])
-    episodes[1].success = True
+    episodes[0].rewards = np.array([0.25, 1 / 3, 0.125], dtype=np.float32)
+    episodes[1].success, episodes[1].rewards = True, None
     write_outcomes(tmp_path / "outcomes.csv", episodes)
-    assert pd.read_csv(tmp_path / "outcomes.csv")["success"].tolist() == [0, 1]
+    outcomes = pd.read_csv(tmp_path / "outcomes.csv")
+    assert outcomes["success"].tolist() == [0, 1]
+    assert outcomes["max_reward"].tolist() == [0.333333, pytest.approx(float("nan"), nan_ok=True)]
 
 
 def test_overrides_reach_the_run(checkpoint, monkeypatch) -> None:

@@ -20,6 +20,7 @@ def main() -> None:
         "--classifiers", nargs="+", type=Path, required=True, help="seed<seed>/demo_score/classifier.yaml"
     )
     parser.add_argument("--problems", nargs="?", type=Path, help="problems.csv of data that were given")
+    parser.add_argument("--oracle", nargs="*", help="strategies that the oracle keeps; writes detection.csv")
     parser.add_argument("--out", type=Path, required=True, help="folder of the tables and summary.md")
     print(make_tables(**vars(parser.parse_args())))
 

@@ -6,6 +6,7 @@ results/<experiment>/seed<seed>/<arm>/evaluation.csv
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -18,18 +19,24 @@ ARMS = {  # in the order of every table and figure
     "curated_demos": "Curated (demos)",
     "curated_rollouts_plus_demos": "Curated (rollouts + demos)",
     "random": "Random subset, equal size",
+    "random_rollouts_plus_demos": "Random, rollouts + demos",
     "length_matched": "Random subset, matched length",
     "oracle": "Oracle (knows the strategies)",
 }
+# Of each curated arm the arm of equal size that is drawn at random from the same episodes.
+CONTROLS = {"curated_demos": "random", "curated_rollouts_plus_demos": "random_rollouts_plus_demos"}
 GIVEN = "given"  # in place of a seed: rollouts that are not this workflow's
-POOLED = "pooled"  # in place of a seed: the episodes of all seeds together
+ALL_RUNS = "all"  # in place of a seed: the mean over all runs (a run is one seed)
 UNNAMED = "unnamed"  # in place of a source: demonstrations that name no strategy
 CLASSIFIER_KEYS = ["model_arch", "member", "threshold", "cross_val_auc", "cross_val_accuracy", "cross_val_loss"]
 CLASSIFIER_KEYS += ["best_epoch"]
 
 
-def read_columns(path: Path, columns: list[str]) -> pd.DataFrame:
-    """The named columns of a CSV file. Raises UserError when the file, a column or every row is missing."""
+def read_columns(path: Path, columns: list[str], optional: Sequence[str] = ()) -> pd.DataFrame:
+    """The named columns of a CSV file; those of `optional` that it lacks are NaN.
+
+    Raises UserError when the file, a column or every row is missing.
+    """
     if not path.is_file():
         raise UserError(f"{path}: no such table; run the workflow step that writes it")
     try:
@@ -41,7 +48,7 @@ def read_columns(path: Path, columns: list[str]) -> pd.DataFrame:
         raise UserError(f"{path}: has no column {missing[0]}; expected the columns {', '.join(columns)}")
     if table.empty:
         raise UserError(f"{path}: holds no row; delete it and let the workflow write it again")
-    return table[columns]
+    return table.reindex(columns=[*columns, *optional])
 
 
 def seed_of(path: Path) -> int:
@@ -57,8 +64,9 @@ def _has_seed(path: Path) -> bool:
 
 
 def read_evaluations(paths: list[Path]) -> pd.DataFrame:
-    """Every evaluation episode: arm, seed, episode (number in its file), start_seed, success (0 or 1).
+    """Every evaluation episode: arm, seed, episode (number in its file), start_seed, success (0 or 1), max_reward.
 
+    The largest reward of an episode is NaN in tables that do not tell it.
     Raises UserError for an unknown arm, a repeated run, or arms of one seed with other start seeds.
     """
     frames, starts = {}, {}
@@ -104,7 +112,7 @@ def read_classifiers(paths: list[Path]) -> pd.DataFrame:
 
 
 def _read_outcomes(path: Path, columns: list[str]) -> pd.DataFrame:
-    table = read_columns(path, columns)
+    table = read_columns(path, columns, optional=["max_reward"])
     if not table["success"].isin([0, 1]).all():
         raise UserError(f"{path}: success must be 0 or 1; delete it and let the workflow write it again")
     return table

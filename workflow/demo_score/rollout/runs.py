@@ -77,9 +77,17 @@ def run_checkpoint(
 
 
 def write_outcomes(path: Path, episodes: list[Episode]) -> None:
-    """A table of one row an episode: start_seed, success (0 or 1), length (control steps)."""
-    rows = [(episode.seed, int(episode.success), len(episode)) for episode in episodes]
-    write_text(path, pd.DataFrame(rows, columns=["start_seed", "success", "length"]).to_csv(index=False))
+    """A table of one row an episode: start_seed, success (0 or 1), length (control steps), max_reward (its largest).
+
+    PushT's reward is min(1, covered share of the target / 0.95), that of ALOHA the stage reached, 0 to 4.
+    """
+    rows = [(episode.seed, int(episode.success), len(episode), _max_reward(episode)) for episode in episodes]
+    table = pd.DataFrame(rows, columns=["start_seed", "success", "length", "max_reward"])
+    write_text(path, table.to_csv(index=False, float_format="%.6g"))
+
+
+def _max_reward(episode: Episode) -> float | None:
+    return None if episode.rewards is None else float(episode.rewards.max())
 
 
 def report(episodes: list[Episode]) -> None:
