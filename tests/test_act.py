@@ -76,6 +76,30 @@ def test_loss_is_l1_plus_weighted_kl() -> None:
     assert parts["kl"] > 0
 
 
+def test_divergence_below_the_free_nats_costs_nothing_and_is_not_pushed_down() -> None:
+    (free, kl), (costly, same) = (_kl_part(f"policy.kl_free_nats={nats}") for nats in (1000, 0))
+    torch.testing.assert_close(kl, same)
+    assert 0 < kl < 1000
+    torch.testing.assert_close(free[0], torch.tensor(3 * 1000.0))
+    torch.testing.assert_close(costly[0], 3 * kl)
+    assert free[1] == 0 and costly[1] > 0
+
+
+def test_divergence_above_the_free_nats_counts_whole() -> None:
+    (free, kl), (costly, _) = (_kl_part(f"policy.kl_free_nats={nats}") for nats in (1e-4, 0))
+    assert kl > 1e-4
+    torch.testing.assert_close(free, costly)
+
+
+def _kl_part(*overrides: str) -> tuple[Tensor, Tensor]:
+    """What the divergence adds to the loss and to its gradient's norm in the latent's layer; and the divergence."""
+    policy = tiny_act("policy.kl_weight=3", *overrides)
+    nn.init.zeros_(policy.latent_projection.weight)  # no other gradient reaches the latent
+    loss, parts = seeded_loss(policy, training_batch())
+    loss.backward()
+    return torch.stack([loss.detach() - parts["l1"], policy.vae_encoder.latent.weight.grad.norm()]), parts["kl"]
+
+
 def test_loss_counts_normalised_actions() -> None:
     policy, batch = tiny_act("policy.use_vae=false"), training_batch()
     nn.init.zeros_(policy.action_head.weight)

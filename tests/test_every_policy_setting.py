@@ -75,6 +75,7 @@ ACT = {
     "policy.latent_dim": 5,
     "policy.n_vae_encoder_layers": 2,
     "policy.kl_weight": 20,
+    "policy.kl_free_nats": 1e6,
     "policy.sample_latent": "true",
     "policy.temporal_ensemble_coeff": 0.01,
     "policy.vision_backbone": "resnet34",

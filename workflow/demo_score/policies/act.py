@@ -65,6 +65,9 @@ class ACT(Policy):
     def loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean absolute error over the actions that are not padding, plus kl_weight times the KL divergence.
 
+        Below kl_free_nats the divergence costs no more and has no gradient, so that the latent does not collapse: free
+        bits (Kingma et al. 2016, arXiv 1606.04934, appendix C.8), here of the whole latent and the batch's mean.
+
         batch: observation keys -> (B, 1, ...); action (B, chunk, action_dim); action_is_pad (B, chunk).
         The KL divergence to N(0, I) is summed over the latent and averaged over the batch.
         """
@@ -79,7 +82,8 @@ class ACT(Policy):
             latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
             kl = kl_divergence(mean, log_variance)
         l1 = masked_l1(self._predict(observations, latent), actions, valid)
-        return l1 + self.settings.kl_weight * kl, {"l1": l1.detach(), "kl": kl.detach()}
+        penalty = kl.clamp(min=self.settings.kl_free_nats)
+        return l1 + self.settings.kl_weight * penalty, {"l1": l1.detach(), "kl": kl.detach()}
 
     @torch.no_grad()
     def act(self, observations: dict[str, Tensor]) -> Tensor:
