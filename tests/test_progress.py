@@ -108,8 +108,11 @@ JOB = """
 import time
 from pathlib import Path
 print("snakemake says this", flush=True)
-Path("LOGS/base/train.log").write_text("base:  40% 24 of 60 steps, 5.10step/s, 00:07 left")
-time.sleep(2)
+for _ in range(6000):
+    Path("LOGS/base/train.log").write_text("base:  40% 24 of 60 steps, 5.10step/s, 00:07 left")
+    time.sleep(0.1)
+    if Path("LOGS/seen").exists():
+        break
 raise SystemExit(3)
 """
 
@@ -120,6 +123,7 @@ def test_a_workflow_on_a_terminal_shows_its_jobs(tmp_path, terminal) -> None:
     command = [sys.executable, "-c", WATCHED, JOB.replace("LOGS", str(tmp_path)), str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(WORKFLOW), "TERM": "xterm"}
     if not terminal:
+        (tmp_path / "seen").touch()
         run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert (run.returncode, run.stdout, run.stderr) == (3, "snakemake says this\n", "")
         return
@@ -133,5 +137,7 @@ def test_a_workflow_on_a_terminal_shows_its_jobs(tmp_path, terminal) -> None:
                 shown += os.read(mine, 10_000)
             except OSError:  # closed
                 break
+            if b"base/train:  40% 24 of 60 steps" in shown:
+                (tmp_path / "seen").touch()
     assert process.returncode == 3
     assert b"snakemake says this" in shown and b"base/train:  40% 24 of 60 steps" in shown

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from itertools import product
 from pathlib import Path
 
@@ -14,12 +13,18 @@ import pytest
 import yaml
 from browser import CHROMIUM, DRIVER, Reader
 from conftest import one_line_error
+from demo_score.data.episodes import Episode
+from demo_score.data.formats import read_episodes
+from demo_score.observations import ENVIRONMENT_STATE
 from demo_score.reporting.report import make_report
 from demo_score.workflow_config import stage_overrides, stage_seed, training_overrides
+from processes import wait_for
 
 REPOSITORY = Path(__file__).parents[1]
 TINY = "tests/tiny/config.yaml"
 RUN = "results/tiny/seed10000"
+# Rollouts step gym_tiny.py of the copy of the repository that they run in.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": "tests/tiny"}
 FINAL = "train_final_policy_tiny"
 TABLE_FIGURES = {"plot_success", "plot_differences", "plot_checkpoints", "plot_kept"}
 OTHER_FIGURES = {"plot_classifier_curves", "plot_scores", "plot_traces", "plot_paths"}
@@ -36,9 +41,12 @@ def copy_repository(folder: Path) -> Path:
     return folder
 
 
-def snakemake(folder: Path, *arguments: str, cores: int = 2, configfile: str = TINY) -> subprocess.CompletedProcess:
+def snakemake(
+    folder: Path, *arguments: str, cores: int = 2, configfile: str = TINY, **variables: str
+) -> subprocess.CompletedProcess:
     command = snakemake_command(*arguments, cores=cores, configfile=configfile)
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    environment = {**ENVIRONMENT, **variables}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def snakemake_command(*arguments: str, cores: int, configfile: str = TINY) -> list[str]:
@@ -87,6 +95,26 @@ def test_run_ends_in_tables_and_figures(finished: Path) -> None:
     for figure in ("success", "differences", "checkpoints", "classifier_curves", "scores", "kept", "traces", "paths"):
         assert (finished / f"results/tiny/figures/{figure}.png").stat().st_size > 5000
         assert "<svg" in (finished / f"results/tiny/figures/{figure}.svg").read_text()
+
+
+def test_start_decides_who_succeeds_and_the_filter_finds_out(finished: Path) -> None:
+    """See gym_tiny.py: whatever the policy learned, rollouts have both outcomes, and so have the filter's verdicts."""
+    for path in (finished / RUN / "rollouts").glob("*.hdf5"):
+        episodes = read_episodes(path)
+        assert [episode.success for episode in episodes] == [start(episode) > 0.1 for episode in episodes]
+        assert {len(episode) for episode in episodes if episode.success} == {30}
+        assert {len(episode) for episode in episodes if not episode.success} == {60}
+    scores = pd.read_csv(finished / RUN / "demo_score/scores.csv")
+    scores["start"] = [
+        start(read_episodes(finished / RUN / "demo_score" / row.file)[row.episode]) for row in scores.itertuples()
+    ]
+    starts = scores[scores["kind"] == "demonstration"].groupby("kept")["start"].mean()
+    assert starts[1] > 0.1 > starts[0]
+
+
+def start(episode: Episode) -> float:
+    """x (m) of the cube at the beginning."""
+    return float(episode.observations[ENVIRONMENT_STATE][0, 0])
 
 
 def test_lists_hold_the_kept_episodes_and_no_failed_rollout(finished: Path) -> None:
@@ -205,7 +233,7 @@ def test_touched_files_are_not_stale(edited: Path) -> None:
 
 def test_edit_of_the_classifiers_reruns_from_step_3(edited: Path) -> None:
     config = edited / TINY
-    config.write_text(config.read_text().replace("epochs: 20", "epochs: 21"))
+    config.write_text(config.read_text().replace("epochs: 100", "epochs: 101"))
     expected = {"write_classifier_settings", "train_classifiers", "select_classifier", "apply_filter"}
     assert stale_rules(edited) == expected | AFTER_FILTER
 
@@ -239,15 +267,19 @@ def test_edit_of_the_readme_makes_nothing_stale(edited: Path) -> None:
 
 
 def kill_when(folder: Path, target: str, script: str, sign: str) -> None:
-    """Start making `target`; kill -9 the process that runs `script` once a path like `sign` exists."""
+    """Start making `target`; kill -9 the process that runs `script` once it runs and a path like `sign` exists."""
     command = snakemake_command(target, cores=1)
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 240
-        while not list(folder.glob(sign)):
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, **quiet) as process:
+        found: list[int] = []
+
+        def is_there() -> bool:
             assert process.poll() is None, "snakemake ended before there was anything to kill"
-            assert time.monotonic() < deadline, f"{sign} never appeared"
-            time.sleep(0.1)
-        for number in processes_running(script, folder):
+            found[:] = processes_running(script, folder) if any(folder.glob(sign)) else []
+            return bool(found)
+
+        wait_for(is_there)
+        for number in found:
             os.kill(number, signal.SIGKILL)
         assert process.wait() != 0
 
@@ -261,7 +293,6 @@ def processes_running(script: str, folder: Path) -> list[int]:
                 found.append(int(entry.name))
         except OSError:
             continue
-    assert found, f"no process runs {script}"
     return found
 
 
@@ -271,11 +302,11 @@ def test_killed_jobs_and_fewer_cores_lead_to_the_same_bits(finished: Path, tmp_p
     shutil.rmtree(folder / "logs")
     for stage in ("base", "rollouts"):
         shutil.rmtree(folder / RUN / stage)
-    checkpoint = f"{RUN}/base/checkpoints/001200/model.safetensors"
+    checkpoint = f"{RUN}/base/checkpoints/000400/model.safetensors"
     kill_when(folder, checkpoint, "scripts/train.py", f"{RUN}/base/.unfinished_*/state.pt")
     assert not (folder / checkpoint).exists()
-    rollouts = f"{RUN}/rollouts/001200.hdf5"
-    kill_when(folder, rollouts, "scripts/collect_rollouts.py", "logs/tiny/seed10000/rollouts/001200.log")
+    rollouts = f"{RUN}/rollouts/000400.hdf5"
+    kill_when(folder, rollouts, "scripts/collect_rollouts.py", "logs/tiny/seed10000/rollouts/000400.log")
     assert not (folder / rollouts).exists()
     run = snakemake(folder, rollouts, cores=1)
     assert run.returncode == 0, run.stderr[-3000:]

@@ -138,11 +138,11 @@ def truncated(context: Context) -> list[Row]:
     classifiers = (f"{SEED}/classifiers", *arms)
     cases = {
         "checkpoint": (
-            f"{SEED}/base/checkpoints/000900/model.safetensors",
-            (f"{SEED}/rollouts/000900.*", *classifiers),
+            f"{SEED}/base/checkpoints/000300/model.safetensors",
+            (f"{SEED}/rollouts/000300.*", *classifiers),
         ),
         "last checkpoint": (f"{SEED}/random/checkpoints/000060/model.safetensors", TESTS),
-        "rollouts (HDF5)": (f"{SEED}/rollouts/000900.hdf5", classifiers),
+        "rollouts (HDF5)": (f"{SEED}/rollouts/000300.hdf5", classifiers),
         "demonstrations (HDF5)": ("tiny/demonstrations/reliable.hdf5", (f"{SEED}/random/checkpoints", *TESTS)),
         "classifier": (f"{SEED}/classifiers/last_held_out/small_stepwise.safetensors", arms),
     }

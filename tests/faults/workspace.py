@@ -54,10 +54,9 @@ class Stamp:
 
 
 def small_config() -> dict:
-    """tests/tiny/config.yaml with two arms, two batches in each evaluation, and states stored often."""
+    """tests/tiny/config.yaml with two arms, and two batches in each evaluation."""
     config = yaml.safe_load((REPOSITORY / "tests/tiny/config.yaml").read_text(encoding="utf-8"))
     tiny = config["experiments"]["tiny"]
-    tiny["base_policy"]["overrides"].append("training.resume_freq=100")
     tiny["final_policy"]["arms"] = ["curated_demos", "random"]
     tiny["evaluation"]["overrides"] = ["eval.batch_size=3"]
     return config
@@ -95,7 +94,7 @@ class Workspace:
     def start(self, *arguments: str, cores: int = 2) -> subprocess.Popen:
         """Start the workflow in a process group of its own; what it says is in said.txt."""
         command = [sys.executable, "-m", "snakemake", *arguments, "--cores", str(cores), "--configfile", self.config]
-        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "MUJOCO_GL": "disable"}
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "MUJOCO_GL": "disable", "PYTHONPATH": "tests/tiny"}
         with (self.folder / "said.txt").open("w") as said:
             self.running = subprocess.Popen(
                 command, cwd=self.folder, stdout=said, stderr=said, env=environment, start_new_session=True
@@ -110,7 +109,7 @@ class Workspace:
     def wait(self) -> int:
         """Wait for the run's end, and for the processes that it started."""
         status = self.running.wait(TIMEOUT)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + TIMEOUT
         while left := self.processes():
             if time.monotonic() > deadline:
                 self.kill()
