@@ -101,7 +101,7 @@ def test_runs_that_moved_are_told_with_the_interval_over_runs(new, published) ->
     assert (row["low"] + row["high"]) / 2 == pytest.approx(0.2, abs=1e-5) and 0 < row["low"] < 0.2
     last = describe(table, "mine").splitlines()[-1]
     interval = f"+20.0 [{percent(row['low'], '+')}, {percent(row['high'], '+')}]"
-    assert last.startswith("Verdict: DISAGREES; success of base is furthest off") and interval in last
+    assert last.startswith("Verdict: DISAGREES; success: base is furthest off") and interval in last
     judged = table["table"].isin(["success", "differences"]) & table["p"].notna()
     assert f"1 of {judged.sum()} outside their intervals." in last
 

@@ -111,8 +111,7 @@ def _verdict(main: pd.DataFrame) -> str:
     worst = judged.loc[judged["p"].idxmin()]
     together = min(len(judged) * worst["p"], 1)
     outside = int((judged["verdict"] == NOT_WITHIN).sum())
-    name = worst["row"].removesuffix(f" {ALL_RUNS}")
-    reason = f"{worst['table']} of {name} is furthest off, by {_points(worst)} points, p = {together:.2g} for the most "
+    reason = f"{_name(worst)} is furthest off, by {_points(worst)} points, p = {together:.2g} for the most "
     reason += f"extreme of {len(judged)} (Bonferroni); {outside} of {len(judged)} outside their intervals"
     return f"Verdict: {'agrees' if together > LEVEL else 'DISAGREES'}; {reason}."
 
@@ -120,8 +119,13 @@ def _verdict(main: pd.DataFrame) -> str:
 def _line(row: dict) -> str:
     published, new = ("–" if pd.isna(row[key]) else percent(row[key]) for key in ("published", "new"))
     found = "–" if pd.isna(row["difference"]) else _points(row)
+    return f"| {_name(row)} | {published} | {new} | {found} | {row['verdict']} |"
+
+
+def _name(row: dict | pd.Series) -> str:
+    """What a row tells of."""
     name = row["row"].removesuffix(f" {ALL_RUNS}")
-    return f"| {row['table']}: {name} | {published} | {new} | {found} | {row['verdict']} |"
+    return f"{row['table']}: {name.replace(' ', ' minus ') if row['table'] == 'differences' else name}"
 
 
 def _points(row: dict | pd.Series) -> str:
