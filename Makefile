@@ -8,7 +8,7 @@
 # make wandb       install Weights & Biases, for wandb.enable=true
 # make lint        ruff, snakefmt, snakemake --lint
 # make verify      which reported number no longer follows from its inputs
-# make docs        the tables of docs/, from the settings files
+# make docs        the tables of docs/, from the settings files; the tables of results in README.md
 # make lock        resolve envs/requirements.in again
 CORES ?= all
 PYTHON ?= python3
@@ -68,6 +68,7 @@ verify: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/python workflow/scripts/document_settings.py
+	$(BIN)/python workflow/scripts/document_results.py
 
 # --no-deps: the lock is complete, and names opencv-python-headless where gym-pusht asks for opencv-python.
 $(INSTALLED): envs/requirements.lock envs/uv.lock

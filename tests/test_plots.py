@@ -10,14 +10,16 @@ import docutils.core
 import jinja2
 import matplotlib
 import matplotlib.image
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from demo_score.errors import UserError
-from demo_score.evaluation.inputs import ARMS
+from demo_score.evaluation.inputs import ALL_RUNS, ARMS, CONTROLS
 from demo_score.evaluation.tables import make_tables
 from demo_score.plots import classifier, figures, forest, traces
-from demo_score.plots.style import ARM_COLOURS, WIDTH, figure_style, wrap
+from demo_score.plots.style import ARM_COLOURS, WIDTH, arm_label, figure_style
+from matplotlib.collections import PathCollection
 from synthetic_results import THRESHOLD, write_experiment, write_table
 
 SCRIPT = Path(__file__).resolve().parents[1] / "workflow/scripts/plot.py"
@@ -38,7 +40,7 @@ def experiment(tmp_path_factory) -> dict:
     root = tmp_path_factory.mktemp("experiment")
     paths = write_experiment(root, n=200)
     inputs = {name: paths[name] for name in ("evaluations", "rollouts", "scores", "classifiers")}
-    make_tables(**inputs, out=root / "tables")
+    make_tables(**inputs, out=root / "tables", oracle=["reliable"])
     return paths | {"tables": root / "tables"}
 
 
@@ -62,20 +64,64 @@ def test_figure_is_one_column_wide_and_not_empty_and_the_same_bytes_again(name, 
     pixels = matplotlib.image.imread(first[0])
     assert pixels.shape[1] == round(WIDTH * 200)
     assert 0.02 < (pixels[..., :3].min(axis=2) < 0.9).mean() < 0.6
-    assert first[1].read_text().count("<path") > 50
+    assert first[1].read_text().count("<path") > 50 and first[1].stat().st_size < 300_000
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
 
 
-def test_success_draws_a_bar_an_arm_at_its_pooled_rate(experiment):
+def rows_of(experiment: dict, table: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of a table over all runs, and those of single runs."""
+    rows = pd.read_csv(experiment["tables"] / f"{table}.csv")
+    return rows[rows["seed"] == ALL_RUNS], rows[rows["seed"] != ALL_RUNS]
+
+
+def drawn(axes) -> tuple[list[float], list[tuple[float, float]], list[float]]:
+    """What lies in rows: means, their limits, and the runs' values."""
+    bars = [container for container in axes.containers if hasattr(container, "has_xerr")]
+    means = [bar.lines[0].get_xdata()[0] for bar in bars]
+    limits = [tuple(segment[:, 0]) for bar in bars for segment in bar.lines[2][0].get_segments() if len(segment)]
+    runs = [x for points in axes.collections if isinstance(points, PathCollection) for x in points.get_offsets()[:, 0]]
+    return means, limits, runs
+
+
+def assert_drawn(axes, mean: pd.DataFrame, runs: pd.DataFrame, value: str) -> None:
+    means, limits, points = drawn(axes)
+    assert means == pytest.approx(list(mean[value]), abs=1e-6)
+    assert np.array(limits) == pytest.approx(mean[["low", "high"]].to_numpy(), abs=1e-6)
+    assert points == pytest.approx(list(runs[value]), abs=1e-6)
+
+
+def test_success_draws_the_mean_of_the_runs_with_its_interval_and_each_run(experiment):
     with figure_style():
         axes = figures.success(experiment["tables"] / "success.csv").axes[0]
-    table = pd.read_csv(experiment["tables"] / "success.csv")
-    pooled = table[table["seed"] == "pooled"]
-    assert [bar.get_height() for bar in axes.patches] == pytest.approx(list(pooled["rate"]))
-    assert [label.get_text() for label in axes.get_xticklabels()] == [wrap(label) for label in ARMS.values()]
-    assert axes.get_ylabel() == "Success rate (n = 400 episodes)"
-    assert axes.get_ylim() == (0, 1)
+    mean, runs = rows_of(experiment, "success")
+    assert_drawn(axes, mean, runs, "rate")
+    assert [bar.get_width() for bar in axes.patches] == pytest.approx(list(mean["rate"]), abs=1e-6)
+    assert [label.get_text() for label in axes.get_yticklabels()] == [arm_label(arm) for arm in ARMS]
+    assert [text.get_text() for text in axes.texts] == [f"{100 * rate:.0f}%" for rate in mean["rate"]]
+    assert axes.get_xlabel() == "Success rate (6 runs of 200 episodes)"
+    assert axes.get_xlim() == (0, 1) and axes.get_ylim()[0] > axes.get_ylim()[1]
+
+
+def test_one_run_is_drawn_without_an_interval(tmp_path):
+    paths = write_experiment(tmp_path, seeds=(10000,), n=50)
+    inputs = {name: paths[name] for name in ("evaluations", "rollouts", "scores", "classifiers")}
+    make_tables(**inputs, out=tmp_path / "tables")
+    with figure_style():
+        for draw_one, name in (
+            (figures.success, "success"),
+            (forest.differences, "differences"),
+            (figures.kept, "kept"),
+        ):
+            figure = draw_one(tmp_path / f"tables/{name}.csv")
+            figure.draw_without_rendering()
+            means, limits, runs = drawn(figure.axes[0])
+            assert means == runs and not limits
+            assert figure.legends[0].texts[0].get_text() == "mean (no interval from one run)"
+        figures.checkpoints(tmp_path / "tables/checkpoints.csv").draw_without_rendering()
+        traces.traces(paths["traces"], paths["classifiers"]).draw_without_rendering()
+        panels = traces.paths(paths["paths"][0], paths["scores"]).axes
+    assert [axes.get_title("left").partition(":")[0] for axes in panels[:2]] == ["kept", "dropped"]
 
 
 def test_success_leaves_out_an_absent_arm(experiment, tmp_path):
@@ -92,39 +138,69 @@ def test_every_arm_has_its_own_colour():
     assert len(set(ARM_COLOURS.values())) == len(ARMS)
 
 
-def test_checkpoints_draws_a_line_a_policy_and_seed_in_the_colour_of_its_arm(experiment):
+def test_checkpoints_draws_the_mean_of_the_runs_and_each_run_in_the_colour_of_its_arm(experiment):
     with figure_style():
         axes = figures.checkpoints(experiment["tables"] / "checkpoints.csv").axes[0]
-    arms = {"base": "Base policy", "curated_demos": "Curated (demos)"}
+    mean, runs = rows_of(experiment, "checkpoints")
     handles, labels = axes.get_legend_handles_labels()
-    assert labels == [f"{label}, seed {seed}" for label in arms.values() for seed in (10000, 20000)]
-    colours = [handle.lines[0].get_color() for handle in handles]
-    assert colours == [ARM_COLOURS[arm] for arm in arms for _ in range(2)]
+    assert labels == ["Base policy", "Curated (demos)"] and axes.get_ylabel().endswith("(6 runs of 100 rollouts)")
+    for arm, handle in zip(("base", "curated_demos"), handles, strict=True):
+        assert handle.lines[0].get_color() == ARM_COLOURS[arm]
+        assert list(handle.lines[0].get_ydata()) == pytest.approx(list(mean[mean["arm"] == arm]["rate"]), abs=1e-6)
+        thin = [line for line in axes.lines if line.get_color() == ARM_COLOURS[arm] and line.get_linewidth() < 1]
+        thin = [line for line in thin if line.get_linestyle() == "-"]
+        of_runs = runs[runs["arm"] == arm].sort_values(["seed", "step"])["rate"]
+        assert [y for line in thin for y in line.get_ydata()] == pytest.approx(list(of_runs))
     assert list(axes.get_xticks()) == [3000, 4500, 6000, 8000]
 
 
-def test_differences_draws_every_interval_once(experiment):
-    table = pd.read_csv(experiment["tables"] / "differences.csv")
+def test_checkpoints_of_given_rollouts_have_the_interval_of_their_episodes(experiment, tmp_path):
+    rows = pd.read_csv(experiment["tables"] / "checkpoints.csv").query("arm == 'base' and seed in ('10000', 'all')")
+    given = rows.replace({"seed": {"10000": "given"}})
+    given.loc[given["seed"] == ALL_RUNS, ["low", "high"]] = float("nan")
+    with figure_style():
+        axes = figures.checkpoints(write_table(tmp_path / "checkpoints.csv", given)).axes[0]
+    (bars,), labels = axes.get_legend_handles_labels()
+    assert labels == ["given rollouts"]
+    lows = [segment[0, 1] for segment in bars.lines[2][0].get_segments()]
+    assert lows == pytest.approx(list(given[given["seed"] == "given"]["low"]), abs=1e-6)
+
+
+def test_differences_draws_each_arm_beside_the_base_and_its_control(experiment):
     with figure_style():
         panels = forest.differences(experiment["tables"] / "differences.csv").axes
-    assert [axes.get_title("left") for axes in panels] == ["minus base policy", "minus random subset"]
-    for axes, against in zip(panels, ("base", "random"), strict=True):
-        rows = table[table["against"] == against]
-        drawn = sorted(bars.lines[0].get_xdata()[0] for bars in axes.containers)
-        assert drawn == pytest.approx(sorted(rows["difference"]))
-        limits = sorted(segment[0][0] for bars in axes.containers for segment in bars.lines[2][0].get_segments())
-        assert limits == pytest.approx(sorted(rows["low"]))
+    mean, runs = rows_of(experiment, "differences")
+    pairs = {
+        "minus base policy": [(arm, "base") for arm in ARMS if arm != "base"],
+        "minus its control of equal size": list(CONTROLS.items()),
+        "minus random subset": [("length_matched", "random"), ("oracle", "random")],
+    }
+    assert [axes.get_title("left") for axes in panels] == list(pairs)
+    for axes, shown in zip(panels, pairs.values(), strict=True):
+        of_panel = [pd.concat(chosen(rows, *pair) for pair in shown) for rows in (mean, runs)]
+        assert_drawn(axes, *of_panel, "difference")
+        assert [label.get_text() for label in axes.get_yticklabels()] == [arm_label(arm) for arm, _ in shown]
+    assert panels[-1].get_xlabel() == "Difference (points; 6 runs of 200 pairs)"
 
 
-def test_overview_draws_the_curated_arm_of_each_experiment(experiment, tmp_path):
+def chosen(rows: pd.DataFrame, arm: str, against: str) -> pd.DataFrame:
+    return rows[(rows["arm"] == arm) & (rows["against"] == against)]
+
+
+def test_overview_draws_the_curated_arms_of_each_experiment(experiment, tmp_path):
     table = pd.read_csv(experiment["tables"] / "differences.csv")
     tables = [write_table(tmp_path / f"{name}/tables/differences.csv", table) for name in ("cube", "long_name")]
     with figure_style():
-        axes = forest.overview(tables).axes[0]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["cube", "long name"]
-    assert len(axes.containers) == 2 * 3
-    without = write_table(tmp_path / "other/tables/differences.csv", table[table["arm"] != "curated_demos"])
-    with pytest.raises(UserError, match="no table tells of the arm curated_demos"):
+        panels = forest.overview(tables).axes
+    mean, _ = rows_of(experiment, "differences")
+    pairs = [("curated_demos", "base"), *CONTROLS.items()]
+    for axes, pair in zip(panels, pairs, strict=True):
+        assert [label.get_text() for label in axes.get_yticklabels()] == ["cube", "long name"]
+        means, _, runs = drawn(axes)
+        assert means == pytest.approx(2 * list(chosen(mean, *pair)["difference"]), abs=1e-6) and len(runs) == 2 * 6
+    assert panels[-1].get_xlabel() == "Difference (points; 6 runs of 200 pairs)"
+    without = write_table(tmp_path / "other/tables/differences.csv", table[~table["arm"].isin(CONTROLS)])
+    with pytest.raises(UserError, match="no table tells of the arms curated_demos"):
         forest.overview([without])
 
 
@@ -137,38 +213,46 @@ def test_traces_draw_the_median_of_each_group_and_the_threshold(experiment):
         shown = table[(table["kind"] == kind) & (table[column] == value)]
         assert list(bold[label].get_ydata()) == pytest.approx(list(shown.groupby("step")["score"].median()))
     counts = pd.read_csv(experiment["scores"][0]).query("kind == 'demonstration'")["kept"].value_counts()
-    assert panels[1].get_title("left") == f"demos, n = {counts[1]} + {counts[0]}"
+    assert panels[1].get_title("left") == f"demos {counts[1]} + {counts[0]}"
+    assert panels[0].get_title("left").startswith("Run 10000: rollouts ") and len(panels) == 2 * 6
     assert [line.get_ydata()[0] for line in panels[3].lines if line.get_linestyle() == "--"] == [THRESHOLD]
-    with pytest.raises(UserError, match="seeds \\[20000\\]"):
+    with pytest.raises(UserError, match="seeds \\[20000, 30000, 40000, 50000, 60000\\]"):
         traces.traces(experiment["traces"], experiment["classifiers"][:1])
 
 
-def test_paths_draw_kept_and_dropped_apart(experiment):
+def test_paths_draw_apart_what_all_runs_kept_some_and_none(experiment):
     with figure_style():
         panels = traces.paths(experiment["paths"][0], experiment["scores"]).axes
-    scores = pd.read_csv(experiment["scores"][0]).query("kind == 'demonstration'")
-    kept = (scores["kept"] == 1).sum()
-    assert [axes.get_title("left") for axes in panels[:2]] == [f"kept: {kept} of 150", f"dropped: {150 - kept} of 150"]
-    for axes, n in zip(panels[:2], (kept, 150 - kept), strict=True):
+    scores = pd.concat(pd.read_csv(path) for path in experiment["scores"]).query("kind == 'demonstration'")
+    times = scores.groupby(["source", "episode"])["kept"].sum()
+    counts = [(times == 6).sum(), times.between(1, 5).sum(), (times == 0).sum()]
+    assert min(counts) > 0 and len(panels) == 2 * 3
+    titles = ("kept by all", "kept by some", "dropped by all")
+    shown = [f"{title}:\n{n} of 150" for title, n in zip(titles, counts, strict=True)]
+    assert [axes.get_title("left") for axes in panels[:3]] == shown
+    for axes, n in zip([*panels[:3], *panels[3:]], 2 * counts, strict=True):
         assert len(axes.collections[0].get_segments()) == 2 * min(n, traces.N_PATHS)
-    assert len(panels) == 2 * 2 * 2 and panels[2].get_ylabel().endswith("z (m)")
+    assert [panels[i].get_ylabel() for i in (0, 3)] == ["top view\ny (m)", "front view\nz (m)"]
 
 
 def test_paths_of_a_pusher_are_flat(experiment, tmp_path):
     table = pd.read_csv(experiment["paths"][0]).query("effector == 'left'").assign(effector="pusher", z=float("nan"))
     with figure_style():
-        panels = traces.paths(write_table(tmp_path / "paths.csv", table), experiment["scores"]).axes
-    assert len(panels) == 2 * 2 and panels[2].get_ylabel() == "Seed 20000\ny (px)"
+        panels = traces.paths(write_table(tmp_path / "paths.csv", table), experiment["scores"][:1]).axes
+    assert len(panels) == 2 and panels[0].get_ylabel() == "y (px)"
 
 
-def test_kept_writes_the_counts_above_the_bars(experiment):
+def test_kept_draws_shares_and_names_the_counts(experiment):
     with figure_style():
         axes = figures.kept(experiment["tables"] / "kept.csv").axes[0]
-    table = pd.read_csv(experiment["tables"] / "kept.csv")
-    table = table[(table["kind"] == "demonstration") & (table["source"] != "all")].sort_values(["source", "seed"])
-    assert [text.get_text() for text in axes.texts] == [
-        f"{kept} of {n}" for kept, n in zip(table["kept"], table["n"], strict=True)
-    ]
+    mean, runs = (
+        rows[(rows["kind"] == "demonstration") & (rows["source"] != "all")].sort_values("source", kind="stable")
+        for rows in rows_of(experiment, "kept")
+    )
+    assert_drawn(axes, mean, runs, "fraction")
+    names = [f"{row.source}\n{row.kept} of {row.n}" for row in mean.itertuples()]
+    assert [label.get_text() for label in axes.get_yticklabels()] == names
+    assert axes.get_xlabel() == "Demonstrations kept (6 runs of 60–90 demonstrations)"
 
 
 def test_kept_without_demonstrations_is_refused(experiment, tmp_path):
@@ -181,14 +265,13 @@ def test_kept_without_demonstrations_is_refused(experiment, tmp_path):
 def test_scores_draws_demonstrations_only_and_the_threshold(experiment):
     with figure_style():
         panels = classifier.scores(experiment["scores"], experiment["classifiers"]).axes
-    assert len(panels) == 2
-    assert panels[0].get_title("left") == "Seed 10000 (n = 150 demonstrations)"
+    assert [axes.get_title("left") for axes in panels] == [f"Run {10000 * i} (n = 150)" for i in range(1, 7)]
     assert panels[0].get_legend_handles_labels()[1] == ["reliable", "unreliable", "threshold"]
     assert list(panels[0].lines[0].get_xdata()) == [THRESHOLD, THRESHOLD]
 
 
 def test_scores_without_the_classifier_of_a_seed_is_refused(experiment):
-    with pytest.raises(UserError, match="seeds \\[20000\\]"):
+    with pytest.raises(UserError, match="seeds \\[20000, 30000, 40000, 50000, 60000\\]"):
         classifier.scores(experiment["scores"], experiment["classifiers"][:1])
 
 
@@ -206,7 +289,7 @@ def test_classifier_curves_draws_the_split_that_was_chosen(experiment):
 
 def test_classifier_curves_without_the_chosen_metrics_is_refused(experiment):
     with pytest.raises(UserError, match="seed 20000: 0 metrics files"):
-        classifier.classifier_curves(experiment["metrics"][:2], experiment["classifiers"])
+        classifier.classifier_curves(experiment["metrics"][:2], experiment["classifiers"][:2])
 
 
 def test_an_unknown_file_format_is_refused(experiment, tmp_path, monkeypatch, capsys):

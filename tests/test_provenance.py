@@ -1,58 +1,84 @@
 """Manifests name what made a result; `verify` names what no longer follows; publishing takes everything along."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from conftest import one_line_error
 from demo_score.evaluation.tables import make_tables
 from demo_score.provenance.manifest import SCRIPTS, describe_machine, write_digests, write_manifest
 from demo_score.provenance.publish import publish
+from demo_score.provenance.readme import with_tables
 from demo_score.provenance.verify import verify
-from synthetic_results import write_experiment
+from synthetic_results import write_experiment, write_table
+from torch.backends.cpu import get_cpu_capability
 
 REPOSITORY = Path(__file__).parents[1]
 MINE = Path("results/mine")
-ARMS_TABLE = "| Arm | Success, pooled (%) |"
+SEEDS = (10000, 20000)
+SETTINGS = {"seeds": list(SEEDS), "final_policy": {"oracle": ["reliable"]}}
+README = """# Mine
+
+<!-- begin mine: written by make docs -->
+<!-- end mine -->
+
+Text with <!-- comments -->, and | a line |.
+
+<!-- begin experiments: written by make docs -->
+| an old | table |
+<!-- end experiments -->
+"""
 
 
-def finish(root: Path, machine: str = "one") -> None:
-    """A finished experiment with two seeds, as the workflow would leave it, below `root` (the working folder)."""
-    paths = write_experiment(MINE, n=40)
+def finish(root: Path) -> None:
+    """A finished experiment with two runs, as the workflow would leave it, below `root` (the working folder)."""
+    paths = write_experiment(MINE, SEEDS, n=40)
     for shown in ("metrics", "traces", "paths"):  # by figures only
         del paths[shown]
-    make_tables(**paths, out=MINE / "tables")
+    make_tables(**paths, out=MINE / "tables", oracle=["reliable"])
     (MINE / "figures").mkdir()
     for name in ("figures/success.png", "seed10000/base/settings.yaml", "seed10000/base/episodes.mp4"):
         (MINE / name).write_text(name)
-    for seed in (10000, 20000):
+    for seed in SEEDS:
         weights = MINE / f"seed{seed}/base/checkpoints/003000/model.safetensors"
         weights.parent.mkdir(parents=True)
         weights.write_bytes(b"weights")
         inputs = [path for part in paths.values() for path in part if f"seed{seed}" in path.parts]
         write_digests([*inputs, weights], MINE / f"seed{seed}/inputs.json")
     (MINE / "demonstrations/all.txt").write_text(f"{MINE}/reliable.hdf5 0,1\n")
-    (root / "config.yaml").write_text(yaml.safe_dump({"experiments": {"mine": {"seeds": [10000, 20000]}, "other": {}}}))
+    (root / "config.yaml").write_text(yaml.safe_dump({"experiments": {"mine": SETTINGS, "other": {}}}))
     tables = sorted(path for path in (MINE / "tables").iterdir() if path.suffix in (".csv", ".md"))
-    digests = [MINE / f"seed{seed}/inputs.json" for seed in (10000, 20000)]
-    shared, settings = [MINE / "demonstrations/all.txt"], {"seeds": [10000, 20000]}
-    write_manifest(settings, digests, shared, tables, None, MINE / "tables/manifest.json")
+    digests = [MINE / f"seed{seed}/inputs.json" for seed in SEEDS]
+    write_manifest(SETTINGS, digests, [MINE / "demonstrations/all.txt"], tables, None, MINE / "tables/manifest.json")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """A folder with a finished experiment."""
+    folder = tmp_path_factory.mktemp("made")
+    with chdir(folder):
+        finish(folder)
+    return folder
 
 
 @pytest.fixture
-def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def finished(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, where the test runs."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    finish(tmp_path)
     return tmp_path
 
 
 def problems(folder: str = "results") -> list[str]:
-    return verify(Path(folder), Path("README.md"))[0]
+    return verify(Path(folder), [Path("README.md")])[0]
 
 
 def edit(path: Path | str, pattern: str, new: str) -> None:
@@ -68,12 +94,14 @@ def test_manifest_names_inputs_tables_code_packages_and_seeds(finished) -> None:
         manifest["inputs"]
     )
     assert {Path(name).name for name in manifest["tables"]} == {"summary.md"} | {
-        f"{name}.csv" for name in ("success", "differences", "checkpoints", "kept", "classifiers")
+        f"{name}.csv" for name in ("success", "differences", "checkpoints", "kept", "classifiers", "detection")
     }
     assert manifest["seeds"] == [10000, 20000] and set(manifest["code"]) == set(SCRIPTS)
     assert {"torch", "mujoco", "snakemake"} <= manifest["packages"].keys()
     run = json.loads((MINE / "tables/run.json").read_text())
     assert run["seconds_between"] >= 0 and {"commit", "host", "machine", "python", "first_file"} <= run.keys()
+    assert run["cpu_capability"] == get_cpu_capability()
+    assert run["ATEN_CPU_CAPABILITY"] == os.environ.get("ATEN_CPU_CAPABILITY")
 
 
 def test_manifest_is_the_same_in_another_folder(finished, tmp_path_factory, monkeypatch) -> None:
@@ -116,12 +144,12 @@ def test_commit_is_marked_where_the_code_differs_from_it_not_where_results_do(tm
 
 
 def test_finished_experiment_follows(finished) -> None:
-    found, notes = verify(Path("results"), Path("README.md"))
+    found, notes = verify(Path("results"), [Path("README.md")])
     assert found == [] and "14 inputs" not in notes[0] and "results/mine" in notes[0]
 
 
 def test_edited_number_of_a_table_is_named(finished) -> None:
-    edit(MINE / "tables/success.csv", r"^(oracle,10000,40,\d+),[\d.]+", r"\1,0.123")
+    edit(MINE / "tables/success.csv", r"^(oracle,10000,1,40,\d+),[\d.]+", r"\1,0.123")
     digest, row = problems()
     assert digest == "results/mine/tables/success.csv: changed since its manifest was written"
     assert re.search(
@@ -135,8 +163,8 @@ def test_edited_input_is_named_with_every_number_that_follows_from_it(finished) 
     first, *rows = problems()
     assert first.startswith(f"{path}: changed since the tables were made") and "success and differences" in first
     assert any("success.csv: row random 20000: successes" in row for row in rows)
-    assert any("success.csv: row random pooled: successes" in row for row in rows)
-    assert any("differences.csv: row oracle random pooled: difference" in row for row in rows)
+    assert any("success.csv: row random all: successes" in row for row in rows)
+    assert any("differences.csv: row oracle random all: difference" in row for row in rows)
     assert any("summary.md: line" in row for row in rows)
     assert not any(" 10000: " in row for row in rows)
 
@@ -145,7 +173,7 @@ def test_changed_checkpoint_is_named_though_the_tables_can_be_made_again(finishe
     path = MINE / "seed10000/base/checkpoints/003000/model.safetensors"
     path.write_bytes(b"others")
     (line,) = problems()
-    assert line.startswith(f"{path}: changed") and "seed 10000" in line
+    assert line.startswith(f"{path}: changed") and "of run 10000" in line
 
 
 @pytest.mark.parametrize("name", ["seed10000/demo_score/scores.csv", "demonstrations/all.txt"])
@@ -165,13 +193,23 @@ def test_damaged_input_or_manifest_is_one_line(finished) -> None:
 
 def test_folder_without_a_manifest_is_said_to_be_unchecked(finished) -> None:
     (MINE / "tables/manifest.json").unlink()
-    found, notes = verify(Path("results"), Path("README.md"))
+    found, notes = verify(Path("results"), [Path("README.md")])
     assert found == [] and "not checked: no tables/manifest.json" in notes[0]
 
 
+@pytest.fixture(scope="module")
+def made_public(made: Path, tmp_path_factory) -> Path:
+    """A folder published/ with the finished experiment."""
+    folder = tmp_path_factory.mktemp("public") / "published"
+    with chdir(made):
+        publish(MINE, Path("config.yaml"), "make", folder / "mine")
+    return folder
+
+
 @pytest.fixture
-def published(finished: Path) -> Path:
-    publish(MINE, Path("config.yaml"), "make", Path("results/published/mine"))
+def published(made_public: Path, finished: Path) -> Path:
+    """A published folder, beside the experiment that was published."""
+    shutil.copytree(made_public, finished / "results/published")
     return finished / "results/published/mine"
 
 
@@ -183,7 +221,8 @@ def test_published_result_has_all_that_its_tables_are_made_of(published) -> None
     assert set(json.loads((published / "digests.json").read_text())) == files - {"digests.json"}
     run = yaml.safe_load((published / "run.yaml").read_text())
     assert run["command"] == "make" and {"torch", "mujoco", "snakemake"} <= set(run["packages"])
-    assert yaml.safe_load((published / "config.yaml").read_text()) == {"seeds": [10000, 20000]}
+    assert run["cpu_capability"] == get_cpu_capability()
+    assert yaml.safe_load((published / "config.yaml").read_text()) == SETTINGS
     assert problems() == []
 
 
@@ -196,9 +235,10 @@ def test_edit_of_a_published_file_is_named(published) -> None:
 
 
 def test_damaged_list_of_published_files_is_one_line(published) -> None:
-    (published / "digests.json").write_text("{")
-    (line,) = problems()
-    assert "digests.json: damaged" in line
+    for change in (lambda path: path.write_text("{"), Path.unlink):
+        change(published / "digests.json")
+        (line,) = problems()
+        assert "digests.json: missing or damaged" in line
 
 
 def test_verify_finds_the_files_from_any_folder(finished, monkeypatch) -> None:
@@ -213,90 +253,136 @@ def test_unfinished_or_edited_experiment_is_not_published(finished) -> None:
     edit(MINE / "tables/kept.csv", "^10000,demonstration,all,150", "10000,demonstration,all,151")
     with one_line_error("tables/kept.csv", "changed", "run snakemake"):
         publish(MINE, Path("config.yaml"), "make", out)
-    for name in ("manifest.json", "summary.md"):
+    for name in ("run.json", "manifest.json", "summary.md"):
         (MINE / "tables" / name).unlink()
         with one_line_error(f"tables/{name}", "run snakemake"):
             publish(MINE, Path("config.yaml"), "make", out)
     assert not out.exists()
 
 
-@pytest.fixture
-def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The results that this repository reports, and its README; of the time before there were manifests."""
-    for name in ("aloha_cube_state", "aloha_cube_state_confirmation", "aloha_insertion_state", "pusht_state"):
-        tables = f"results/published/{name}/tables"
-        shutil.copytree(REPOSITORY / tables, tmp_path / tables, ignore=shutil.ignore_patterns("*.json"))
-    shutil.copy(REPOSITORY / "README.md", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return Path("results/published")
+def test_results_under_another_arithmetic_are_published_below_and_checked(published) -> None:
+    out = published.parent / "arithmetics/avx2/mine"
+    publish(MINE, Path("config.yaml"), "ATEN_CPU_CAPABILITY=avx2 make", out, figures=False)
+    assert not list(out.rglob("*.png")) and not list(out.parent.glob("differences.*"))
+    assert yaml.safe_load((out / "run.yaml").read_text())["command"] == "ATEN_CPU_CAPABILITY=avx2 make"
+    assert problems() == problems(str(out)) == []
+    edit(out / "seed10000/base/evaluation.csv", r"^100003,(\d)", lambda match: f"100003,{1 - int(match[1])}")
+    for found in (problems(), problems(str(out))):
+        assert any("avx2/mine/seed10000/base/evaluation.csv: changed since it was published" in line for line in found)
+        assert any("arithmetics/avx2/mine/tables/success.csv: row base all: " in line for line in found)
+    assert problems(str(published)) == []
 
 
 def test_numbers_that_this_repository_reports_follow() -> None:
     command = [sys.executable, "workflow/scripts/verify.py"]
     run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "README.md: 23 rows and intervals compared" in run.stdout
+    compared = re.search(r"README.md: (\d+) rows and intervals compared", run.stdout)
+    assert compared and int(compared[1]) > 0
 
 
-EDITS = {  # table: what is replaced in it by what, and what is said of it
-    "a rate": ("success", "^base,pooled,400,235,0.5875", "base,pooled,400,235,0.59"),
-    "a count": ("success", "^base,10000,200,119", "base,10000,200,120"),
-    "a sum": ("success", "^base,pooled,400,235", "base,pooled,400,236"),
-    "a difference": ("differences", "^random,base,pooled,400,-0.0775", "random,base,pooled,400,-0.0875"),
-    "a p-value": ("differences", "^(random,base,pooled,.*)0.0150203$", r"\g<1>0.0140203"),
-    "a kept number": ("kept", "^10000,demonstration,reliable,60,60", "10000,demonstration,reliable,60,59"),
-    "a checkpoint": ("checkpoints", "^20000,base,4000,100,62,0.62", "20000,base,4000,100,62,0.63"),
-}
-SAID = {
-    "a rate": "row base pooled: rate 0.59 does not follow from 235 of 400 in all (0.5875)",
-    "a count": "row base 10000: rate 0.595, low 0.525797, high 0.660622 do not follow from 120 of 200 (0.6, ",
-    "a sum": "row base pooled: successes 236 does not follow from 235 of 400 in all (235)",
-    "a difference": "row random base pooled: difference -0.0875 does not follow from success.csv and the 61 starts",
-    "a p-value": "row random base pooled: mcnemar_p 0.0140203 does not follow from success.csv and the 61 starts",
-    "a kept number": "row 10000 demonstration all: kept 60, fraction 0.4, low 0.325043, high 0.479951 do not",
-    "a checkpoint": "row 20000 base 4000: rate 0.63 does not follow from 62 of 100 (0.62)",
-}
+def test_hand_edited_number_of_a_published_table_is_named(published) -> None:
+    edit(published / "tables/differences.csv", "^(oracle,base,all,2,80),[^,]+", r"\1,0.99")
+    line = next(line for line in problems() if "row oracle base all" in line)
+    assert ": difference 0.99 does not follow from evaluation.csv of both arms (0." in line
 
 
-@pytest.mark.parametrize("what", list(EDITS))
-def test_hand_edited_number_of_an_old_published_table_is_named(old, what) -> None:
-    table, pattern, new = EDITS[what]
-    edit(old / f"aloha_cube_state/tables/{table}.csv", pattern, new)
-    start = f"{old}/aloha_cube_state/tables/{table}.csv: {SAID[what]}"
-    assert [line for line in problems(f"{old}/aloha_cube_state") if line.startswith(start)]
-    assert problems(f"{old}/pusht_state") == []
+def test_tables_that_cannot_be_made_again_are_one_line(published) -> None:
+    for path in published.glob("seed*/demo_score/scores.csv"):
+        path.write_text("")
+    assert any("mine/tables: cannot be made again: " in line and "scores.csv" in line for line in problems())
 
 
-def test_damaged_published_table_is_one_line(old) -> None:
-    (old / "pusht_state/tables/success.csv").write_text("arm\nbase\n")
-    assert any("pusht_state/tables: cannot be computed again" in line for line in problems())
-    (old / "pusht_state/tables/kept.csv").write_text("")
-    assert any("pusht_state/tables/kept.csv: not a CSV table" in line for line in problems())
+@pytest.fixture
+def readme(published: Path) -> Path:
+    """A document with the tables of results, as `make docs` writes it."""
+    Path("README.md").write_text(README)
+    script = REPOSITORY / "workflow/scripts/document_results.py"
+    subprocess.run([sys.executable, script], capture_output=True, check=True)
+    return Path("README.md")
+
+
+def test_tables_of_results_are_written_between_their_markers(readme, published) -> None:
+    text = readme.read_text()
+    summary = [line for line in (published / "tables/summary.md").read_text().splitlines() if line.startswith("|")]
+    assert len(summary) == 2 + 7 and "\n\n" + "\n".join(summary) + "\n\n<!-- end mine -->" in text
+    success, differences = (pd.read_csv(published / f"tables/{name}.csv") for name in ("success", "differences"))
+    head, _, row = text.partition("<!-- begin experiments")[2].splitlines()[2:5]
+    cells = dict(zip(*([cell.strip() for cell in line.strip("|").split("|")] for line in (head, row)), strict=True))
+    assert (cells["Experiment"], cells["Runs × starts"]) == ("`mine`", "2 × 40")
+    base = success[(success["arm"] == "base") & (success["seed"] == "all")].iloc[0]
+    limits = [f"{100 * base[key] + 1e-6:.1f}" for key in ("rate", "low", "high")]
+    assert cells["Base"] == "{} [{}, {}]".format(*limits)
+    for heading, arm, against in (
+        ("Minus base", "curated_demos", "base"),
+        ("Minus random of equal size", "curated_demos", "random"),
+        (
+            "Curated (rollouts + demos) minus its control",
+            "curated_rollouts_plus_demos",
+            "random_rollouts_plus_demos",
+        ),
+    ):
+        rows = differences[(differences["arm"] == arm) & (differences["against"] == against)]
+        assert cells[heading].startswith(f"{100 * rows[rows['seed'] == 'all']['difference'].item() + 1e-6:+.1f} [")
+    assert "an old" not in text and "Text with <!-- comments -->, and | a line |." in text
+    assert with_tables(text, Path("results/published")) == text
+    found, notes = verify(Path("results"), [readme, Path("docs/absent.md")])
+    assert found == [] and "README.md: 12 rows and intervals compared" in notes
+
+
+def test_other_arithmetics_have_a_table_of_their_own(readme, published) -> None:
+    for name in ("avx2", "default"):
+        shutil.copytree(published, published.parent / f"arithmetics/{name}/mine")
+    block = "<!-- begin arithmetics: written by make docs -->\n<!-- end arithmetics -->\n"
+    lines = with_tables(block, Path("results/published")).splitlines()
+    assert [line.split(" | ")[0] for line in lines if "`mine`" in line] == ["| `mine`, avx2", "| `mine`, default"]
+    rows = readme.read_text().partition("<!-- begin experiments")[2]
+    assert with_tables(readme.read_text(), Path("results/published")).partition("<!-- begin experiments")[2] == rows
+
+
+def test_experiment_with_one_run_and_few_arms_is_a_row_of_what_it_has(tmp_path) -> None:
+    row = {"seed": "all", "runs": 1, "n": 50, "rate": 0.1625, "low": float("nan"), "high": float("nan")}
+    table = pd.DataFrame([{"arm": "base", **row, "seed": "7"}, {"arm": "base", **row}])
+    write_table(tmp_path / "few/tables/success.csv", table)
+    block = "<!-- begin experiments: written by make docs -->\n<!-- end experiments -->\n"
+    assert "\n| `few` | 1 × 50 | 16.3 | – | – | – | – | – |\n" in with_tables(block, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("pattern", "new", "named"),
     [
-        (r"58.8 (\[53.9, 63.5\] \| 400)", r"58.9 \1", "row 'Base policy (all demos)' of 'Seed 10000, 20000 (%)'"),
-        (r"Seed 30000, 40000 \(%\)", "Seed 30000, 50000 (%)", "no published summary has these seeds"),
-        (r"\+52.5 \[", "+53.5 [", "aloha_insertion_state: Minus random of equal size +53.5 [+47.1, +57.5] does not"),
-        (r"`pusht_state` \| 42", "`pusht` | 42", "pusht: is not published"),
-        (r"reaches 53.0", "reaches 54.0", "54.0 [49.0, 57.0] follows from no published table"),
+        (r"^\| Base policy \(all demos\) \| \d", "| Base policy (all demos) | 9", "table mine: not what is published"),
+        (r"^\| `mine` \| 2 × 40", "| `mine` | 3 × 40", "table experiments: not what is published"),
+        (r"^\| Oracle.*\n", "", "table mine: not what is published; run `make docs`: | Oracle"),
+        ("^Text", "It reaches 12.3 [4.5, 67.8].", "README.md: 12.3 [4.5, 67.8] follows from no published table"),
     ],
 )
-def test_edited_number_of_the_readme_is_named(old, pattern, new, named) -> None:
-    edit("README.md", pattern, new)
+def test_edited_number_of_the_readme_is_named(readme, pattern, new, named) -> None:
+    edit(readme, pattern, new)
     (line,) = problems()
     assert line.startswith("README.md: ") and named in line
 
 
-def test_command_exits_with_status_1_and_a_line_a_problem(old) -> None:
-    edit(old / "pusht_state/tables/summary.md", "57.3", "67.3")
+def test_numbers_in_the_text_may_be_those_of_any_table(readme, published) -> None:
+    row = pd.read_csv(published / "tables/kept.csv").iloc[0]
+    shown = "{:.1f} [{:.1f},\n{:.1f}]".format(*(100 * row[key] + 1e-6 for key in ("fraction", "low", "high")))
+    readme.write_text(f"{readme.read_text()}\nKept: {shown}.\n")
+    assert problems() == []
+
+
+def test_table_of_what_is_not_published_is_one_line(readme) -> None:
+    text = "<!-- begin other: written by make docs -->\n<!-- end other -->\n"
+    with one_line_error("results/published", "has no other", "publish it"):
+        with_tables(text, Path("results/published"))
+
+
+def test_command_exits_with_status_1_and_a_line_a_problem(published) -> None:
+    edit(published / "tables/summary.md", "^- Kept", "- Left")
     script = REPOSITORY / "workflow/scripts/verify.py"
-    run = subprocess.run([sys.executable, script, old / "pusht_state"], capture_output=True, text=True, check=False)
+    run = subprocess.run([sys.executable, script, published], capture_output=True, text=True, check=False)
     assert run.returncode == 1 and run.stderr == ""
-    note, problem, last = run.stdout.splitlines()
-    assert note.endswith("no manifest: only recomputed from the counts in its tables")
-    assert "summary.md: line 4 does not follow from the tables" in problem and last == "1 problem"
+    note, changed, problem, last = run.stdout.splitlines()
+    assert note.startswith("note: ") and note.endswith(" files") and "summary.md: changed since" in changed
+    assert "does not follow from the tables" in problem and last == "2 problems"
     run = subprocess.run([sys.executable, script, "nowhere"], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (2, "error: nowhere: no such folder; give results or results/<experiment>\n")

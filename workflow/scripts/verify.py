@@ -1,6 +1,6 @@
 """Say which numbers no longer follow from what they were made of; exit status 1 if there are any.
 
-verify.py                          all of results/, results/published and the numbers in README.md
+verify.py                          all of results/, results/published and the numbers in README.md and docs/walk.md
 verify.py results/<experiment>     one experiment
 """
 
@@ -17,9 +17,11 @@ from demo_score.provenance.verify import verify
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", nargs="?", type=Path, default=Path("results"))
-    parser.add_argument("--document", type=Path, default=Path("README.md"), help="reports numbers of results/published")
+    documents = [Path("README.md"), Path("docs/walk.md")]
+    help_text = "Markdown that reports numbers of results/published (README.md docs/walk.md)"
+    parser.add_argument("--documents", nargs="*", type=Path, default=documents, help=help_text)
     arguments = parser.parse_args()
-    problems, notes = verify(arguments.results, arguments.document)
+    problems, notes = verify(arguments.results, arguments.documents)
     for line in notes:
         print(f"note: {line}")
     for line in problems:

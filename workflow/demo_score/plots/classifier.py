@@ -1,5 +1,6 @@
 """The classifier: its training curves, and the scores that it gives the demonstrations."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,15 @@ from matplotlib.figure import Figure
 
 from demo_score.errors import UserError
 from demo_score.evaluation.inputs import read_classifiers, read_columns, read_scores, seed_of
-from demo_score.plots.style import GREY, HELD_OUT_COLOUR, STRATEGY_COLOURS, TRAINING_COLOUR, above, new_figure
+from demo_score.plots.style import (
+    GREY,
+    HELD_OUT_COLOUR,
+    STRATEGY_COLOURS,
+    TRAINING_COLOUR,
+    above,
+    new_figure,
+    row_heights,
+)
 
 BINS = 30
 METRICS = ["member", "epoch", "training_loss", "cross_val_loss", "cross_val_auc"]
@@ -21,21 +30,22 @@ CURVES = (  # panel, column, colour, label
 
 
 def classifier_curves(metrics: list[Path], classifiers: list[Path]) -> Figure:
-    """Loss and held-out AUC by epoch of the chosen architecture's members, a row a seed; the choice is marked.
+    """Loss and held-out AUC by epoch of the chosen architecture's members, a row a run; the choice is marked.
 
     metrics: the per-epoch CSVs of every architecture and split, of which the chosen one of each seed is drawn.
     classifiers: classifier.yaml of each seed. Raises UserError when a chosen classifier has no metrics.
     """
     chosen = read_classifiers(classifiers)
-    figure = new_figure(0.55 + 1.25 * len(chosen))
-    panels = figure.subplots(len(chosen), 2, squeeze=False, sharex="row")
+    figure = new_figure(0.55 + len(chosen) * row_heights(len(chosen)))
+    panels = figure.subplots(len(chosen), 2, squeeze=False, sharex=True, sharey="col")
     for row, classifier in zip(panels, chosen.to_dict("records"), strict=True):
         _draw_members(row, _chosen_metrics(metrics, classifier), classifier)
-        row[0].set_ylabel(f"Seed {classifier['seed']}\nloss ({classifier['model_arch']})")
-        row[1].set_ylabel("Held-out AUC")
-        row[0].set_ylim(bottom=0)
-        row[1].set_ylim(0, 1)
+        row[0].set_title(f"Run {classifier['seed']}: {classifier['model_arch']}", loc="left", pad=2)
+        row[0].set_ylabel("Loss")
+        row[1].set_ylabel("AUC")
         row[1].axhline(0.5, color=GREY, linewidth=0.6, linestyle=":")
+    panels[0, 0].set_ylim(bottom=0)
+    panels[0, 1].set_ylim(0, 1)
     for axes in panels[-1]:
         axes.set_xlabel("Epoch")
     above(figure, panels[0, 0], columns=3)
@@ -63,14 +73,14 @@ def _draw_members(panels: np.ndarray, table: pd.DataFrame, classifier: dict) -> 
     for panel, column, colour, label in CURVES:
         axes = panels[panel]
         for _, member in table[~is_chosen].groupby("member"):
-            axes.plot(member["epoch"], member[column], color=colour, alpha=0.3, linewidth=0.6)
+            axes.plot(member["epoch"], member[column], color=colour, alpha=0.3, linewidth=0.6, rasterized=True)
         axes.plot(table[is_chosen]["epoch"], table[is_chosen][column], color=colour, label=label)
         if column != "training_loss":
-            axes.plot(best["epoch"], best[column], "o", color="black", markersize=3.5, label=label and "chosen epoch")
+            axes.plot(best["epoch"], best[column], "o", color="black", markersize=2.5, label=label and "chosen epoch")
 
 
 def scores(scores: list[Path], classifiers: list[Path]) -> Figure:
-    """Histograms of the demonstrations' scores by strategy, a panel a seed, with the threshold.
+    """Histograms of the demonstrations' scores by strategy, a panel a run, with the threshold.
 
     scores: scores.csv of each seed; classifiers: classifier.yaml of each seed, for the threshold.
     """
@@ -81,16 +91,20 @@ def scores(scores: list[Path], classifiers: list[Path]) -> Figure:
     if missing or table.empty:
         raise UserError(f"seeds {missing}: give scores.csv, with demonstrations, and classifier.yaml of each seed")
     edges = _edges(pd.concat([table["score"], thresholds]))
-    figure = new_figure(0.65 + 1.05 * len(thresholds))
-    panels = figure.subplots(len(thresholds), 1, squeeze=False, sharex=True)[:, 0]
+    columns = 1 if len(thresholds) < 4 else 2
+    rows = math.ceil(len(thresholds) / columns)
+    figure = new_figure(0.65 + rows * row_heights(rows, 1.05))
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     strategies = sorted(table["source"].unique())
-    for axes, (seed, group) in zip(panels, table.groupby("seed"), strict=True):
+    for axes, (seed, group) in zip(panels.flat, table.groupby("seed"), strict=False):
         _draw_histograms(axes, group, strategies, edges)
-        axes.axvline(thresholds[seed], color="black", linestyle="--", label="threshold")
-        axes.set_title(f"Seed {seed} (n = {len(group)} demonstrations)", loc="left")
-        axes.set_ylabel("Demonstrations")
-    panels[-1].set_xlabel("Score: predicted probability of success")
-    above(figure, panels[0], columns=3)
+        axes.axvline(thresholds[seed], color="black", linestyle="--", linewidth=0.8, label="threshold")
+        axes.set_title(f"Run {seed} (n = {len(group)})", loc="left", pad=2)
+    for axes in panels.flat[len(thresholds) :]:
+        axes.set_axis_off()
+    figure.supxlabel("Score: predicted probability of success", fontsize=7)
+    figure.supylabel("Demonstrations", fontsize=7)
+    above(figure, panels[0, 0], columns=3)
     return figure
 
 

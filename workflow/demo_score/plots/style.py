@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import matplotlib
 import numpy as np
@@ -16,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from demo_score.errors import UserError
+from demo_score.evaluation.inputs import ARMS
 from demo_score.files import atomic_path
 
 WIDTH = 3.4  # inches: one column of a two-column page
@@ -24,6 +26,7 @@ ARM_COLOURS = {
     "curated_demos": "#0072B2",
     "curated_rollouts_plus_demos": "#56B4E9",
     "random": "#E69F00",
+    "random_rollouts_plus_demos": "#CC79A7",
     "length_matched": "#D55E00",
     "oracle": "#009E73",
 }
@@ -32,7 +35,6 @@ TRAINING_COLOUR, HELD_OUT_COLOUR = "#E69F00", "#0072B2"
 KEPT_COLOURS = {"kept": "#0072B2", "dropped": "#D55E00"}
 OUTCOME_COLOURS = {"success": "#009E73", "failure": "#CC79A7"}
 GREY = "#666666"
-MARKERS = ["o", "s", "^", "D", "v", "P", "X", "<"]
 STYLE = {
     "font.size": 7,
     "axes.labelsize": 7,
@@ -79,12 +81,12 @@ def save(figure: Figure, paths: list[Path]) -> None:
             figure.savefig(temporary, format=file_format, metadata=METADATA[file_format])
 
 
-def percent_axis(axes: Axes, label: str) -> None:
-    """A y axis of fractions 0..1, marked 0% to 100%."""
-    axes.set_ylim(0, 1)
-    axes.yaxis.set_major_locator(MultipleLocator(0.2))
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-    axes.set_ylabel(label)
+def percent_axis(axes: Axes, label: str, side: Literal["x", "y"] = "y") -> None:
+    """An axis of fractions 0..1, marked 0% to 100%."""
+    axes.set(**{f"{side}lim": (0, 1), f"{side}label": label})
+    axis = axes.xaxis if side == "x" else axes.yaxis
+    axis.set_major_locator(MultipleLocator(0.2))
+    axis.set_major_formatter(PercentFormatter(xmax=1))
 
 
 def error_bars(rates: pd.Series, low: pd.Series, high: pd.Series) -> np.ndarray:
@@ -98,12 +100,17 @@ def above(figure: Figure, axes: Axes, columns: int) -> None:
     figure.legend(handles, labels, loc="outside upper center", ncols=columns, handlelength=1.5, columnspacing=1.0)
 
 
-def offsets(count: int, width: float) -> np.ndarray:
-    """(count,) horizontal shifts, centred on 0, that spread markers over at most `width`."""
-    return (np.arange(count) - (count - 1) / 2) * (width / max(count, 2))
+def row_heights(count: int, highest: float = 1.25, together: float = 4.5) -> float:
+    """Inches for each of `count` rows of small panels: `highest` while all fit into `together`, but legible."""
+    return max(min(highest, together / count), 0.62)
 
 
-def wrap(label: str, width: int = 9) -> str:
+def arm_label(arm: str) -> str:
+    """An arm's name in two lines, where it has two parts."""
+    return ARMS[arm].replace(", ", ",\n").replace(" (", "\n(")
+
+
+def wrap(label: str, width: int) -> str:
     """The label broken into lines of at most `width` characters, between words."""
     return textwrap.fill(label, width, break_long_words=False)
 

@@ -125,13 +125,24 @@ def package_versions() -> dict[str, str | None]:
     return {name: _version(name) for name in PACKAGES}
 
 
-def describe_machine() -> dict[str, str]:
-    """Commit of the code, with "-dirty" where a file outside results/ differs from it; Python, machine."""
+def describe_machine() -> dict[str, str | None]:
+    """Commit of the code, with "-dirty" where a file outside results/ differs from it; Python, machine, arithmetic.
+
+    cpu_capability: the instructions that PyTorch computes with, which the last bits depend on; ATEN_CPU_CAPABILITY
+    chooses others than the CPU's best.
+    """
+    from torch.backends.cpu import get_cpu_capability
+
     commit = _git("describe", "--always", "--abbrev=40", "--exclude=*") or "not under git"
     if _git("status", "--porcelain", "--untracked-files=no", "--", ":(top,exclude)results"):
         commit += "-dirty"
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    return {"commit": commit, "python": platform.python_version(), "machine": machine}
+    return {
+        "commit": commit,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "cpu_capability": get_cpu_capability(),
+        "ATEN_CPU_CAPABILITY": os.environ.get("ATEN_CPU_CAPABILITY"),
+    }
 
 
 def _git(*arguments: str) -> str:

@@ -1,108 +1,143 @@
-"""The numbers that a document reports, against the published tables."""
+"""The numbers that documents report: tables of results written from the published ones, and all others against them."""
 
 import re
 from pathlib import Path
 
 import pandas as pd
 
-from demo_score.evaluation.inputs import POOLED
+from demo_score.errors import UserError
+from demo_score.evaluation.inputs import ALL_RUNS, CONTROLS
+from demo_score.evaluation.numbers import percent
 
+PUBLISHED = "published"
+EXPERIMENTS, ARITHMETICS = "experiments", "arithmetics"  # blocks, beside one of each published experiment's name
+BLOCK = re.compile(r"(<!-- begin (\w+): written by make docs -->\n)(.*?)(<!-- end \2 -->)", re.DOTALL)
 NUMBER = r"[+-]?\d+\.\d"
 INTERVAL = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
-RATES = {"Base": "base", "Curated (demos)": "curated_demos", "Oracle": "oracle"}  # headings of the table of experiments
-DIFFERENCES = {"Minus base": "base", "Minus random of equal size": "random"}  # those of curated_demos
+VALUES = {"success": "rate", "differences": "difference", "checkpoints": "rate", "kept": "fraction"}
+CONTROL = "curated_rollouts_plus_demos"
+HEADINGS = {  # of the table of experiments, beside the first two columns: arm, against
+    "Base": ("base", None),
+    "Curated (demos)": ("curated_demos", None),
+    "Minus base": ("curated_demos", "base"),
+    "Minus random of equal size": ("curated_demos", "random"),
+    "Curated (rollouts + demos) minus its control": (CONTROL, CONTROLS[CONTROL]),
+    "Oracle": ("oracle", None),
+}
 
-Tables = dict[str, dict[str, pd.DataFrame]]  # by experiment, then by name
+
+def published_folders(published: Path) -> list[Path]:
+    """Every folder below results/published that holds an experiment: those beside it, then arithmetics/<name>/ ."""
+    found = {path.parent for name in ("tables", "digests.json") for path in published.rglob(name)}
+    return sorted(found, key=lambda path: (len(path.parts), path))
 
 
-def check_numbers(document: Path, experiments: Tables, summaries: dict[str, str]) -> tuple[list[str], int]:
+def with_tables(text: str, published: Path) -> str:
+    """A document with the tables between its markers written anew from results/published.
+
+    `<!-- begin NAME: written by make docs -->` to `<!-- end NAME -->`; NAME: a published experiment, whose summary's
+    table it is; `experiments`, a row for each of them; or `arithmetics`, the same of other CPUs' arithmetics.
+    """
+    return BLOCK.sub(lambda match: f"{match[1]}\n{_table(match[2], published)}\n\n{match[4]}", text)
+
+
+def check_document(document: Path, published: Path) -> tuple[list[str], int]:
     """Which numbers of a Markdown document are not the published ones, a line each; how many were compared.
 
-    Compared are a summary's table that the document shows, the table of all experiments, and every `x [low, high]`
-    elsewhere, which some published table must hold. Other numbers are not.
+    Compared are the tables between markers, and every `x [low, high]` elsewhere, which some published table must hold.
+    Other numbers are not.
     """
     text = document.read_text(encoding="utf-8")
-    problems, seen, rest = [], 0, text
-    for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
-        header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines()]
-        if header[:2] == ["Arm", "Success, pooled (%)"]:
-            problems += _check_summary(document, header, rows, summaries)
-        elif header[0] == "Experiment" and "Minus base" in header:
-            problems += _check_experiments(document, header, rows, experiments)
-        else:
-            continue
-        seen, rest = seen + len(rows), rest.replace(block, "")
-    known = {text for tables in experiments.values() for text in _intervals(tables)}
-    found = [f"{value} [{low}, {high}]" for value, low, high in INTERVAL.findall(re.sub(r"\s+", " ", rest))]
-    problems += [f"{document}: {text} follows from no published table" for text in found if _plain(text) not in known]
-    return problems, seen + len(found)
+    problems, n = [], 0
+    for _, name, found, _ in BLOCK.findall(text):
+        lines, wanted = found.strip().splitlines(), _table(name, published).splitlines()
+        n += len(wanted)
+        wrong = [line for line in lines if line not in wanted] or [line for line in wanted if line not in lines]
+        problems += [f"{document}: table {name}: not what is published; run `make docs`: {line}" for line in wrong]
+    known = {found for folder in published_folders(published) for found in _intervals(folder)}
+    rest = re.sub(r"\s+", " ", BLOCK.sub("", text))
+    others = [f"{value} [{low}, {high}]" for value, low, high in INTERVAL.findall(rest)]
+    unknown = [found for found in others if _plain(found) not in known]
+    return [*problems, *(f"{document}: {found} follows from no published table" for found in unknown)], n + len(others)
 
 
-def _check_summary(document: Path, header: list[str], rows: list[list[str]], summaries: dict[str, str]) -> list[str]:
-    """A table of arms: the rows of the summary with the same heading, which names the seeds."""
-    same = [text for text in summaries.values() if _line(header) in text]
-    if not same:
-        return [f"{document}: table '{header[3]}': no published summary has these seeds"]
-    return [
-        f"{document}: row '{row[0]}' of '{header[3]}' does not follow from the published summary"
-        for row in rows
-        if _line(row) not in same[0].splitlines()
-    ]
+def _table(name: str, published: Path) -> str:
+    """The table between the markers of this name. Raises UserError where nothing is published of it."""
+    folders = published_folders(published)
+    beside = [folder for folder in folders if folder.parent == published]
+    if name == EXPERIMENTS:
+        return _table_of(beside, published)
+    if name == ARITHMETICS:
+        return _table_of([folder for folder in folders if folder.is_relative_to(published / ARITHMETICS)], published)
+    summary = published / name / "tables/summary.md"
+    if not summary.is_file():
+        raise UserError(f"{published}: has no {name}; publish it, or take its markers out of the document")
+    return "\n".join(line for line in summary.read_text(encoding="utf-8").splitlines() if line.startswith("|"))
 
 
-def _check_experiments(document: Path, header: list[str], rows: list[list[str]], experiments: Tables) -> list[str]:
-    problems = []
-    for row in rows:
-        name = (re.findall(r"`(\w+)`", row[0]) or [row[0]])[0]
-        if name not in experiments:
-            problems += [f"{document}: {name}: is not published"] * any(map(INTERVAL.search, row))
-            continue
-        for heading, found in zip(header, row, strict=False):
-            expected = _cell(experiments[name], heading)
-            if expected is not None and found != expected:
-                where = f"{document}: {name}: {heading} {found}"
-                problems.append(f"{where} does not follow from its published tables, which give {expected}")
-    return problems
+def _table_of(folders: list[Path], published: Path) -> str:
+    """A row for each published experiment in which policies were tested."""
+    lines = [_cells(["Experiment", "Runs × starts", *HEADINGS]), "|" + "---|" * (2 + len(HEADINGS))]
+    for folder in folders:
+        success, differences = (_read(folder, name) for name in ("success", "differences"))
+        if success is not None:
+            cells = [
+                _cell(success if against is None else differences, arm, against) for arm, against in HEADINGS.values()
+            ]
+            lines.append(_cells([_title(folder, published), _size(success), *cells]))
+    return "\n".join(lines)
 
 
-def _cell(tables: dict[str, pd.DataFrame], heading: str) -> str | None:
-    """What the tables give for a column; None: they do not tell."""
-    if "success" not in tables or heading not in {"n", *RATES, *DIFFERENCES}:
-        return None
-    success, differences = (tables[name][tables[name]["seed"] == POOLED] for name in ("success", "differences"))
-    if heading == "n":
-        return str(success["n"].iloc[0])
-    if heading in RATES:
-        rows, value, sign = success[success["arm"] == RATES[heading]], "rate", ""
-    else:
-        pair = (differences["arm"] == "curated_demos") & (differences["against"] == DIFFERENCES[heading])
-        rows, value, sign = differences[pair], "difference", "+"
-    texts = [_interval(row[value], row["low"], row["high"], sign) for row in rows.to_dict("records")]
-    return texts[0] if texts else "nothing"
+def _title(folder: Path, published: Path) -> str:
+    """The experiment's name, and that of the arithmetic where it is not beside the others."""
+    *above, name = folder.relative_to(published).parts
+    return ", ".join([f"`{name}`", *above[1:]])
 
 
-def _intervals(tables: dict[str, pd.DataFrame]) -> list[str]:
-    """Every rate and difference of an experiment with its interval, in percent or points."""
-    texts = []
-    for name, value in (
-        ("success", "rate"),
-        ("checkpoints", "rate"),
-        ("kept", "fraction"),
-        ("differences", "difference"),
-    ):
-        for row in tables.get(name, pd.DataFrame()).to_dict("records"):
-            texts.append(_plain(_interval(row[value], row["low"], row["high"], "+")))
-    return texts
+def _size(success: pd.DataFrame) -> str:
+    """Runs × starts of each."""
+    runs = success[success["seed"] != ALL_RUNS]
+    return f"{runs['seed'].nunique()} × {'–'.join(str(n) for n in sorted({runs['n'].min(), runs['n'].max()}))}"
 
 
-def _interval(value: float, low: float, high: float, sign: str) -> str:
-    value, low, high = (f"{100 * number:{sign}.1f}" for number in (value, low, high))
-    return f"{value} [{low}, {high}]"
+def _read(folder: Path, name: str) -> pd.DataFrame | None:
+    path = folder / f"tables/{name}.csv"
+    return pd.read_csv(path, dtype={"seed": "str"}) if path.is_file() else None
+
+
+def _cell(table: pd.DataFrame | None, arm: str, against: str | None) -> str:
+    """The mean over runs of an arm's rate, or of its difference from another arm, with its interval."""
+    if table is None:
+        return "–"
+    chosen = table[(table["arm"] == arm) & (table["seed"] == ALL_RUNS)]
+    if against is None:
+        return next((_interval(row, "rate", "") for row in chosen.to_dict("records")), "–")
+    rows = chosen[chosen["against"] == against].to_dict("records")
+    return next((_interval(row, "difference", "+") for row in rows), "–")
+
+
+def _intervals(folder: Path) -> set[str]:
+    """Every rate and difference of an experiment with its interval, in percent or points, and those of its summary."""
+    texts = set()
+    for name, value in VALUES.items():
+        table = _read(folder, name)
+        for row in () if table is None else table.to_dict("records"):
+            texts.add(_plain(_interval(row, value, "+")))
+    summary = folder / "tables/summary.md"
+    found = INTERVAL.findall(summary.read_text(encoding="utf-8")) if summary.is_file() else []
+    return texts | {_plain(f"{value} [{low}, {high}]") for value, low, high in found}
+
+
+def _interval(row: dict, value: str, sign: str) -> str:
+    """In percent or points; without brackets where one run gives no interval."""
+    if pd.isna(row["low"]):
+        return percent(row[value], sign)
+    return "{} [{}, {}]".format(*(percent(row[key], sign) for key in (value, "low", "high")))
 
 
 def _plain(text: str) -> str:
     return text.replace("+", "")
 
 
-def _line(cells: list[str]) -> str:
+def _cells(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"

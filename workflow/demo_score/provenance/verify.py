@@ -5,19 +5,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 from demo_score.errors import UserError
 from demo_score.provenance.manifest import code_digests, file_digest, inputs_within, locate, read_manifest
-from demo_score.provenance.readme import check_numbers
-from demo_score.provenance.recompute import (
-    KEYS,
-    check_against_counts,
-    check_against_inputs,
-    from_counts,
-    inputs_of_tables,
-    read_table,
-)
+from demo_score.provenance.readme import PUBLISHED, check_document, published_folders
+from demo_score.provenance.recompute import check_against_inputs, inputs_of_tables
 
-PUBLISHED = "published"
 DIGESTS = "digests.json"  # of everything in a published folder
 BEFORE_ARMS = (
     "base",
@@ -28,24 +22,25 @@ BEFORE_ARMS = (
 )  # parts of a run that all arms need
 
 
-def verify(results: Path, document: Path) -> tuple[list[str], list[str]]:
+def verify(results: Path, documents: list[Path]) -> tuple[list[str], list[str]]:
     """What no longer follows, a line each, and what was looked at; see `verify_experiment`, `verify_published`.
 
-    results    a folder results/, or a single experiment's
-    document   Markdown that reports numbers of results/published
+    results     a folder results/, or a single experiment's
+    documents   Markdown that reports numbers of results/published
     """
     if not results.is_dir():
         raise UserError(f"{results}: no such folder; give results or results/<experiment>")
     if (results / "tables").is_dir():
-        return verify_experiment(results) if results.resolve().parent.name != PUBLISHED else verify_published(results)
+        is_published = PUBLISHED in [parent.name for parent in results.resolve().parents[:3]]
+        return verify_published(results) if is_published else verify_experiment(results)
     own = sorted(path for path in results.iterdir() if path.is_dir() and path.name != PUBLISHED)
-    published = sorted(path for path in (results / PUBLISHED).glob("*") if path.is_dir())
+    published = published_folders(results / PUBLISHED)
     problems, notes = _joined([verify_published(folder) for folder in published])
-    if document.is_file() and published and not problems:
-        tables = {folder.name: _tables(folder) for folder in published}
-        summaries = {folder.name: (folder / "tables/summary.md").read_text(encoding="utf-8") for folder in published}
-        problems, n = check_numbers(document, tables, summaries)
-        notes.append(f"{document}: {n} rows and intervals compared")
+    for document in documents if published and not problems else []:
+        if document.is_file():
+            wrong, n = check_document(document, results / PUBLISHED)
+            problems += wrong
+            notes.append(f"{document}: {n} rows and intervals compared")
     return _joined([*(verify_experiment(folder) for folder in own), (problems, notes)])
 
 
@@ -65,7 +60,7 @@ def verify_experiment(folder: Path) -> tuple[list[str], list[str]]:
         problems.append(f"{name}: {what} since the tables were made; {_affected(name)}")
     direct = inputs_of_tables(inputs_within(manifest, folder))
     if all(path.is_file() for paths in direct.values() for path in paths):
-        problems += check_against_inputs(folder / "tables", direct)
+        problems += check_against_inputs(folder / "tables", direct, manifest["settings"])
     notes = [f"{folder}: {len(inputs)} inputs, {len(tables)} tables"]
     if edited := [name for name, digest in code_digests().items() if manifest["code"].get(name) != digest]:
         notes.append(f"{folder}: made by other versions of {', '.join(edited)}")
@@ -73,25 +68,19 @@ def verify_experiment(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def verify_published(folder: Path) -> tuple[list[str], list[str]]:
-    """Check a published folder: its digests, and its tables from what they were made of.
-
-    Of folders made before there were manifests, tables are checked against their own counts alone.
-    """
-    problems, kind = [], "no manifest: only recomputed from the counts in its tables"
-    if (folder / DIGESTS).is_file():
-        try:
-            published = dict(json.loads((folder / DIGESTS).read_text(encoding="utf-8")))
-        except ValueError:
-            return [f"{folder / DIGESTS}: damaged; take it back from git"], []
-        changed = _changed(published, {name: folder / name for name in published})
-        problems += [f"{folder / name}: {what} since it was published" for name, what in changed]
-        kind = f"{len(published)} files"
-    direct = inputs_of_tables([*folder.rglob("*.csv"), *folder.rglob("classifier.yaml")])
-    if direct["scores"]:
-        problems += check_against_inputs(folder / "tables", direct)
-    else:
-        problems += check_against_counts(folder / "tables")
-    return problems, [f"{folder}: {kind}"]
+    """Check a published folder: its digests, and its tables from what they were made of."""
+    try:
+        published = dict(json.loads((folder / DIGESTS).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return [f"{folder / DIGESTS}: missing or damaged; take it back from git"], []
+    changed = _changed(published, {name: folder / name for name in published})
+    problems = [f"{folder / name}: {what} since it was published" for name, what in changed]
+    config = folder / "config.yaml"
+    if config.is_file():
+        direct = inputs_of_tables([*folder.rglob("*.csv"), *folder.rglob("classifier.yaml")])
+        settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+        problems += check_against_inputs(folder / "tables", direct, settings)
+    return problems, [f"{folder}: {len(published)} files"]
 
 
 def _changed(digests: dict[str, str], places: dict[str, Path]) -> Iterator[tuple[str, str]]:
@@ -110,14 +99,8 @@ def _affected(name: str) -> str:
         return "no number of the experiment follows any more"
     seed, part = run.groups()
     if name.endswith("/evaluation.csv") or part not in BEFORE_ARMS:
-        return f"of seed {seed} and pooled, success and differences of {part} no longer follow"
-    return f"the numbers of seed {seed}, and pooled ones, no longer follow"
-
-
-def _tables(published: Path) -> dict:
-    """The tables of a published experiment in full precision."""
-    paths = [published / f"tables/{name}.csv" for name in KEYS]
-    return from_counts({path.stem: read_table(path) for path in paths if path.is_file()})
+        return f"of run {seed} and over runs, success and differences of {part} no longer follow"
+    return f"the numbers of run {seed}, and those over runs, no longer follow"
 
 
 def _joined(found: list[tuple[list[str], list[str]]]) -> tuple[list[str], list[str]]:

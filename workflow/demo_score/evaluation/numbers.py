@@ -1,0 +1,13 @@
+"""How fractions are written for people."""
+
+import math
+
+
+def percent(fraction: float, sign: str = "") -> str:
+    """A fraction in percent, or a difference in points (`sign`: "+"), with one digit.
+
+    Halves are rounded away from zero whatever the last bits, so that a number and its copy in a table of six digits
+    are written alike.
+    """
+    value = round(100 * fraction, 6)
+    return f"{value + math.copysign(1e-6, value):{sign}.1f}"
