@@ -14,7 +14,7 @@ from demo_score.evaluation.statistics import Interval
 
 OVER_RUNS, SINGLE_RUN = "t over runs", "none"  # the kind of interval, in the tables
 NO_INTERVAL = Interval(float("nan"), float("nan"))
-FLIPS = 2**17  # up to this many sign flips are counted one by one; beyond 17 runs as many are drawn
+FLIPS = 2**15  # up to this many sign flips are counted one by one; beyond 15 runs as many are drawn
 RESAMPLES = 10_000
 SEED = 20_260_000  # of what is drawn: the same numbers give the same interval
 
@@ -43,7 +43,7 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
 def sign_flip_p(differences: Sequence[float]) -> float:
     """Exact two-sided p of Fisher's randomisation test: how often random signs give as large a mean difference.
 
-    `differences`: one a run. The smallest p of K runs is 2 / 2**K; beyond 17 runs the flips are drawn at random.
+    `differences`: one a run. The smallest p of K runs is 2 / 2**K; beyond 15 runs the flips are drawn at random.
     Source: R. A. Fisher, The Design of Experiments (1935), section 21.
     """
     if len(differences) < 2:

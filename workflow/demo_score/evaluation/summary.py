@@ -9,8 +9,9 @@ from demo_score.evaluation.inputs import ALL_RUNS, ARMS, CONTROLS
 NOTE = (
     "Intervals are 95% t intervals over runs, each of which gives one number: they speak of new runs (training seeds, "
     "rollouts, subsets and starts) on these demonstrations. p: exact test over all signs of the runs' differences, "
-    "which 5 runs or fewer cannot bring below .05, 6 to .031; Holm's p allows for all arms that are compared with the "
-    "same one. differences.csv has a two-level bootstrap (runs, then starts) too, and each run with its own interval."
+    "which 5 runs or fewer cannot bring below .05, and 6 not below .031; Holm's p allows for all m arms that are "
+    "compared with the same one, and cannot be below m times that. differences.csv also has a two-level bootstrap "
+    "(runs, then starts), and each run with its own interval."
 )
 ONE_RUN = (
     "One run gives no interval over runs: how far another would differ is unknown. success.csv and differences.csv "
