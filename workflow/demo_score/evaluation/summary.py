@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from demo_score.evaluation.inputs import ALL_RUNS, ARMS, CONTROLS
+from demo_score.evaluation.numbers import percent
 
 NOTE = (
     "Intervals are 95% t intervals over runs, each of which gives one number: they speak of new runs (training seeds, "
@@ -145,11 +146,11 @@ def _limits(row: dict | pd.Series, shown: Callable[[float], str]) -> str:
 
 
 def _signed(difference: float) -> str:
-    return f"{100 * difference:+.1f}"
+    return percent(difference, "+")
 
 
 def _percent(rate: float | None) -> str:
-    return "–" if rate is None else f"{100 * rate:.1f}"
+    return "–" if rate is None else percent(rate)
 
 
 def _cells(cells: list[str]) -> str:
