@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).parents[1]
 PROFILE = REPOSITORY / "profiles/slurm"
 LOGGER = SimpleNamespace(info=print, warning=print, debug=print)
 GUIDE = {"experiment": "aloha", "seed": "10000", "arm": "base", "strategy": "reliable", "step": "300000"}
-STATE = {**GUIDE, "experiment": "aloha_cube_state", "step": "005000"}
+STATE = {**GUIDE, "experiment": "aloha_cube_state", "step": "001500"}
 
 
 @pytest.fixture(scope="module")
