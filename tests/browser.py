@@ -1,12 +1,11 @@
 """A person who opens the report in Chromium, clicks through all of it, and looks whether everything is there."""
 
 import shutil
-import time
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
-from selenium.common.exceptions import ElementClickInterceptedException, StaleElementReferenceException
+from processes import wait_for
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -58,10 +57,10 @@ class Reader:
     def _go_to(self, category: str, choice: tuple[str, ...] = ()) -> None:
         """To a category from the menu, or back to it from one of its results."""
         links = self.driver.find_elements(By.CSS_SELECTOR, "li a, li span")
-        next(link for link in links if link.text == category).click()
+        self._press(next(link for link in links if link.text == category))
         self._wait(self._rows, f"the list of {category}")
         for label in choice:
-            self.driver.find_element(By.CSS_SELECTOR, f"label[for='{label}']").click()
+            self._press(self.driver.find_element(By.CSS_SELECTOR, f"label[for='{label}']"))
 
     def _rows(self) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, "tbody tr")
@@ -83,27 +82,25 @@ class Reader:
 
     def _read_result(self, category: str, number: int, choice: tuple[str, ...]) -> None:
         name = " ".join([self._rows()[number].text.replace("\n", " "), *choice])
-        self._press(number, "eye")
+        self._press(self._icon(number, "eye"))
         element = self._wait(self._new_content, f"{category}, {name}")
         self.contents.add(element.get_attribute("src"))
         kind = self._look_at(element, f"{category}, {name}")
         if self.screenshots:
             self.driver.save_screenshot(str(self.screenshots / f"{self.n_seen:02d}.png"))
-        self._press(number, "information-circle")
+        self._press(self._icon(number, "information-circle"))
         caption = self._wait(self._caption, f"a caption of {category}, {name}")
         assert len(caption) > 60, f"{category}, {name}: {caption}"
         self.seen[category].append(f"{name}: {kind}")
         self.n_seen += 1
 
-    def _press(self, number: int, icon: str) -> None:
-        self._wait(lambda: self._pressed(number, icon), f"row {number}")
+    def _icon(self, number: int, icon: str) -> WebElement:
+        return self._rows()[number].find_element(By.CSS_SELECTOR, f"a[iconname='{icon}']")
 
-    def _pressed(self, number: int, icon: str) -> bool:
-        try:
-            self._rows()[number].find_element(By.CSS_SELECTOR, f"a[iconname='{icon}']").click()
-        except (ElementClickInterceptedException, StaleElementReferenceException):  # the page is still moving
-            return False
-        return True
+    def _press(self, element: WebElement) -> None:
+        """By script: a mouse would miss what is still moving. The page has changed before it answers again."""
+        assert element.is_displayed()
+        self.driver.execute_script("arguments[0].click()", element)
 
     def _new_content(self) -> WebElement | None:
         """What is shown now and was not before: the last result stays until the next one comes."""
@@ -128,9 +125,5 @@ class Reader:
         text = self.driver.find_element(By.TAG_NAME, "body").text
         return text.partition("DESCRIPTION")[2].partition("SIZE")[0].strip()
 
-    def _wait(self, look: Callable, what: str, seconds: float = 60):
-        deadline = time.monotonic() + seconds
-        while not (found := look()):
-            assert time.monotonic() < deadline, f"{what} does not appear"
-            time.sleep(0.05)
-        return found
+    def _wait(self, look: Callable, what: str):
+        return wait_for(look, what, pause=0.05)

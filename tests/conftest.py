@@ -39,7 +39,12 @@ TINY = [
     "env.episode_length=30",
 ]
 
-SLOWEST = ["test_workflow.py", "test_image_workflow.py", "test_bring_your_own.py"]  # minutes each
+SLOWEST = [
+    "test_workflow.py",
+    "test_arithmetics.py",
+    "test_image_workflow.py",
+    "test_bring_your_own.py",
+]  # minutes each
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -113,7 +113,7 @@ class Cluster:
 
     def run(self, *command: str) -> str:
         """The output of one of SLURM's commands."""
-        run = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=30, check=False)
+        run = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=600, check=False)
         return run.stdout.strip()
 
     def states(self) -> dict[str, str]:
@@ -138,7 +138,7 @@ class Cluster:
                 command, env=self.environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL
             )
 
-    def _wait(self, condition, what: str, seconds: float = 30) -> None:
+    def _wait(self, condition, what: str, seconds: float = 600) -> None:
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:

@@ -18,6 +18,7 @@ from cluster import NODES, Cluster, cluster, missing_programs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIG = "tests/slurm/config.yaml"
+RUN = "results/slurm/seed10000"
 IMPATIENT = "tests/slurm/impatient_snakemake.py"
 # This cluster has small nodes and answers at once. A final training shares a (make-believe) GPU.
 SMALL = ["--set-threads", "collect_demonstrations=2", "--slurm-init-seconds-before-status-checks=2"]
@@ -32,7 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("targets", nargs="*", help="files to make (default: all that the configuration asks for)")
     parser.add_argument("--optional", action="store_true", help="without SLURM say so in a line, and succeed")
-    parser.add_argument("--timeout", type=int, default=900, help="seconds after which the test fails (default 900)")
+    parser.add_argument("--timeout", type=int, default=3600, help="seconds after which the test fails (default 3600)")
     arguments = parser.parse_args()
     if reason := unavailable():
         print(f"SLURM test left out: {reason}" if arguments.optional else f"error: {reason}", file=sys.stderr)
@@ -78,7 +79,7 @@ def test(folder: Path, targets: list[str]) -> int:
             faults = Faults(slurm, folder / "slurm")
             while started[1].poll() is None:
                 faults.step()
-                time.sleep(0.5)
+                time.sleep(0.2)
             say(f"the run on SLURM ended with status {started[1].returncode}")
             started[0].wait()
             say(f"the run without ended with status {started[0].returncode}")
@@ -91,7 +92,7 @@ def test(folder: Path, targets: list[str]) -> int:
 
 
 def copy_repository(folder: Path) -> None:
-    for name in ("rules", "workflow", "profiles", "envs", "tests/slurm"):
+    for name in ("rules", "workflow", "profiles", "envs", "tests/tiny", "tests/slurm"):
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "config.yaml", "README.md"):
         shutil.copy(REPOSITORY / name, folder / name)
@@ -100,7 +101,7 @@ def copy_repository(folder: Path) -> None:
 def snakemake(folder: Path, environment: dict[str, str], *arguments: str) -> subprocess.Popen:
     """Start it in a session of its own; what it prints goes to <folder>/run.log."""
     command = [sys.executable, IMPATIENT, *arguments, "--configfile", CONFIG]
-    environment = {**environment, "MUJOCO_GL": "disable"}
+    environment = {**environment, "MUJOCO_GL": "disable", "PYTHONPATH": "tests/tiny"}
     with (folder / "run.log").open("w") as log:
         return subprocess.Popen(
             command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -108,30 +109,29 @@ def snakemake(folder: Path, environment: dict[str, str], *arguments: str) -> sub
 
 
 class Faults:
-    """What goes wrong during the run, each thing once, when a job of its rule has run for some seconds."""
+    """What goes wrong during the run, each thing once, when a job of its rule runs and has left its sign, a file."""
 
     def __init__(self, slurm: Cluster, folder: Path):
         self.slurm, self.folder = slurm, folder
-        self.seen: dict[str, float] = {}  # job -> when it was first seen running
+        self.seen: set[str] = set()  # jobs
         self.jobs: set[str] = set()  # those whose start was told
         self.requeued: set[str] = set()
         self.threads: dict[str, set[str]] = {}  # command -> OMP_NUM_THREADS of its jobs
         self.sharing = False  # whether a job ran on a part of a GPU
         self.waiting = {
-            "rule_train_base_policy": (5, self.cancel),
-            "rule_collect_rollouts": (2, self.lose_node),
-            "rule_train_classifiers": (0, self.cancel),
-            "rule_train_final_policy": (5, self.down_and_up),
+            "rule_train_base_policy": (f"{RUN}/base/.unfinished_*/state.pt", self.cancel),
+            "rule_collect_rollouts": ("logs/slurm/seed10000/rollouts/*.log", self.lose_node),
+            "rule_train_classifiers": ("logs", self.cancel),
+            "rule_train_final_policy": (f"{RUN}/curated_demos/.unfinished_*/state.pt", self.down_and_up),
         }
-        self.back: tuple[float, str] | None = None  # when a lost node comes back, and which
+        self.lost = ""  # a node without power, until SLURM has noticed it
 
     def step(self) -> None:
-        now = time.monotonic()
-        if self.back and now > self.back[0]:
-            self.slurm.start_node(self.back[1])
-            self.slurm.run("scontrol", "update", f"NodeName={self.back[1]}", "State=RESUME")
-            say(f"{self.back[1]} is up again")
-            self.back = None
+        if self.lost and self.slurm.states().get(self.lost, "").startswith("down"):
+            self.slurm.start_node(self.lost)
+            self.slurm.run("scontrol", "update", f"NodeName={self.lost}", "State=RESUME")
+            say(f"{self.lost} is up again")
+            self.lost = ""
         for job in self.slurm.requeued():  # SLURM gives a node two minutes of rest; the test has no time for that
             if job not in self.requeued:
                 say(f"SLURM has put job {job} into the queue again")
@@ -146,9 +146,9 @@ class Faults:
                 shard = f", {job['gres']} of {job['partition']}" if job["gres"] != "N/A" else ""
                 say(f"job {job['id']} runs on {job['node']}{shard}: {job['rule']}")
                 self.sharing |= bool(shard)
-            since = self.seen.setdefault(job["id"], now)
-            for rule, (seconds, fault) in list(self.waiting.items()):
-                if job["rule"].startswith(rule) and now - since >= seconds and not self.back:
+            self.seen.add(job["id"])
+            for rule, (sign, fault) in list(self.waiting.items()):
+                if job["rule"].startswith(rule) and any(self.folder.glob(sign)) and not self.lost:
                     del self.waiting[rule]
                     fault(job)
                     return
@@ -160,13 +160,13 @@ class Faults:
     def lose_node(self, job: dict[str, str]) -> None:
         say(f"{job['node']} loses power, under job {job['id']} ({job['rule']})")
         self.slurm.kill_node(job["node"])
-        self.back = time.monotonic() + 20, job["node"]
+        self.lost = job["node"]
 
     def down_and_up(self, job: dict[str, str]) -> None:
         say(f"scontrol update {job['node']} State=DOWN, under job {job['id']} ({job['rule']})")
         self.slurm.run("scontrol", "update", f"NodeName={job['node']}", "State=DOWN", "Reason=test")
         self.slurm.kill_node(job["node"])
-        self.back = time.monotonic() + 10, job["node"]
+        self.lost = job["node"]
 
 
 def running_scripts(folder: Path) -> Iterator[tuple[str, str]]:
@@ -199,7 +199,7 @@ def verdict(folder: Path, statuses: list[int], faults: Faults) -> int:
     for name in different:
         say(f"differs: {name}")
     for rule in faults.waiting:
-        say(f"no job of {rule} was seen long enough to be killed")
+        say(f"no job of {rule} was seen at work, to be killed")
     if not faults.sharing:
         say("no job got a part of a GPU")
     if not faults.requeued:
