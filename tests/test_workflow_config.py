@@ -107,7 +107,10 @@ def test_schema_names_what_is_missing(config, experiment, key) -> None:
 
 
 def test_checkpoint_of_a_split_must_be_rolled_out(experiment) -> None:
-    experiment["classifiers"]["eps_dict"]["mine"] = {"train": ["003000"], "cross_val": ["004321"]}
+    experiment["classifiers"]["eps_dict"]["mine"] = {
+        "train": experiment["rollouts"]["eps"][:1],
+        "cross_val": ["004321"],
+    }
     with one_line_error("classifiers.eps_dict.mine", "004321", "rollouts.eps"):
         check_experiment(experiment)
 
