@@ -328,7 +328,8 @@ def test_caption_is_valid_and_says_in_numbers_what_is_shown(path):
     if path.stem not in ("workflow", "problems"):
         assert f"snakemake --cores all results/{name}/figures/a.png" in text
     if path.stem in ("success", "differences"):
-        assert "n = 400" in text
+        experiment = config["experiments"][name]
+        assert f"n = {len(experiment['seeds']) * experiment['evaluation']['n_episodes']} " in text
 
 
 class Output(list):
