@@ -14,20 +14,21 @@ VERDICTS = {1: "kept", 0: "dropped"}
 
 
 def record_demonstrations(scores: Path, strip: Path, video: Path | None = None) -> None:
-    """Carry out the first kept and the first dropped demonstration of a table of scores again, and draw them.
+    """Carry out a typical kept and a typical dropped demonstration of a table of scores again, and draw them.
 
-    Their actions must end in success after the same number of steps, else a UserError is raised, as where the
+    Typical: of the middle score among those kept, and among those dropped. Their actions must end in success after the same number of steps, else a UserError is raised, as where the
     environment cannot be drawn.
     """
     table = read_columns(scores, ["kind", "file", "episode", "source", "score", "kept"])
     table = table[table["kind"] == "demonstration"]
     rows, fps = [], 1.0
     for kept, verdict in VERDICTS.items():
-        chosen = table[table["kept"] == kept].head(1).to_dict("records")
-        if not chosen:
+        ordered = table[table["kept"] == kept].sort_values("score", kind="stable")
+        if ordered.empty:
             rows.append(Row(f"no demonstration of {len(table)} was {verdict}", [], []))
             continue
-        row, fps = _row(verdict, chosen[0], scores.parent / chosen[0]["file"])
+        chosen = ordered.iloc[len(ordered) // 2].to_dict()
+        row, fps = _row(verdict, chosen, scores.parent / chosen["file"])
         rows.append(row)
     save_episodes(rows, fps, strip, video)
 
