@@ -5,6 +5,8 @@
 # make test-peers  the real lerobot and robomimic open what we write; needs Python 3.12, downloads 3 GB
 # make test-slurm  the workflow on a SLURM of two nodes on this machine, with jobs killed; as root; some minutes
 # make test-faults kill -9, full disks, damaged files: docs/faults.md anew; half an hour, needs Linux and root
+# make test-gpu    docs/gpu_<card>.md: tests and speed on this machine's GPU; ten minutes
+# make gpu-wheels  packs what a machine with nothing but PyTorch lacks for that (docs/gpu.md)
 # make wandb       install Weights & Biases, for wandb.enable=true
 # make lint        ruff, snakefmt, snakemake --lint
 # make verify      which reported number no longer follows from its inputs
@@ -19,7 +21,7 @@ PEERS := .venv-peers
 # Importing torch takes twice as long without its byte code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all report compare test test-peers test-slurm test-faults wandb lint verify docs lock clean
+.PHONY: all report compare test test-peers test-slurm test-faults test-gpu gpu-wheels wandb lint verify docs lock clean
 all: $(INSTALLED)
 	$(BIN)/python workflow/scripts/run_workflow.py --cores $(CORES)
 	@cat results/*/tables/summary.md
@@ -51,6 +53,12 @@ test-faults: $(INSTALLED)
 # SLURM_TEST=--optional: where there is no SLURM and none can be installed, say so and succeed.
 test-slurm: $(INSTALLED)
 	$(BIN)/python tests/slurm/run.py $(SLURM_TEST)
+
+test-gpu: $(INSTALLED)
+	$(BIN)/python tests/gpu/run.py
+
+gpu-wheels: $(INSTALLED)
+	$(BIN)/python tests/gpu/pack_wheels.py
 
 wandb: .venv/.wandb_installed
 .venv/.wandb_installed: envs/wandb.lock $(INSTALLED)

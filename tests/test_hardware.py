@@ -12,6 +12,14 @@ def test_unknown_device_is_reported() -> None:
         select_device("abacus")
 
 
+def test_a_gpu_that_is_not_there_is_reported(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with one_line_error("device=cuda:7", "finds 2 here"):
+        select_device("cuda:7")
+    assert select_device("cuda:1") == torch.device("cuda:1")
+
+
 def test_missing_compiler_is_reported_in_one_line() -> None:
     with inductor.patch({"cpp.cxx": ("no_such_compiler",)}), one_line_error("training.compile", "g++"):
         compiled(torch.sin, torch.device("cpu"))

@@ -18,9 +18,12 @@ def select_device(name: str) -> torch.device:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(f"device={name}: torch finds no GPU here; set device=cpu or device=auto")
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError:
         raise UserError(f"device={name}: no such device; set cpu, cuda or auto") from None
+    if device.type == "cuda" and (device.index or 0) >= (n_gpus := torch.cuda.device_count()):
+        raise UserError(f"device={name}: torch finds {n_gpus} here; set a number below that, or device=cuda")
+    return device
 
 
 def available_threads(n_workers: int = 0) -> int:

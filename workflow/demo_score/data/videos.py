@@ -1,23 +1,24 @@
 """Single frames of video files, exact to their time stamps, by two decoders.
 
 Frames are found by time as LeRobot finds them (dataset_reader.py: tolerance 1e-4 s). Decoders use one thread:
-several processes decode at once.
+several processes decode at once. PyAV brings FFmpeg's libraries: it is imported where a video is opened.
 """
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import av
 import cv2
 import numpy as np
 
 from demo_score.data.frames import Frames, OpenFiles, SourceFile, first_line
 from demo_score.errors import UserError
 
+if TYPE_CHECKING:
+    import av
+
 TOLERANCE = 1e-4  # seconds
-VIDEO_ERRORS = (av.FFmpegError, LookupError, ValueError, OverflowError)  # PyAV's, of damaged files
 
 
 class Video(Protocol):
@@ -31,11 +32,14 @@ class PyAVVideo:
     """Decodes with PyAV: every codec of FFmpeg's, AV1 among them."""
 
     def __init__(self, path: Path):
+        import av
+
         self.path = path
+        self.errors = av.FFmpegError, LookupError, ValueError, OverflowError  # PyAV's, of damaged files
         try:
             self.container = av.open(path)
             self.stream = self.container.streams.video[0]
-        except VIDEO_ERRORS as error:
+        except self.errors as error:
             raise _damaged(path, error) from None
         if self.stream.codec_context is None or not self.stream.time_base:
             raise _damaged(path, "its codec or its clock is not known")
@@ -52,10 +56,10 @@ class PyAVVideo:
             if self.frame is None or self.frame.time > time + TOLERANCE:
                 raise _no_frame(self.path, time)
             return self.frame.to_ndarray(format="rgb24")
-        except VIDEO_ERRORS as error:
+        except self.errors as error:
             raise _damaged(self.path, error) from None
 
-    def _next(self) -> av.VideoFrame | None:
+    def _next(self) -> "av.VideoFrame | None":
         frame = next(self.frames, None)
         if frame is not None and frame.time is None:
             raise _damaged(self.path, "a frame without its time")

@@ -1,0 +1,137 @@
+"""From demonstrations to a success rate, from images, in minutes: the commands' own functions, one after another."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import mkdtemp
+
+import torch
+from demo_score.data.formats.robomimic import write_episodes
+from demo_score.demonstrations.collect import collect_demonstrations
+from demo_score.envs import make_env
+from demo_score.evaluation.statistics import wilson_interval
+from demo_score.policies.checkpoints import WEIGHTS
+from demo_score.rollout.runs import run_checkpoint
+from demo_score.training.loop import load_data, start_run, take_step, train
+from machine import cores
+from omegaconf import DictConfig, OmegaConf
+from synthetic import settings_for
+from table import Rows
+
+SEED = 1_000_000  # of demonstrations; the test's starts are others
+SEED_TESTS = 42_000
+MAX_PROCESSES = 16
+EPISODES = 16, 96  # demonstrations: at least, at most
+STEPS_OF_A_DEMONSTRATION = 400
+SMALL = [  # learns quickly; the speed of the guide's own size is another part's
+    "env.render_quality=fast",
+    "policy.pretrained_backbone_weights=null",
+    "policy.use_vae=false",
+    "policy.actions_per_query=10",
+    "policy.dim_model=256",
+    "policy.dim_feedforward=1024",
+    "policy.n_encoder_layers=2",
+    "policy.dropout=0",
+    "training.lr=3e-4",
+    "training.lr_backbone=3e-4",
+    "training.lr_scheduler=cosine",
+    "training.lr_final_fraction=0.03",
+    "training.lr_warmup_steps=100",
+    "training.log_freq=100",
+]
+SIZES = ["env.image_size=[240,320]", "training.batch_size=64", "use_amp=true", "eval.n_episodes=64"]
+TINY_SIZES = ["env.image_size=[48,64]", "training.batch_size=4", "policy.dim_model=32", "policy.dim_feedforward=64"]
+TINY_SIZES += ["eval.n_episodes=2", "policy.n_action_steps=50"]
+# Shares of the part's time.
+COLLECTING, TRAINING, TESTING = 0.2, 0.45, 0.25
+PILOT = 20, 40  # steps to warm up, and to be timed
+
+
+def measure(rows: Rows, device: str, quick: bool, seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    processes = 1 if quick else min(cores(), MAX_PROCESSES)
+    os.environ["OMP_NUM_THREADS"] = str(processes)  # what the workflow gives a job
+    workers = 0 if quick else max(1, processes - 1)
+    options = ["env=aloha_cube", "policy=act", f"training.num_workers={workers}", *SMALL]
+    options += TINY_SIZES if quick else SIZES
+    data = training_data(rows, settings_for(device, *options), quick, seconds * COLLECTING, processes)
+    settings = settings_for(device, *options, f"+datasets_file={data}")
+    checkpoint = trained(rows, settings, quick, seconds * TRAINING, end - TESTING * seconds)
+    evaluate(rows, checkpoint, quick, processes)
+
+
+def training_data(rows: Rows, settings: DictConfig, quick: bool, seconds: float, processes: int) -> Path:
+    """Collect as many demonstrations as `seconds` allow, into a file."""
+    env = OmegaConf.to_container(settings.env, resolve=True)
+    n_episodes = 1 if quick else affordable(env, seconds, processes)
+    start = time.perf_counter()
+    episodes = collect_demonstrations(env, "reliable", n_episodes, SEED, processes)
+    path = Path(mkdtemp()) / "demonstrations.hdf5"
+    write_episodes(path, episodes, {"env_name": env["task"], **env})
+    frames, taken = sum(map(len, episodes)), time.perf_counter() - start
+    size = "x".join(map(str, env["image_size"]))
+    remark = f"{frames} frames of {size}, {taken:.0f} s, {path.stat().st_size / 1e6:.0f} MB, {processes} processes"
+    rows.add("demonstrations", str(n_episodes), remark)
+    return path
+
+
+def affordable(env: dict, seconds: float, processes: int) -> int:
+    """How many demonstrations can be drawn in `seconds`, if half of the processes can draw at once."""
+    simulator = make_env(env)
+    simulator.reset(seed=0)
+    simulator.images()
+    start = time.perf_counter()
+    for _ in range(20):
+        simulator.images()
+    one = (time.perf_counter() - start) / 20 * STEPS_OF_A_DEMONSTRATION + 0.5  # and planning, and packing
+    least, most = EPISODES
+    return max(least, min(most, int(seconds / one * max(1, processes / 2))))
+
+
+def trained(rows: Rows, settings: DictConfig, quick: bool, seconds: float, end: float) -> Path:
+    """Train for about so many seconds, and not after `end`; the folder of the last checkpoint."""
+    rate = 0.0 if quick else pilot(settings)
+    seconds = min(seconds, end - time.perf_counter())
+    steps = 3 if quick else max(20, int(rate * seconds))
+    settings.training.offline_steps = settings.training.resume_freq = steps
+    settings.training.lr_warmup_steps = min(settings.training.lr_warmup_steps, steps // 3)
+    folder = Path(mkdtemp())
+    start = time.perf_counter()
+    train(settings, folder)
+    taken = time.perf_counter() - start
+    loss = (folder / "metrics.csv").read_text().splitlines()[-1].split(",")[1]
+    (weights,) = folder.glob(f"checkpoints/*/{WEIGHTS}")
+    remark = f"batches of {settings.training.batch_size}, {steps / taken:.3g} steps/s, loss {loss} at the end"
+    rows.add("steps", str(steps), remark)
+    return weights.parent
+
+
+def pilot(settings: DictConfig) -> float:
+    """Steps a second, once everything is warm."""
+    device = torch.device(settings.device)
+    run = start_run(settings, load_data(settings), device)
+    seconds = [_seconds(lambda: take_step(run, settings, device), n) for n in PILOT]
+    run.batches.close()
+    return PILOT[-1] / seconds[-1]
+
+
+def _seconds(step: Callable[[], None], n: int) -> float:
+    start = time.perf_counter()
+    for _ in range(n):
+        step()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def evaluate(rows: Rows, checkpoint: Path, quick: bool, processes: int) -> None:
+    """Success of a checkpoint on starts that it has not seen."""
+    options = ["env.episode_length=60"] if quick else [f"eval.batch_size={processes}", "eval.use_async_envs=true"]
+    start = time.perf_counter()
+    episodes, _ = run_checkpoint(checkpoint, [f"seed={SEED_TESTS}", *options])
+    successes, n = sum(episode.success for episode in episodes), len(episodes)
+    low, high = wilson_interval(successes, n)
+    interval = f"{successes / n:.1%} [{low:.1%}, {high:.1%}]"
+    seconds = f"{time.perf_counter() - start:.0f} s"
+    rows.add("success", interval, f"{successes} of {n}, 95% Wilson interval over starts, one training; {seconds}")
