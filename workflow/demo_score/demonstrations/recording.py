@@ -16,8 +16,8 @@ VERDICTS = {1: "kept", 0: "dropped"}
 def record_demonstrations(scores: Path, strip: Path, video: Path | None = None) -> None:
     """Carry out a typical kept and a typical dropped demonstration of a table of scores again, and draw them.
 
-    Typical: of the middle score among those kept, and among those dropped. Their actions must end in success after the same number of steps, else a UserError is raised, as where the
-    environment cannot be drawn.
+    Typical: of the middle score among those kept, and among those dropped. Their actions must end in success after the
+    same number of steps, else a UserError is raised, as where the environment cannot be drawn.
     """
     table = read_columns(scores, ["kind", "file", "episode", "source", "score", "kept"])
     table = table[table["kind"] == "demonstration"]
