@@ -11,8 +11,9 @@ import numpy as np
 from demo_score.errors import UserError
 from demo_score.files import atomic_path
 
-# The first that PyAV has, with its options. One thread: the bytes depend on how many there are.
-ENCODERS = {"libx264": {"crf": "23", "threads": "1"}, "mpeg4": {"b": "4000000", "threads": "1"}}
+# The first that PyAV has, with its options. One thread: the bytes depend on how many there are. No mbtree: on CPUs with
+# AVX-512 its bits vary from call to call.
+ENCODERS = {"libx264": {"crf": "23", "threads": "1", "mbtree": "0"}, "mpeg4": {"b": "4000000", "threads": "1"}}
 
 
 def write_video(path: Path, images: Iterable[np.ndarray], rate: Fraction) -> None:
