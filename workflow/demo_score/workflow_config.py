@@ -15,10 +15,8 @@ from demo_score.settings_store import compose_stored
 from demo_score.training.steps import checkpoint_name, saved_steps
 
 POLICY_STAGES = ("base_policy", "final_policy")
-ARMS_WITH_ROLLOUTS = (
-    "curated_rollouts_plus_demos",
-    "random_rollouts_plus_demos",
-)  # others train on demonstrations alone
+# The arms that train on rollouts, too; others do on demonstrations alone.
+ARMS_WITH_ROLLOUTS = ("curated_rollouts_plus_demos", "random_rollouts_plus_demos")
 
 
 def check_config(config: dict) -> None:
