@@ -9,6 +9,7 @@ import numpy as np
 
 from demo_score.demonstrations.waypoints import AHEAD, Plan, Waypoint, metres, pitch, roll
 
+MIDDLE = 0.5  # m, the y of both arms' bases and of the middle of where the cube starts
 DURATION = 300  # control steps of both, whatever pace their waypoints are written in
 
 
@@ -42,8 +43,13 @@ def unreliable(environment_state: np.ndarray, generator: np.random.Generator) ->
 
     A grasp holds up to about 27 mm behind the cube's centre and 24 mm beside it; the targets are drawn round
     these limits, so that 3 of 10 attempts succeed and a policy's own error of a few millimetres drops the cube.
+    The corner is the outer one, seen from the table's middle. At the inner one nothing succeeds where the cube starts at
+    y < 0.45 m and most does at y > 0.55 m: then a start tells the strategy, a base policy's too, and a classifier
+    learns starts.
     """
-    cube = environment_state[:3] + generator.uniform((0.024, 0.022, 0.0), (0.03, 0.028, 0.0))
+    outward = np.copysign(1, environment_state[1] - MIDDLE)
+    corner = generator.uniform((0.026, 0.024, 0.0), (0.032, 0.03, 0.0)) * (1, outward, 1)
+    cube = environment_state[:3] + corner
     meet = metres(y=0.5, z=0.33) + generator.uniform((-0.02, -0.05, -0.04), (0.02, 0.05, 0.04))
     down, sideways = pitch(-60 + generator.uniform(-25, 5)), roll(90)
     right = [
