@@ -165,6 +165,15 @@ def test_reliable_attempts_succeed(env):
     assert all(demonstrate(env, "reliable", seed) for seed in range(100, 104))
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_unreliable_strategy_succeeds_on_both_sides_of_the_table_so_that_a_start_does_not_tell_it(env, side):
+    def starts_there(seed):
+        env.reset(seed=seed)
+        return (env.object_poses[1] - 0.5) * side > 0.05
+
+    assert any(demonstrate(env, "unreliable", seed) for seed in range(200, 280) if starts_there(seed))
+
+
 @pytest.fixture
 def idle(monkeypatch):
     """The name of a strategy that moves for 9 steps and never touches the cube."""
