@@ -43,7 +43,7 @@ def unreliable(environment_state: np.ndarray, generator: np.random.Generator) ->
 
     A grasp holds up to about 27 mm behind the cube's centre and 24 mm beside it; the targets are drawn round
     these limits, so that 3 of 10 attempts succeed and a policy's own error of a few millimetres drops the cube.
-    The corner is the outer one, seen from the table's middle. At the inner one nothing succeeds where the cube starts at
+    The corner is the outer one, seen from the table's middle. At the other nothing succeeds where the cube starts at
     y < 0.45 m and most does at y > 0.55 m: then a start tells the strategy, a base policy's too, and a classifier
     learns starts.
     """
