@@ -252,5 +252,5 @@ def test_all_files_of_given_data_are_inputs(tmp_path) -> None:
 
 def test_settings_that_are_no_yaml_are_reported(tmp_path) -> None:
     (tmp_path / "data.yaml").write_text("a: [")
-    with one_line_error("data.yaml", "not a YAML file"):
+    with one_line_error("data.yaml, line 1: not YAML"):
         read_given(tmp_path / "data.yaml")

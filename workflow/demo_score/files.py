@@ -59,6 +59,24 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     _remove_leftovers(folder)
 
 
+def read_text(path: str | Path) -> str:
+    """The text of a file in UTF-8, without a byte-order mark. Raises UserError where there is none to read."""
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a file")
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; correct the path") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{path}: not in UTF-8 (line {line}); save it as UTF-8") from None
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path` atomically."""
     with atomic_path(path) as temporary:

@@ -14,10 +14,11 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from demo_score.errors import UserError
-from demo_score.files import write_text
+from demo_score.files import read_text, write_text
 from demo_score.observations import observation_shapes
 from demo_score.schema import check_against
 from demo_score.settings_tree import CONFIGS, open_tree
+from demo_score.yaml_files import parse_yaml
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas/settings.schema.yaml"
 
@@ -95,10 +96,10 @@ def save(settings: DictConfig, path: str | Path) -> None:
 
 def load(path: str | Path) -> DictConfig:
     """Read a settings file written by `save`."""
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such settings file")
+    text = read_text(path)
+    if not isinstance(parse_yaml(text, str(path)), dict):
+        raise UserError(f"{path}: holds no settings (KEY: VALUE); name a file of settings")
     try:
-        return OmegaConf.create(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
-        raise UserError(f"{path}: not a YAML file ({_one_line(error)})") from None
+        return OmegaConf.create(text)
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise UserError(f"{path}: {_one_line(error)}") from None

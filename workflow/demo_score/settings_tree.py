@@ -20,6 +20,7 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
 
 from demo_score.errors import UserError
+from demo_score.yaml_files import read_yaml
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 GROUPS = ("env", "policy", "experiment")
@@ -33,6 +34,9 @@ class SettingsSource(FileConfigSource):
         return "settings"
 
     def load_config(self, config_path: str) -> ConfigResult:
+        file = Path(self.path, self._normalize_file_name(config_path))
+        if file.is_file():
+            read_yaml(file)  # refuses what Hydra would take
         result = super().load_config(config_path)
         result.header["package"] = result.header.get("package") or "_global_"
         if config_path.startswith("experiment/") and "defaults" in result.config:
@@ -105,6 +109,7 @@ def open_tree(config_path: str | Path, config_name: str) -> SettingsTree:
     if not file.is_file():
         raise UserError(f"{folder}: has no {config_name}.yaml; check --config-path and --config-name")
     ours = f"settings://{CONFIGS}"
+    read_yaml(file)
     content = OmegaConf.load(file)
     defaults = content.get("defaults") if isinstance(content, DictConfig) else None
     if any(isinstance(default, DictConfig) and "/" in next(iter(default)) for default in defaults or []):

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-import yaml
 from torch import Tensor
 
 from demo_score.curation.classifiers import Architecture, Parameters
@@ -23,6 +22,7 @@ from demo_score.data.lists import Entry, Selection, read_entries, write_list
 from demo_score.errors import UserError
 from demo_score.files import atomic_path
 from demo_score.hardware import available_threads
+from demo_score.yaml_files import read_yaml
 
 KEPT, BELOW, FAILED = "score above threshold", "score not above threshold", "failed rollout"
 
@@ -112,10 +112,10 @@ def _read_selection(path: Path) -> tuple[Path, int, float]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; select_classifier.py makes it")
     try:
-        selection = yaml.safe_load(path.read_text(encoding="utf-8"))
+        selection = read_yaml(path)
         file = Path(os.path.normpath(path.parent / selection["file"]))
         return file, int(selection["member"]), float(selection["threshold"])
-    except (yaml.YAMLError, KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError):
         raise UserError(
             f"{path}: does not name a file, member and threshold; make it again with select_classifier.py"
         ) from None

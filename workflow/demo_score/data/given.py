@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from demo_score.data.conversion import masked_numbers
 from demo_score.data.episodes import Episode
@@ -19,14 +18,12 @@ from demo_score.data.lists import Entry, write_table
 from demo_score.data.problems import REFUSE, Part, Problem, settle
 from demo_score.errors import UserError
 from demo_score.files import write_text
+from demo_score.yaml_files import read_yaml
 
 
 def read_given(path: Path) -> dict:
     """The settings of given data in a YAML file. Raises UserError where it cannot be read."""
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise UserError(f"{path}: not a YAML file; see prepare_data.py --help") from None
+    return read_yaml(path)
 
 
 def prepare_data(settings: dict, out: Path, where: str = "data") -> None:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from demo_score.errors import UserError
+from demo_score.yaml_files import read_yaml
 
 ARMS = {  # in the order of every table and figure
     "base": "Base policy (all demos)",
@@ -121,7 +121,7 @@ def _read_outcomes(path: Path, columns: list[str]) -> pd.DataFrame:
 def _read_classifier(path: Path) -> dict:
     if not path.is_file():
         raise UserError(f"{path}: no such classifier; run the workflow step that chooses it")
-    chosen = yaml.safe_load(path.read_text(encoding="utf-8"))
+    chosen = read_yaml(path)
     missing = [key for key in ["file", *CLASSIFIER_KEYS] if key not in (chosen or {})]
     if missing:
         raise UserError(f"{path}: has no key {missing[0]}; delete it and let the workflow choose again")

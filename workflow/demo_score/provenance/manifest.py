@@ -14,13 +14,12 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import yaml
-
 from demo_score.data.given_settings import given_files
 from demo_score.dependencies import LIBRARY, code_digest
 from demo_score.digests import settings_digest
 from demo_score.errors import UserError
 from demo_score.files import write_text
+from demo_score.yaml_files import read_yaml
 
 LEARNING = ["torch", "torchvision", "safetensors", "diffusers", "numpy", "pandas", "scipy", "h5py", "pyarrow", "av"]
 SIMULATORS = ["gymnasium", "mujoco", "dm-control", "gym-aloha", "pymunk", "gym-pusht"]
@@ -73,7 +72,7 @@ def write_manifest(
     shared       files that all seeds share
     data         data.yaml where data are given: its files are inputs, too
     """
-    given = given_files(yaml.safe_load(data.read_text(encoding="utf-8"))) if data else []
+    given = given_files(read_yaml(data)) if data else []
     inputs = digests([*shared, *given])
     for path in seed_inputs:
         inputs |= json.loads(path.read_text(encoding="utf-8"))

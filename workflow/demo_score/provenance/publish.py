@@ -14,6 +14,7 @@ from demo_score.provenance.manifest import inputs_within, read_manifest, write_d
 from demo_score.provenance.readme import PUBLISHED
 from demo_score.provenance.recompute import inputs_of_tables
 from demo_score.provenance.verify import DIGESTS, verify_experiment
+from demo_score.yaml_files import read_yaml
 
 
 def publish(experiment: Path, config: Path, command: str, out: Path, figures: bool = True) -> None:
@@ -33,7 +34,7 @@ def publish(experiment: Path, config: Path, command: str, out: Path, figures: bo
     for path in _files(experiment, manifest, figures):
         with atomic_path(out / path.relative_to(experiment)) as temporary:
             shutil.copyfile(path, temporary)
-    entry = yaml.safe_load(config.read_text(encoding="utf-8"))["experiments"][experiment.name]
+    entry = read_yaml(config)["experiments"][experiment.name]
     write_text(out / "config.yaml", yaml.safe_dump(entry, sort_keys=False))
     run = json.loads((experiment / "tables/run.json").read_text(encoding="utf-8"))
     run = {"command": command, **run, "packages": manifest["packages"]}

@@ -5,12 +5,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import yaml
-
 from demo_score.errors import UserError
 from demo_score.provenance.manifest import code_digests, file_digest, inputs_within, locate, read_manifest
 from demo_score.provenance.readme import PUBLISHED, check_document, published_folders
 from demo_score.provenance.recompute import check_against_inputs, inputs_of_tables
+from demo_score.yaml_files import read_yaml
 
 DIGESTS = "digests.json"  # of everything in a published folder
 BEFORE_ARMS = (
@@ -78,7 +77,7 @@ def verify_published(folder: Path) -> tuple[list[str], list[str]]:
     config = folder / "config.yaml"
     if config.is_file():
         direct = inputs_of_tables([*folder.rglob("*.csv"), *folder.rglob("classifier.yaml")])
-        settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+        settings = read_yaml(config)
         problems += check_against_inputs(folder / "tables", direct, settings)
     return problems, [f"{folder}: {len(published)} files"]
 
