@@ -4,6 +4,9 @@ from snakemake.utils import min_version
 min_version("9.19")
 
 
+include: "rules/start.smk"
+
+
 configfile: "config.yaml"
 
 
@@ -41,3 +44,6 @@ rule all:
     input:
         [results(name) for name in config["run"]],
         rules.figures.input,
+
+
+include: "rules/targets.smk"

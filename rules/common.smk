@@ -2,30 +2,23 @@
 import json
 import os
 import shlex
-import sys
 from itertools import product
 from types import SimpleNamespace
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
-# The commands run with the Python that runs snakemake, also where its environment is not activated.
-os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
-
-from demo_score import workflow_config
+from demo_score import workflow_checks, workflow_config
 from demo_score.data import given_settings as given
 from demo_score.demonstrations import WITH_PATHS
 from demo_score.dependencies import code_digest
 from demo_score.digests import settings_digest
-from demo_score.errors import UserError
 from demo_score.schema import check_against
+from demo_score.workflow_config import trained_arms
 
 workflow_config.keep_settings(Path(".snakemake/settings"))
 if workflow.is_main_process:  # not again in each job on a cluster
-    try:
+    with errors_in_one_line():
         check_against(config, Path(workflow.basedir, "workflow/schemas/config.schema.yaml"), "config")
-        workflow_config.check_config(config)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+        workflow_checks.check_config(config)
 
 
 onstart:
@@ -37,6 +30,7 @@ onstart:
 
 
 EXPERIMENTS = list(config["experiments"].values())
+PLACES = {name: workflow_config.wildcard_values(e) for name, e in config["experiments"].items()}
 GIVEN = [name for name, e in config["experiments"].items() if workflow_config.given_data(e)]
 EVALUATED = [name for name, e in config["experiments"].items() if "evaluation" in e]
 FINAL_ARMS = sorted({arm for e in EXPERIMENTS for arm in workflow_config.final_arms(e)})
@@ -72,14 +66,12 @@ config["captions"] = {
 }
 
 
+WILDCARDS = next(iter(PLACES.values()))
+
+
 wildcard_constraints:
+    **{name: one_of(place for places in PLACES.values() for place in places[name]) for name in WILDCARDS},
     experiment=one_of(config["experiments"]),
-    seed=one_of(seed for e in EXPERIMENTS for seed in e["seeds"]),
-    step=one_of(step for e in EXPERIMENTS for step in e["rollouts"]["eps"]),
-    arm=one_of(["base", *FINAL_ARMS]),
-    strategy=one_of(strategy for e in EXPERIMENTS for strategy in e["demonstrations"]),
-    split=one_of(split for e in EXPERIMENTS for split in e["classifiers"]["eps_dict"]),
-    model_arch=one_of(arch for e in EXPERIMENTS for arch in e["classifiers"]["model_archs"]),
 
 
 def code(script):
@@ -130,11 +122,6 @@ def evaluation_overrides(wildcards):
 def oracle_of_tables(wildcards):
     """The option that names the strategies to find among the demonstrations; none are, where no policy is final."""
     return shlex.join(["--oracle", *experiment(wildcards).get("final_policy", {}).get("oracle", [])])
-
-
-def trained_arms(e):
-    """All arms of an experiment's comparison."""
-    return ["base"] * ("base_policy" in e) + workflow_config.final_arms(e)
 
 
 def trained_stages():

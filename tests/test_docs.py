@@ -32,7 +32,7 @@ from demo_score.settings import compose_settings, save
 from demo_score.settings_reference import read_settings_file, read_tables, read_texts, text_for, typed
 from demo_score.settings_tree import CONFIGS
 from demo_score.training import loop, tracking
-from demo_score.workflow_config import check_config
+from demo_score.workflow_checks import check_config
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"

@@ -10,7 +10,7 @@ from conftest import one_line_error, random_episode
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.given import prepare_data, read_given
-from demo_score.data.given_settings import given_files
+from demo_score.data.given_settings import check_places, given_files
 from demo_score.data.keep_lists import write_mask
 from demo_score.data.lists import read_entries, read_table
 from lerobot_fixture import write_lerobot
@@ -56,6 +56,20 @@ def test_one_data_set_a_checkpoint(tmp_path) -> None:
 def test_a_common_data_set_with_checkpoints_and_rewards(tmp_path, episodes) -> None:
     write_episodes(tmp_path / "all of them.hdf5", episodes, {})
     assert listed(rollouts(tmp_path / "all of them.hdf5", success_reward=4), tmp_path / "out") == EXPECTED
+
+
+def test_a_common_data_set_that_names_no_checkpoint_needs_a_place_for_it(tmp_path, episodes) -> None:
+    for episode in episodes:
+        episode.checkpoint = None
+    write_episodes(tmp_path / "all.hdf5", episodes, {})
+    for problems in ("refuse", "skip"):
+        with one_line_error(tmp_path / "all.hdf5", "add {checkpoint} to rollouts.path"):
+            listed({**rollouts(tmp_path / "all.hdf5"), "problems": problems}, tmp_path / "out")
+
+
+def test_a_place_of_another_name_is_told(tmp_path) -> None:
+    with one_line_error("rollouts.path", "rollouts_{step}", "a checkpoint's place is written {checkpoint}"):
+        check_places(rollouts(tmp_path / "rollouts_{step}"), "data")
 
 
 def test_labels_go_before_what_the_data_set_says(tmp_path, episodes) -> None:
@@ -215,7 +229,7 @@ def test_data_given_twice_are_refused(tmp_path, repeated) -> None:
         (rollouts("{checkpoint}", labels="l.csv"), ["rollouts.path", "003000"]),
         (rollouts(".", problems="ignore"), ["rollouts", "problems"]),
         ({**rollouts("."), "problems": "ignore"}, ["problems", "ignore"]),
-        (rollouts(DATA / "demonstrations"), ["24 problems"]),
+        (rollouts(DATA / "demonstrations"), ["add {checkpoint} to rollouts.path"]),
     ],
 )
 def test_settings_that_cannot_work_are_named(settings, parts, tmp_path, monkeypatch) -> None:

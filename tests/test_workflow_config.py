@@ -11,9 +11,8 @@ import yaml
 from conftest import one_line_error
 from demo_score.schema import check_against
 from demo_score.settings import compose_settings
+from demo_score.workflow_checks import check_config, check_experiment
 from demo_score.workflow_config import (
-    check_config,
-    check_experiment,
     environment_settings,
     final_step,
     rollout_seed,
@@ -244,6 +243,79 @@ def test_a_checkpoint_keeps_its_environment_and_policy(experiment, stage) -> Non
     experiment[stage]["overrides"] = ["env=aloha_state"]
     with one_line_error(f"{stage}.overrides", "env=aloha_state"):
         check_experiment(experiment)
+    experiment[stage]["overrides"] = ["experiment=small_act"]
+    with one_line_error(f"{stage}.overrides", "experiment=small_act", "single keys"):
+        check_experiment(experiment)
+
+
+@pytest.mark.parametrize("stage", ["base_policy", "rollouts", "final_policy", "evaluation", None])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=3",
+        "++seed=3",
+        "+datasets_file=mine.txt",
+        "datasets_file=mine.txt",
+        "~datasets_file",
+        "dataset_repo_id=me/mine",
+        "hydra.run.dir=elsewhere",
+        "hydra/launcher=basic",
+        "env=aloha_state",
+        "policy=act",
+        "policy@_global_=act",
+    ],
+)
+def test_what_the_workflow_owns_is_refused_in_overrides(experiment, stage, override) -> None:
+    if stage:
+        experiment[stage]["overrides"] = [override]
+    else:
+        experiment["overrides"] = [override]
+    with one_line_error(f"{stage}.overrides" if stage else "overrides", override, "remove it"):
+        check_experiment(experiment)
+
+
+@pytest.mark.parametrize("override", ["eval.n_episodes=5", "++eval.n_episodes=5", "eval={n_episodes: 5}"])
+def test_the_number_of_tests_is_the_workflow_s(experiment, override) -> None:
+    for stage in ("rollouts", "evaluation"):
+        changed = copy.deepcopy(experiment)
+        changed[stage]["overrides"] = [override]
+        with one_line_error(f"{stage}.overrides", override, f"set {stage}.n_episodes"):
+            check_experiment(changed)
+    experiment["base_policy"]["overrides"].append("eval.n_episodes=5")  # of the evaluations during training
+    check_experiment(experiment)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "parts"),
+    [
+        (["observation.stat"], ["observation.stat is not observed in env=aloha_cube_state", "observation.state, "]),
+        (["observation.state", "actions"], ["actions", "action"]),
+    ],
+)
+def test_inputs_must_be_observed(experiment, inputs, parts) -> None:
+    experiment["classifiers"]["inputs"] = inputs
+    with one_line_error("classifiers.inputs", *parts):
+        check_experiment(experiment)
+    experiment["classifiers"]["inputs"] = ["observation.state", "observation.environment_state", "action"]
+    check_experiment(experiment)
+
+
+def test_images_are_no_inputs() -> None:
+    experiment = copy.deepcopy(delivered()["experiments"]["aloha"])
+    experiment["classifiers"]["inputs"] = ["observation.images.top"]
+    with one_line_error("classifiers.inputs", "observation.images.top is an image"):
+        check_experiment(experiment)
+
+
+@pytest.mark.parametrize(("key", "most"), [("tr_dataset_size", 200), ("cross_val_dataset_size", 100)])
+def test_no_more_rollouts_are_used_than_collected(experiment, key, most) -> None:
+    experiment["classifiers"][key] = most
+    check_experiment(experiment)
+    experiment["classifiers"][key] = most + 1
+    with one_line_error(f"classifiers.{key}: {most + 1} rollouts", "last_held_out", f"set {most} or less"):
+        check_experiment(experiment)
+    experiment["classifiers"][key] = None
+    check_experiment(experiment)
 
 
 def test_oracle_arm_needs_strategies(experiment) -> None:
@@ -264,7 +336,7 @@ def test_overrides_of_an_experiment_hold_for_all_its_stages(experiment) -> None:
 
 
 def test_overrides_of_a_stage_go_before_those_of_the_experiment(experiment) -> None:
-    experiment["overrides"] = ["policy.dim_model=32", "seed=5"]
+    experiment["overrides"] = ["policy.dim_model=32"]
     experiment["final_policy"]["overrides"] = [*experiment["final_policy"]["overrides"], "policy.dim_model=16"]
     assert stage_settings(experiment, "base_policy").policy.dim_model == 32
     assert stage_settings(experiment, "final_policy").policy.dim_model == 16
@@ -351,7 +423,7 @@ def test_only_what_runs_must_lie_where_it_is_said_to(monkeypatch, tmp_path) -> N
 def test_the_configuration_is_checked_without_the_libraries_that_read_data() -> None:
     """Snakemake starts anew for every job on a cluster."""
     heavy = ("torch", "pandas", "pyarrow", "av", "cv2", "h5py")
-    script = f"import sys, demo_score.workflow_config; print([name for name in {heavy} if name in sys.modules])"
+    script = f"import sys, demo_score.workflow_checks; print([name for name in {heavy} if name in sys.modules])"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "workflow")}
     output = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert output.stdout == "[]\n"

@@ -9,10 +9,12 @@ import argparse
 
 from demo_score.errors import run_command
 from demo_score.reporting.terminal import run_with_progress
+from demo_score.workflow_files import check_options
 
 
 def main() -> None:
     _, options = argparse.ArgumentParser(description=__doc__).parse_known_args()
+    check_options(options)
     sys.exit(run_with_progress([sys.executable, "-m", "snakemake", *options], Path("logs")))
 
 

@@ -23,7 +23,7 @@ _SCHEMA = {
         "inputs": _list_of({"type": "string"}),
         "tr_dataset_size": _COUNT_OR_ALL,
         "cross_val_dataset_size": _COUNT_OR_ALL,
-        "seeds": _list_of({"type": "integer", "minimum": 0}),
+        "seeds": _list_of({"type": "integer", "minimum": 0, "maximum": 2**32 - 1}),
         "lr": _list_of({"type": "number", "exclusiveMinimum": 0}),
         "weight_decay": _list_of({"type": "number", "minimum": 0}),
         "epochs": _COUNT,

@@ -86,6 +86,11 @@ def _rollouts(checkpoint: str, source: dict[str, Any], first: bool) -> _Group:
     part, episodes = _open({key: _filled(value, checkpoint) for key, value in source.items()}, "rollouts")
     path, problems, entries = part.dataset.path, [], {}
     acting = {number: checkpoint if own else _acting(number, part, episode) for number, episode in episodes.items()}
+    if acting and not any(acting.values()):
+        raise UserError(
+            f"{path}: no rollout says which checkpoint acted; add {PLACE} to rollouts.path (a data set each), or a "
+            "column or attribute checkpoint to the data or to labels"
+        )
     for number in (number for number in acting if acting[number] == checkpoint):
         success = _success(number, part, episodes[number], source.get("success_reward"))
         entries[number] = Entry(path, number, success, checkpoint)

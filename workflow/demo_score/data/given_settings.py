@@ -28,6 +28,11 @@ _SCHEMA = {
 }
 
 
+def is_given(entry: dict) -> bool:
+    """Whether an entry of demonstrations or rollouts names data, rather than how to collect them."""
+    return "path" in entry or "repo_id" in entry
+
+
 def check_given(settings: object, where: str) -> None:
     """Raise UserError, in one line, for the first thing in the settings of given data that could not work."""
     check_against(settings, _SCHEMA, where)
@@ -42,7 +47,8 @@ def check_places(settings: dict, where: str) -> None:
         for key in ("path", "labels"):
             for path in _places(source, key):
                 if not path.exists():
-                    raise UserError(f"{where}: {name}.{key}: nothing lies at {path}; correct the path")
+                    place = f"; a checkpoint's place is written {PLACE}" if "{" in str(path) else ""
+                    raise UserError(f"{where}: {name}.{key}: nothing lies at {path}; correct the path{place}")
 
 
 def given_files(settings: dict) -> list[Path]:

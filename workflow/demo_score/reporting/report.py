@@ -7,6 +7,7 @@ from pathlib import Path
 
 from demo_score.errors import UserError
 from demo_score.reporting.terminal import run_with_progress
+from demo_score.workflow_files import check_options
 
 DRAW = "from mujoco.egl import GLContext; GLContext(8, 8).free()"
 NO_VIDEOS = (
@@ -17,9 +18,10 @@ NO_VIDEOS = (
 def make_report(out: Path, videos: bool, cores: str, options: list[str]) -> None:
     """Make what is missing, with `videos` also recordings of episodes where they can be drawn, and write `out`.
 
-    `options` are snakemake's own. Raises UserError where `out` cannot be written, and where snakemake fails, whose log
-    says why.
+    `options` are snakemake's own. Raises UserError for options that snakemake cannot read, where `out` cannot be
+    written, and where snakemake fails, whose log says why.
     """
+    check_options(options)
     folder = next(parent for parent in out.absolute().parents if parent.exists())
     if not os.access(folder, os.W_OK):
         raise UserError(f"{out}: no report: {folder} cannot be written; set --out FILE to write it elsewhere")
