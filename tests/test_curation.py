@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from conftest import one_line_error
 from demo_score.curation.classifiers import Stepwise
 from demo_score.curation.features import frames_of
 from demo_score.curation.scoring import Scorer
@@ -271,6 +272,14 @@ def test_filter_warns_when_it_selects_nothing(
     assert words in warnings[0]
     assert len(table) == 179
     assert ((folder / "out" / "demo_score_demos_only.txt").read_text() == "") == (threshold == 1.0)
+
+
+@pytest.mark.parametrize("threshold", [float("nan"), float("inf"), "high"])
+def test_a_threshold_that_is_no_number_is_named(folder: Path, threshold: float | str) -> None:
+    selection = yaml.safe_load((folder / "classifier.yaml").read_text()) | {"threshold": threshold}
+    (folder / "wrong.yaml").write_text(yaml.safe_dump(selection))
+    with one_line_error(folder / "wrong.yaml", "threshold"):
+        apply(folder, folder / "wrong.yaml")
 
 
 def test_balanced_threshold_is_used_without_training_again(folder: Path) -> None:

@@ -59,6 +59,18 @@ def test_unknown_policy_name_lists_those_that_exist() -> None:
         make_policy(compose_settings([*CHOICES, "seed=0", "policy.name=no_such"])[0])
 
 
+@pytest.mark.parametrize("key", ["training.lr", "training", "policy.dim_model", "env.task", "env", "policy", "seed"])
+def test_what_is_read_cannot_be_removed(key: str) -> None:
+    choices = ["env=aloha_cube_state", "policy=act_state", "experiment=small_act", "seed=0"]
+    with one_line_error(f"~{key}", f"give {key}="):
+        compose_settings([*choices, f"~{key}"])
+
+
+def test_what_was_added_can_be_removed() -> None:
+    settings = compose_settings([*CHOICES, "seed=0", "+policy.mine={a: 1, b: 2}", "~policy.mine.a"])[0]
+    assert settings.policy.mine == {"b": 2}
+
+
 @pytest.mark.parametrize("override", ["seed", "seed=[1", "=1", "policy=1", "training.lr={a:"])
 def test_override_that_cannot_be_read_is_reported(override) -> None:
     with one_line_error():

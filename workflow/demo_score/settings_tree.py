@@ -78,8 +78,13 @@ class SettingsTree:
 
         Raises UserError for a key, mistyped in a settings file, that no default has; +key=value adds one on purpose.
         """
+        if removed := [
+            key for key in ("env", "policy") for override in overrides if override.split("=")[0] == f"~{key}"
+        ]:
+            raise UserError(f"~{removed[0]}: every run needs one; give {removed[0]}=NAME instead")
         settings = self._compose([*self.overrides, *map(_quote, overrides)])
         if self.composed:
+            self._check_removals(overrides, settings.hydra.runtime.choices)
             added = {override.lstrip("+").split("=")[0] for override in overrides if override.startswith("+")}
             known = added | self._known_keys(settings.hydra.runtime.choices)
             for key in sorted(_leaves(settings)):
@@ -90,6 +95,13 @@ class SettingsTree:
     def _compose(self, overrides: list[str]) -> DictConfig:
         with _search(self.places):
             return compose(self.config_name, overrides, return_hydra_config=True)
+
+    def _check_removals(self, overrides: list[str], chosen: DictConfig) -> None:
+        """~KEY takes a setting away that every run, or the chosen environment or policy, reads."""
+        for override in (override for override in overrides if override.startswith("~")):
+            key = override.removeprefix("~").split("=")[0]
+            if any(name == key or name.startswith(f"{key}.") for name in self._known_keys(chosen)):
+                raise UserError(f"{override}: removes a setting that is read; give {key}=VALUE instead")
 
     def _known_keys(self, chosen: DictConfig) -> set[str]:
         """The keys of default.yaml, and of the chosen env and policy, which a user's own file may extend."""

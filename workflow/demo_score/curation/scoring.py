@@ -4,6 +4,7 @@ Published rule: Demo-SCORE (arXiv 2503.03707): an episode's score is the mean pr
 frames; it is kept if the score is above the threshold; failed rollouts are never kept.
 """
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -114,7 +115,10 @@ def _read_selection(path: Path) -> tuple[Path, int, float]:
     try:
         selection = read_yaml(path)
         file = Path(os.path.normpath(path.parent / selection["file"]))
-        return file, int(selection["member"]), float(selection["threshold"])
+        member, threshold = int(selection["member"]), float(selection["threshold"])
+        if not math.isfinite(threshold):
+            raise ValueError
+        return file, member, threshold
     except (KeyError, TypeError, ValueError):
         raise UserError(
             f"{path}: does not name a file, member and threshold; make it again with select_classifier.py"
