@@ -193,8 +193,6 @@ def test_source_is_never_overwritten(robomimic, lerobot) -> None:
 def test_rate_must_be_known_and_the_same(robomimic, lerobot, aloha, tmp_path) -> None:
     with one_line_error(aloha, "--fps"):
         export_data(aloha, tmp_path / "set", "lerobot")
-    with one_line_error("10 and 50 frames a second"):
-        export_data(lerobot, tmp_path / "set", "lerobot", fps=50)
     write_list(tmp_path / "list.txt", {robomimic: [0], lerobot: [0]})
     with one_line_error("10 and 20 frames a second"):
         import_data(tmp_path / "list.txt", tmp_path / "a.hdf5")

@@ -17,7 +17,9 @@ def main() -> None:
     parser.add_argument("source", type=Path, help="data set, dataset list (.txt) or episode table (.csv)")
     parser.add_argument("--to", choices=FORMATS, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder, which must not exist, or robomimic file")
-    parser.add_argument("--fps", type=int, help="frames a second, where the source does not tell")
+    parser.add_argument(
+        "--fps", type=float, help="frames a second, where the source does not tell, or tells what is wrong"
+    )
     parser.add_argument("--images", choices=KINDS_OF_IMAGES, default="video", help="LeRobot: image is PNG, exact")
     parser.add_argument("--codec", default="libsvtav1", help="LeRobot: libsvtav1, h264 or hevc (libsvtav1)")
     parser.add_argument("--sim", action="store_true", help="ALOHA: the episodes are simulated")

@@ -13,6 +13,7 @@ from demo_score.data.formats.robomimic import RobomimicFile, write_episodes
 from demo_score.data.labels import Label, read_labels
 from demo_score.data.lists import Entry, read_entries, read_entry_episodes, select
 from demo_score.data.problems import REFUSE, Part, settle
+from demo_score.data.rates import agreed_rate
 from demo_score.errors import UserError
 from demo_score.progress import progress_bar
 
@@ -42,7 +43,7 @@ def import_data(
     if filter_key is not None:
         numbers = masked_numbers(open_dataset(source), filter_key)
     entries, parts = _gather(source, out, numbers, labels, keys)
-    env_args = _env_args(parts)
+    env_args = _env_args(parts[0].dataset, agreed_rate([part.dataset for part in parts]))
     entries = _without_problems(entries, parts, problems)
     write_episodes(out, _read(entries, keys), env_args)
     return len(entries)
@@ -52,7 +53,7 @@ def export_data(
     source: Path,
     out: Path,
     to: str,
-    fps: int | None = None,
+    fps: float | None = None,
     images: str = "video",
     codec: str = "libsvtav1",
     sim: bool = False,
@@ -60,13 +61,15 @@ def export_data(
 ) -> int:
     """Write all episodes of a source, dataset list or episode table in the format `to`; returns how many.
 
-    `fps` (frames a second) is needed for LeRobot where no source tells; `images` and `codec` as in `write_lerobot`,
-    `sim` as in `write_aloha`, `problems` as in `settle`. Raises UserError, too, for an `out` that is a source.
+    `fps` (frames a second) is needed for LeRobot where no source tells, and holds where one tells otherwise; `images`
+    and `codec` as in `write_lerobot`, `sim` as in `write_aloha`, `problems` as in `settle`. Raises UserError, too,
+    for an `out` that is a source.
     """
     if to not in FORMATS:
         raise UserError(f"format {to}: unknown; choose one of: {', '.join(FORMATS)}")
     entries, parts = _gather(source, out)
-    rate = _rate(parts, fps)
+    rate = agreed_rate([part.dataset for part in parts], fps)
+    parts = [replace(part, fps=fps) for part in parts]
     if to == "lerobot" and rate is None:
         raise UserError(f"{source}: does not tell how many frames a second it has; give --fps N")
     entries = _without_problems(entries, parts, problems)
@@ -75,7 +78,7 @@ def export_data(
     elif to == "aloha":
         write_aloha(out, _read(entries), sim)
     else:
-        write_episodes(out, _read(entries), _env_args(parts, fps))
+        write_episodes(out, _read(entries), _env_args(parts[0].dataset, rate))
     return len(entries)
 
 
@@ -151,25 +154,9 @@ def _read(entries: Sequence[Entry], keys: Collection[str] | None = None) -> Iter
             progress.update()
 
 
-def _env_args(parts: Sequence[Part], fps: int | None = None) -> dict:
-    """What the first source says of its environment, if it is a robomimic file, else its name; and the rate."""
-    rate, dataset = _rate(parts, fps), parts[0].dataset
+def _env_args(dataset: DataSet, rate: float | None) -> dict:
+    """What a robomimic file says of its environment, of others the name; and the rate where it is another."""
     if env_args := dataset.env_args():
-        return env_args | ({"fps": fps} if fps else {})
+        return env_args | ({"fps": rate} if rate != dataset.fps else {})
     path = dataset.path.resolve()
     return {"env_name": path.stem if path.is_file() else path.name} | ({"fps": rate} if rate else {})
-
-
-def _rate(parts: Sequence[Part], fps: int | None) -> int | None:
-    """Frames a second, as the sources tell, or as given; None where nobody tells."""
-    rates = {rate for rate in (fps, *(_told_rate(part.dataset) for part in parts)) if rate}
-    if len(rates) > 1:
-        told = " and ".join(map(str, sorted(rates)))
-        raise UserError(f"different rates: {told} frames a second; convert sources of each rate by themselves")
-    return rates.pop() if rates else None
-
-
-def _told_rate(dataset: DataSet) -> int | None:
-    """robosuite tells its rate as control_freq."""
-    env_args = dataset.env_args()
-    return dataset.fps or env_args.get("fps") or (env_args.get("env_kwargs") or {}).get("control_freq")

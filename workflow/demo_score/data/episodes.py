@@ -22,6 +22,7 @@ class Episode:
     strategy: str | None = None  # of a demonstration
     checkpoint: str | None = None  # of a rollout: the training step, such as "003000"
     task: str | None = None  # in words
+    times: np.ndarray | None = None  # (T,) seconds, as recorded
 
     def __len__(self) -> int:
         return len(self.actions)

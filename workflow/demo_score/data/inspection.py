@@ -45,7 +45,7 @@ class Inspection:
     path: Path
     format: str
     version: str | None
-    fps: int | None  # frames a second
+    fps: float | None  # frames a second
     env_name: str | None
     episodes: int
     frames: Lengths
@@ -99,7 +99,7 @@ def inspect(path: Path, labels: Path | None = None, images: bool = True) -> Insp
         path=path,
         format=dataset.format,
         version=dataset.version,
-        fps=dataset.fps or env_args.get("fps"),
+        fps=dataset.fps,
         env_name=env_args.get("env_name"),
         episodes=len(dataset.numbers),
         frames=_lengths(counts.lengths),

@@ -12,9 +12,9 @@ import numpy as np
 from demo_score.data.episodes import Episode
 from demo_score.data.formats.aloha import LABELS, AlohaFolder
 from demo_score.data.formats.base import DataSet
-from demo_score.data.formats.lerobot import LeRobotFolder
 from demo_score.data.frames import Frames
 from demo_score.data.labels import Label
+from demo_score.data.rates import Stamps, judge, look_at
 from demo_score.errors import UserError
 from demo_score.observations import ACTION
 from demo_score.progress import progress_bar
@@ -50,6 +50,7 @@ class Part:
     labels_file: Path | None = None
     keys: Collection[str] | None = None  # None: all
     kind: str = ""  # episodes of one kind are of the same widths
+    fps: float | None = None  # frames a second where that is given, whatever the data set says
 
 
 @dataclass
@@ -61,6 +62,7 @@ class _Look:
     wrong: list[str] = field(default_factory=list)
     shapes: Shapes = field(default_factory=dict)  # empty: not even these could be read
     digest: str = ""
+    stamps: Stamps = field(default_factory=Stamps)
 
 
 def settle(parts: Sequence[Part], choice: str, known: Sequence[Problem] = ()) -> tuple[list[Part], list[Problem]]:
@@ -121,7 +123,7 @@ def find_problems(parts: Sequence[Part], images: bool = True, visit: Visit | Non
     first: dict[str, _Look] = {}
     problems: list[Problem] = []
     for part, group in zip(parts, looks, strict=True):
-        problems += _of_data_set(part)
+        problems += [*_of_data_set(part), *_of_rates(part, group, parts)]
         for look in group:
             problems += [Problem(look.file, look.number, what) for what in _judge(look, usual[part.kind], first)]
     return list(dict.fromkeys(problems))  # parts may share a data set
@@ -141,9 +143,9 @@ def _of_data_set(part: Part) -> Iterator[Problem]:
     dataset, labels, labels_file = part.dataset, part.labels, part.labels_file
     if not dataset.numbers:
         yield Problem(dataset.path, None, "holds no episode")
-    if isinstance(dataset, LeRobotFolder) and (told := dataset.info["total_episodes"]) != len(dataset.numbers):
-        what = f"meta/info.json counts {told} episodes, but {len(dataset.numbers)} are listed in meta/episodes"
-        yield Problem(dataset.path, None, what)
+    for number, what in dataset.contradictions():
+        if number is None or number in part.numbers:
+            yield Problem(dataset.path, number, what)
     if labels is None and isinstance(dataset, AlohaFolder):
         labels, labels_file = dataset.labels, dataset.path / LABELS
     if strangers := sorted(set(labels or ()) - set(dataset.numbers)):
@@ -151,6 +153,17 @@ def _of_data_set(part: Part) -> Iterator[Problem]:
         yield Problem(
             labels_file or dataset.path, None, f"labels episodes that {dataset.path} does not have: {numbers}"
         )
+
+
+def _of_rates(part: Part, looks: Sequence[_Look], parts: Sequence[Part]) -> Iterator[Problem]:
+    """What is wrong with the time stamps of a part's episodes, or with its rate beside that of others."""
+    dataset, told = part.dataset, None if part.fps else part.dataset.fps
+    for number, what in judge({look.number: look.stamps for look in looks if look.shapes}, told):
+        yield Problem(dataset.path, number, what)
+    first = next((other.dataset for other in parts if other.dataset.fps), dataset)
+    if told and told != first.fps:
+        what = f"has {told:g} frames a second, but {first.path} {first.fps:g}; take sources of one rate"
+        yield Problem(dataset.path, None, what)
 
 
 def _look(part: Part, number: int, images: bool, visit: Visit | None) -> _Look:
@@ -168,6 +181,7 @@ def _look(part: Part, number: int, images: bool, visit: Visit | None) -> _Look:
         return look
     arrays = {ACTION: episode.actions, **episode.observations}
     look.shapes = {key: tuple(values.shape[1:]) for key, values in arrays.items()}
+    look.stamps = look_at(episode.times)
     numbers = {key: values for key, values in arrays.items() if _is_number(values)}
     if broken := [key for key, values in numbers.items() if not np.isfinite(values).all()]:
         look.wrong.append(f"{' and '.join(broken)} hold{'s' * (len(broken) == 1)} NaN or infinite values")

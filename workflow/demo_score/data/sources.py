@@ -1,6 +1,6 @@
 """Which episodes a policy trains on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from demo_score.data.formats.base import DataSet
 from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.frames import Frames
 from demo_score.data.lists import read_list
+from demo_score.data.rates import agreed_rate, contradicts, describe, look_at
 from demo_score.errors import UserError
 
 
@@ -28,19 +29,22 @@ def training_episodes(settings: DictConfig) -> list[Episode]:
         selection = {Path(path) if is_dataset(Path(path)) else resolve_dataset(path): None}
     else:
         raise UserError("no training data: give dataset_repo_id=FOLDER_OR_HUB_NAME or +datasets_file=LIST.txt")
-    episodes = [episode for source, numbers in selection.items() for episode in _read(source, numbers, settings)]
+    datasets = [(open_dataset(source, settings.video_backend), numbers) for source, numbers in selection.items()]
+    fps = _rate([dataset for dataset, _ in datasets], settings.env.get("fps"))
+    episodes = [episode for dataset, numbers in datasets for episode in _read(dataset, numbers, settings, fps)]
     if not episodes:
         raise UserError(f"{path}: selects no episode; there is nothing to train on")
     _check_images(episodes[0], settings)
     return episodes
 
 
-def _read(source: Path, numbers: list[int] | None, settings: DictConfig) -> Iterable[Episode]:
-    dataset = open_dataset(source, settings.video_backend)
-    _check_rate(dataset, settings.env.get("fps"))
+def _read(dataset: DataSet, numbers: list[int] | None, settings: DictConfig, fps: float | None) -> Iterable[Episode]:
     wanted = _names(settings)
     keys = {key for group in wanted.values() for key in group}
-    return (_named(episode, wanted, source) for episode in dataset.read(numbers, keys))
+    for episode in dataset.read(numbers, keys):
+        if contradicts(step := look_at(episode.times).step, fps):
+            raise UserError(f"{dataset.path}: {describe(step, fps)}")
+        yield _named(episode, wanted, dataset.path)
 
 
 def _names(settings: DictConfig) -> dict[str, list[str]]:
@@ -66,11 +70,14 @@ def _join(key: str, parts: list[np.ndarray | Frames], source: Path) -> np.ndarra
     return (np.concatenate(vectors, axis=1) if len(vectors) > 1 else vectors[0]).astype(np.float32)
 
 
-def _check_rate(dataset: DataSet, fps: int | None) -> None:
-    if None not in (fps, dataset.fps) and fps != dataset.fps:
-        raise UserError(
-            f"{dataset.path}: recorded at {dataset.fps} frames a second but env.fps={fps}; set fps to match"
-        )
+def _rate(datasets: Sequence[DataSet], fps: float | None) -> float | None:
+    """Frames a second of all of them, which is the environment's `fps` where there is one; None where nobody tells."""
+    for dataset in datasets:
+        if None not in (fps, dataset.fps) and fps != dataset.fps:
+            raise UserError(
+                f"{dataset.path}: recorded at {dataset.fps:g} frames a second but env.fps={fps}; set fps to match"
+            )
+    return agreed_rate(datasets) if fps is None else fps
 
 
 def _check_images(episode: Episode, settings: DictConfig) -> None:

@@ -14,12 +14,20 @@ class DataSet(ABC):
 
     format: ClassVar[str]
     version: str | None = None
-    fps: int | None = None  # frames a second, where the format tells
 
     def __init__(self, path: Path, numbers: list[int]):
         self.path = path
         self.numbers = numbers  # of the episodes, in the order of the set
         self._features: dict[str, tuple[int, ...]] | None = None
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second, where the data set tells. Raises UserError for what is no rate."""
+        return None
+
+    def contradictions(self) -> Iterator[tuple[int | None, str]]:
+        """What the data set says wrongly of itself: an episode's number, or None for the whole, and what it is."""
+        yield from ()
 
     def features(self) -> dict[str, tuple[int, ...]]:
         """Observation keys and "action" -> shape of one frame (images: height, width, 3).

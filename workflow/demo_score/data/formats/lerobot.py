@@ -25,6 +25,7 @@ from pyarrow import parquet
 from demo_score.data.episodes import OBSERVATION_PREFIX, Episode
 from demo_score.data.formats.base import DataSet
 from demo_score.data.formats.lerobot_folders import INFO, NO_TASK, is_count, read_info
+from demo_score.data.formats.lerobot_places import FROM, TO, episode_rows, wrong_places
 from demo_score.data.frames import Frames, SourceFile, first_line
 from demo_score.data.videos import VideoFrames, check_backend
 from demo_score.errors import UserError
@@ -75,7 +76,7 @@ class LeRobotFolder(DataSet):
     def __init__(self, path: Path, video_backend: str = "pyav"):
         check_backend(video_backend)
         self.info = read_info(path)
-        self.version, self.fps = self.info["codebase_version"], self.info["fps"]
+        self.version = self.info["codebase_version"]
         self.video_backend = video_backend
         features = self.info["features"].items()
         self._kinds = {key: str(feature["dtype"]) for key, feature in features}
@@ -86,6 +87,15 @@ class LeRobotFolder(DataSet):
     def _features_of(self, number: int) -> dict[str, tuple[int, ...]]:
         """They are those of the data set."""
         return {key: self._shape(key) for key in self._known() if self._is_read(key)}
+
+    @property
+    def fps(self) -> float:
+        return self.info["fps"]
+
+    def contradictions(self) -> Iterator[tuple[int | None, str]]:
+        if (told := self.info["total_episodes"]) != len(self.numbers):
+            yield None, f"meta/info.json counts {told} episodes, but {len(self.numbers)} are listed in meta/episodes"
+        yield from wrong_places(self._locations)
 
     def not_read(self) -> list[str]:
         return [f"{key} ({self._kinds[key]})" for key in self._known() if not self._is_read(key)]
@@ -105,9 +115,9 @@ class LeRobotFolder(DataSet):
         location = self._locations[number]
         path = self._locate(location)
         keys = [key for key in self.features() if key != ACTION and (keys is None or key in keys)]
-        table = self._read_file(path, keys)
+        table, length = self._read_file(path, keys), self._length(location)
         try:
-            rows = _rows_of(table, number, self._length(location))
+            rows = table[episode_rows(*(_flat(table[name]) for name in INDEX_COLUMNS[:2]), number, length)]
             return self._episode(location, SourceFile.of(path), keys, rows)
         except VALUE_ERRORS as error:
             raise _damaged(path, f"episode {number}: {first_line(error)}") from None
@@ -133,6 +143,7 @@ class LeRobotFolder(DataSet):
             strategy=location.get("strategy"),
             checkpoint=f"{checkpoint:06d}" if isinstance(checkpoint, int) else checkpoint,
             task=None if task == NO_TASK else task,
+            times=_times(rows) if "timestamp" in have else None,
         )
 
     def _observation(self, key: str, location: Location, source: SourceFile, rows: pa.Table) -> np.ndarray | Frames:
@@ -148,7 +159,7 @@ class LeRobotFolder(DataSet):
         path = self._locate(location, key)
         if not path.is_file():
             raise UserError(f"{path}: no such video; download the data set again")
-        times = self._start(key, location) + _flat(rows["timestamp"]).astype(np.float64)
+        times = self._start(key, location) + _times(rows)
         if not np.isfinite(times).all():
             raise ValueError("timestamps that are no numbers")
         return VideoFrames(SourceFile.of(path), (len(rows), *self._shape(key)), times, self.video_backend)
@@ -192,14 +203,14 @@ def _read_locations(folder: Path, info: dict, video_keys: list[str]) -> dict[int
     path = _episodes_path(folder, info)
     if path.suffix:
         try:
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").removesuffix("\n").split("\n")]
         except (OSError, ValueError) as error:
             raise _damaged(path, error) from None
     else:
-        columns = ["episode_index", "length", "data/chunk_index", "data/file_index", *TOLD]
+        columns = ["episode_index", "length", FROM, TO, "data/chunk_index", "data/file_index", *TOLD]
         for key in video_keys:
             columns += [f"videos/{key}/{name}" for name in ("chunk_index", "file_index", "from_timestamp")]
-        files = sorted(path.glob("*/*.parquet"))
+        files = sorted(file for file in path.glob("*/*.parquet") if not file.name.startswith("."))
         rows = [row for file in files for row in _read_parquet(file, columns).to_pylist()]
     if not rows or not all(isinstance(row, dict) and is_count(row.get("episode_index")) for row in rows):
         raise _damaged(path, "tells no episodes, or not their numbers")
@@ -207,15 +218,6 @@ def _read_locations(folder: Path, info: dict, video_keys: list[str]) -> dict[int
     if twice := [number for number, count in numbers.items() if count > 1]:
         raise UserError(f"{path}: lists episode {twice[0]} twice; download the data set again, or make it again")
     return {row["episode_index"]: row for row in rows}
-
-
-def _rows_of(table: pa.Table, number: int, length: int) -> pa.Table:
-    """The rows of one episode, which follow each other."""
-    found = np.flatnonzero(_flat(table["episode_index"]) == number)
-    part = table.slice(found[0] if len(found) else 0, len(found))
-    if len(part) != length or (_flat(part["frame_index"]) != np.arange(length)).any():
-        raise ValueError("not complete")
-    return part
 
 
 def _read_parquet(path: Path, columns: list[str]) -> pa.Table:
@@ -254,6 +256,11 @@ def _flat(column: pa.ChunkedArray) -> np.ndarray:
     if not pa.types.is_primitive(array.type) or array.null_count:
         raise ValueError("null, or what is no number, where numbers are expected")
     return array.to_numpy(zero_copy_only=False).copy()
+
+
+def _times(rows: pa.Table) -> np.ndarray:
+    """Time stamps (T,) in seconds."""
+    return _flat(rows["timestamp"]).astype(np.float64, casting="same_kind")
 
 
 def _value(column: pa.ChunkedArray) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from huggingface_hub import constants
 
+from demo_score.data.formats.lerobot_places import check_template
 from demo_score.errors import UserError
 
 INFO, OLD_INFO = "meta/info.json", "meta_data/info.json"
@@ -77,6 +78,9 @@ def _what_is_wrong(info: dict[str, Any]) -> str:
             return f"{name} is missing, or of another kind"
     if not 0 < info["fps"] < math.inf:
         return f"fps is {info['fps']}"
+    templates = {name: info[name] for name in ("data_path", "video_path") if isinstance(info.get(name), str)}
+    if wrong := next(filter(None, (check_template(name, template) for name, template in templates.items())), ""):
+        return wrong
     for key, feature in info["features"].items():
         if not isinstance(feature, dict) or not isinstance(feature.get("dtype"), str):
             return f"feature {key} has no dtype"

@@ -47,7 +47,7 @@ ROWS_AT_A_TIME = 100  # of meta/episodes
 def write_lerobot(
     folder: Path,
     episodes: Iterable[Episode],
-    fps: int,
+    fps: float,
     *,
     images: str = "video",
     codec: str = "libsvtav1",
@@ -68,7 +68,10 @@ def write_lerobot(
     if images == "video":
         check_codec(codec)
     if fps < 1 or int(fps) != fps:
-        raise UserError(f"fps={fps}: LeRobot counts whole frames a second; set 1 or more")
+        raise UserError(
+            f"fps={fps:g}: LeRobot counts whole frames a second; give one, such as --fps {max(1, round(fps))}"
+        )
+    fps = int(fps)
     with atomic_folder(Path(folder)) as temporary:
         limits = {"data_files_size_in_mb": data_files_size_in_mb, "video_files_size_in_mb": video_files_size_in_mb}
         writer = _Writer(temporary, fps, images, codec, {"robot_type": robot_type, **limits})

@@ -70,6 +70,20 @@ class RobomimicFile(DataSet):
             raise UserError(f"{self.path}: data's attribute env_args does not describe an environment in JSON; mend it")
         return env_args
 
+    @property
+    def fps(self) -> float | None:
+        """As env_args tells: fps (ours), or robosuite's control_freq."""
+        env_args = self.env_args()
+        places = {"fps": env_args, "env_kwargs.control_freq": env_args.get("env_kwargs") or {}}
+        for name, place in places.items():
+            rate = place.get(name.rpartition(".")[2])
+            if rate is None:
+                continue
+            if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
+                raise UserError(f"{self.path}: data's attribute env_args: {name}={rate!r} is no rate; mend it")
+            return rate
+        return None
+
     def filter_keys(self) -> dict[str, list[int]]:
         """Filter key -> numbers of its episodes, rising; names that are none are left out, see `filtered`."""
         matches = {key: [_GROUP.fullmatch(name) for name in names] for key, names in self._masks().items()}
