@@ -239,7 +239,7 @@ def test_rows_out_of_their_order_are_not_called_damaged(demonstrations) -> None:
     ("name", "value", "words"),
     [
         ("dataset_from_index", -4, "dataset_from_index -4"),
-        ("dataset_to_index", 2**40, "are no places among 569 rows"),
+        ("dataset_to_index", 2**40, "are no places among 620 rows"),
         ("dataset_from_index", 1, "are not its"),
         ("both", -3, "is a row of episode 1"),
     ],
