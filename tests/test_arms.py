@@ -168,7 +168,7 @@ def test_oracle_without_episodes_is_reported(scores) -> None:
 
 
 def test_missing_scores_are_reported(tmp_path) -> None:
-    with one_line_error(tmp_path / "scores.csv", "apply_filter.py"):
+    with one_line_error(tmp_path / "scores.csv", "no such table"):
         choose_episodes("random", tmp_path / "scores.csv", 0, ORACLE)
 
 

@@ -48,3 +48,12 @@ def test_folder_that_is_no_checkpoint_is_reported(tmp_path) -> None:
         read_checkpoint_settings(tmp_path, [])
     with one_line_error("model.safetensors"):
         read_checkpoint_settings(tmp_path / "gone", [])
+
+
+def test_weights_that_are_no_numbers_are_reported(tmp_path) -> None:
+    settings = tiny_settings()
+    policy = make_policy(settings)
+    next(policy.parameters()).data.fill_(float("nan"))
+    save_checkpoint(tmp_path, policy, settings)
+    with one_line_error(tmp_path, "NaN"):
+        load_policy(tmp_path, settings, torch.device("cpu"))

@@ -268,3 +268,13 @@ def test_settings_that_are_no_yaml_are_reported(tmp_path) -> None:
     (tmp_path / "data.yaml").write_text("a: [")
     with one_line_error("data.yaml, line 1: not YAML"):
         read_given(tmp_path / "data.yaml")
+
+
+def test_last_reward_that_is_not_known_tells_no_outcome(tmp_path, episodes) -> None:
+    for episode in episodes[::3]:
+        episode.rewards[-1] = np.nan
+    write_episodes(tmp_path / "all.hdf5", episodes, {})
+    with one_line_error("problem"):
+        listed(rollouts(tmp_path / "all.hdf5", success_reward=4), tmp_path / "refused")
+    found = listed(rollouts(tmp_path / "all.hdf5", success_reward=4) | {"problems": "skip"}, tmp_path / "skipped")
+    assert found == {"003000": [(2, False), (4, False)], "004000": [(1, False), (5, False), (7, False)]}

@@ -73,7 +73,7 @@ def test_labels_from_outside_hold(tmp_path) -> None:
     assert inspect(tmp_path / "set").success == {"successes": 1, "failures": 2, "unknown": 0}
     found = inspect(tmp_path / "set", labels)
     assert found.success == {"successes": 2, "failures": 1, "unknown": 0}
-    assert found.checkpoints == {"1000": 2}
+    assert found.checkpoints == {"001000": 2}
     assert [problem.file for problem in found.problems] == [labels]
 
 

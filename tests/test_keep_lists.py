@@ -191,3 +191,9 @@ def test_command_takes_paths_with_blanks(tmp_path, robomimic) -> None:
     command = [sys.executable, str(SCRIPT), str(keep_list), "--out", str(tmp_path / "my out"), "--filter-key", "good"]
     subprocess.run([*command, "--sources", str(robomimic)], check=True)
     assert RobomimicFile(tmp_path / "my out/some demos.hdf5").filter_keys()["good"] == [0]
+
+
+def test_kept_episodes_of_a_source_that_was_not_named_are_reported(tmp_path, sources) -> None:
+    keep_list = listed(tmp_path / "lists", {sources[1]: [4]})
+    with one_line_error(keep_list, sources[1], "--sources"):
+        export_keep_list(keep_list, tmp_path / "out", sources=sources[:1])

@@ -25,7 +25,7 @@ def test_other_than_one_line_an_episode_is_reported_with_both_counts(tmp_path, t
 
 def test_header_names_episodes_success_and_checkpoint(tmp_path) -> None:
     path = written(tmp_path, "checkpoint,note, success,episode\n003000,x,TRUE,4\n6000,,0.0,0\n,,false,1\n")
-    assert read_labels(path, [0, 1, 4]) == {4: Label(True, "003000"), 0: Label(False, "6000"), 1: Label(False)}
+    assert read_labels(path, [0, 1, 4]) == {4: Label(True, "003000"), 0: Label(False, "006000"), 1: Label(False)}
 
 
 def test_checkpoints_are_optional_and_so_is_a_label_for_every_episode(tmp_path) -> None:
@@ -74,8 +74,8 @@ def test_line_of_another_width_is_reported(tmp_path) -> None:
         read_labels(written(tmp_path, "episode,success\n0,1\n1\n"), [0, 1])
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe1\n0\n", b'episode,success\n0,"1\n'])
-def test_what_is_no_csv_is_reported(tmp_path, content) -> None:
+@pytest.mark.parametrize(("content", "told"), [(b"\xff\xfe1\n0\n", "UTF-8"), (b'episode,success\n0,"1\n', "CSV")])
+def test_what_is_no_csv_is_reported(tmp_path, content, told) -> None:
     (tmp_path / "labels.csv").write_bytes(content)
-    with one_line_error("labels.csv", "CSV"):
+    with one_line_error("labels.csv", told):
         read_labels(tmp_path / "labels.csv", [0, 1])

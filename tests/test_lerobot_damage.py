@@ -85,7 +85,7 @@ def test_length_of_another_type_is_reported_with_its_episode(tmp_path, length) -
     assert_only_episode_1_is_bad(folder, folder / "meta/episodes.jsonl", "episode 1 has no length")
 
 
-@pytest.mark.parametrize("changes", [{"tasks": 3}, {"success": "no"}, {"seed": "x"}, {"seed": [1]}])
+@pytest.mark.parametrize("changes", [{"tasks": 3}, {"success": "no"}, {"seed": "x"}, {"seed": [1, 2]}])
 def test_row_of_an_episode_with_what_cannot_be_is_reported(tmp_path, changes) -> None:
     folder = written(tmp_path, version="v2.1", results=False)
     change_episode(folder, 1, **changes)
@@ -196,3 +196,44 @@ def test_file_with_bytes_overwritten_is_reported(tmp_path, kind, old, new) -> No
     path.write_bytes(path.read_bytes().replace(old, new))
     with one_line_error(path, "damaged"):
         read(folder)[0].observations[IMAGE][:]
+
+
+def without_outcomes(folder: Path) -> Path:
+    """A data set whose frames tell no success."""
+    for path in folder.glob("data/*/*"):
+        parquet.write_table(parquet.read_table(path).drop_columns(["next.success"]), path)
+    return folder
+
+
+@pytest.mark.parametrize("values", [[1.0, np.nan, 0.0], [True, None, False], ["true", "", "0"], [1, None, 0]])
+def test_success_by_episode_is_true_false_or_unknown(tmp_path, values) -> None:
+    folder = without_outcomes(written(tmp_path))
+    change_table(folder, "meta/episodes/*/*", lambda table: table.append_column("success", pa.array(values)))
+    assert [episode.success for episode in read(folder, ())] == [True, None, False]
+
+
+@pytest.mark.parametrize("value", [-1.0, 0.3, 2.0])
+def test_success_that_is_neither_is_named(tmp_path, value) -> None:
+    folder = without_outcomes(written(tmp_path))
+    column = pa.array([1.0, value, 0.0])
+    change_table(folder, "meta/episodes/*/*", lambda table: table.append_column("success", column))
+    assert_only_episode_1_is_bad(folder, "episode 1", f"success is {value}")
+
+
+def test_success_of_frames_that_is_not_a_number_is_unknown(tmp_path) -> None:
+    folder = written(tmp_path)
+
+    def judge(table: pa.Table) -> pa.Table:
+        column = pa.array([np.nan if episode == 1 else 1.0 for episode in table["episode_index"].to_pylist()])
+        return table.set_column(table.column_names.index("next.success"), "next.success", column)
+
+    for path in folder.glob("data/*/*"):
+        parquet.write_table(judge(parquet.read_table(path)), path)
+    assert [episode.success for episode in read(folder, ())] == [True, None, True]
+
+
+def test_checkpoints_that_became_floats_are_whole_again(tmp_path) -> None:
+    folder = written(tmp_path)
+    column = pa.array([3000.0, None, 4000.0])
+    change_table(folder, "meta/episodes/*/*", lambda table: table.append_column("checkpoint", column))
+    assert [episode.checkpoint for episode in read(folder, ())] == ["003000", None, "004000"]

@@ -6,7 +6,7 @@ import pytest
 from conftest import one_line_error, random_episode
 from demo_score.data.formats import open_dataset
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.data.lists import all_episodes, read_list, write_list
+from demo_score.data.lists import all_episodes, read_entries, read_list, write_list
 from demo_score.data.sources import training_episodes
 from lerobot_fixture import write_lerobot
 from omegaconf import DictConfig, OmegaConf
@@ -161,3 +161,38 @@ def test_images_of_another_size_than_the_settings_are_reported(tmp_path) -> None
     with one_line_error("observation.image", "48x64", "96x96", "env.image_size"):
         policy = {"input_shapes": {"observation.image": [3, 96, 96]}}
         training_episodes(settings(dataset_repo_id=str(dataset), policy=policy))
+
+
+@pytest.mark.parametrize(
+    "line", ["some demos.hdf5 0, 1, 2", "\ufeffsome demos.hdf5  0,1,2 \r", "some demos.hdf5\t0 ,1,2"]
+)
+def test_blanks_and_marks_of_other_editors_change_nothing(source, line) -> None:
+    assert read_list(listed(source.parent, f"{line}\n")) == {source: [0, 1, 2]}
+
+
+def test_number_at_the_end_of_a_path_is_no_episode(tmp_path) -> None:
+    write_episodes(tmp_path / "lab 2", [random_episode(3, seed=seed) for seed in range(3)], {})
+    (tmp_path / "lab 2").rename(tmp_path / "lab 2.hdf5")
+    assert read_list(listed(tmp_path, "lab 2.hdf5 0,2\n")) == {tmp_path / "lab 2.hdf5": [0, 2]}
+
+
+def test_list_that_is_not_in_utf_8_is_reported_with_its_line(source) -> None:
+    path = listed(source.parent, "")
+    path.write_bytes(b"some demos.hdf5 0\nd\xe9mos.hdf5 1\n")
+    with one_line_error(path, "UTF-8", "line 2"):
+        read_list(path)
+
+
+@pytest.mark.parametrize("cells", ["0,0.3,", "0,-1,", "0,maybe,", "-1,1,", "1.5,1,", ",1,"])
+def test_row_of_a_table_that_means_nothing_is_reported_with_its_line(source, cells) -> None:
+    path = source.parent / "table.csv"
+    path.write_text(f"file,episode,success,checkpoint\nsome demos.hdf5,0,1,\nsome demos.hdf5,{cells}\n")
+    with one_line_error(f"{path}:3"):
+        read_entries(path)
+
+
+def test_table_that_pandas_wrote_is_read(source) -> None:
+    path = source.parent / "table.csv"
+    path.write_text("file,episode,success,checkpoint\nsome demos.hdf5,0,1.0,3000.0\nsome demos.hdf5,3.0,,\n")
+    entries = [(entry.episode, entry.success, entry.checkpoint) for entry in read_entries(path)]
+    assert entries == [(0, True, "003000"), (3, None, None)]

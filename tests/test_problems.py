@@ -385,3 +385,14 @@ def test_what_the_first_episode_lacks_can_be_read_of_the_others(tmp_path, kind) 
     del episodes[0].observations["observation.environment_state"]
     dataset = open_dataset(written(tmp_path, kind, episodes))
     assert len(list(dataset.read([1, 2], ["observation.environment_state"]))) == 2
+
+
+def test_actions_that_are_no_real_numbers_are_found(tmp_path) -> None:
+    path = written(tmp_path, "robomimic")
+    with h5py.File(path, "r+") as file:
+        for group in file["data"].values():
+            values = group["actions"][()]
+            del group["actions"]
+            group["actions"] = values.astype(complex)
+    assert all("action holds complex" in what for what in found(path))
+    assert found(path)

@@ -12,6 +12,9 @@ import pandas as pd
 
 from demo_score.data.lists import Selection
 from demo_score.errors import UserError
+from demo_score.evaluation.inputs import read_columns
+
+COLUMNS = ["kind", "file", "episode", "length", "source", "success", "kept"]  # of scores.csv that decide
 
 
 def choose_episodes(arm: str, scores: Path, seed: int, oracle: list[str]) -> Selection:
@@ -22,9 +25,7 @@ def choose_episodes(arm: str, scores: Path, seed: int, oracle: list[str]) -> Sel
     """
     if arm not in ARMS:
         raise UserError(f"no arm {arm}; choose from {', '.join(ARMS)}")
-    if not scores.is_file():
-        raise UserError(f"{scores}: no such table; --scores takes scores.csv of apply_filter.py")
-    table = pd.read_csv(scores, keep_default_na=False)
+    table = read_columns(scores, COLUMNS)
     demonstrations = table[table["kind"] == "demonstration"]
     if arm != "oracle":
         _check_kept(demonstrations, scores)
@@ -32,7 +33,23 @@ def choose_episodes(arm: str, scores: Path, seed: int, oracle: list[str]) -> Sel
     chosen = ARMS[arm](table, demonstrations, generator, oracle)
     if chosen.empty:
         raise UserError(f"arm {arm}: no episode to train on; set final_policy.oracle to strategies that exist")
-    return _to_selection(chosen.sort_index(), scores.parent)
+    return selection_of(chosen.sort_index(), scores.parent)
+
+
+def kept_demonstrations(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a scores table that the filter leaves of the demonstrations."""
+    return table[(table["kind"] == "demonstration") & (table["kept"] == 1)]
+
+
+def kept_episodes(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that it leaves of demonstrations and rollouts."""
+    return table[table["kept"] == 1]
+
+
+def selection_of(rows: pd.DataFrame, folder: Path = Path()) -> Selection:
+    """The episodes of some rows, whose files lie relative to `folder`."""
+    files = rows.groupby("file", sort=False)["episode"]
+    return {folder / file: sorted(int(episode) for episode in episodes) for file, episodes in files}
 
 
 def _check_kept(demonstrations: pd.DataFrame, scores: Path) -> None:
@@ -46,11 +63,11 @@ def _check_kept(demonstrations: pd.DataFrame, scores: Path) -> None:
 
 
 def _curated_demos(table, demonstrations, generator, oracle) -> pd.DataFrame:
-    return demonstrations[demonstrations["kept"] == 1]
+    return kept_demonstrations(table)
 
 
 def _curated_rollouts_plus_demos(table, demonstrations, generator, oracle) -> pd.DataFrame:
-    return table[table["kept"] == 1]
+    return kept_episodes(table)
 
 
 def _random(table, demonstrations, generator, oracle) -> pd.DataFrame:
@@ -59,7 +76,7 @@ def _random(table, demonstrations, generator, oracle) -> pd.DataFrame:
 
 def _random_rollouts_plus_demos(table, demonstrations, generator, oracle) -> pd.DataFrame:
     """Of all demonstrations and all successful rollouts, the failed ones left out as they are by the filter."""
-    pool = table[(table["kind"] == "demonstration") | (table["success"].astype(str) == "1")]
+    pool = table[(table["kind"] == "demonstration") | (table["success"] == 1)]
     return pool.iloc[generator.permutation(len(pool))[: table["kept"].sum()]]
 
 
@@ -84,8 +101,3 @@ ARMS = {
     "length_matched": _length_matched,
     "oracle": _oracle,
 }
-
-
-def _to_selection(rows: pd.DataFrame, folder: Path) -> Selection:
-    files = rows.groupby("file", sort=False)["episode"]
-    return {folder / file: sorted(int(episode) for episode in episodes) for file, episodes in files}

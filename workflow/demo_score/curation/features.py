@@ -90,8 +90,8 @@ def check_outcomes_known(entries: list[Entry], episodes: list[Episode]) -> None:
     for entry, episode in zip(entries, episodes, strict=True):
         if episode.success is None:
             raise UserError(
-                f"{entry.file} episode {entry.episode}: success or failure is not known; give labels "
-                "(list_episodes.py --labels or --success-reward; labels or success_reward in config.yaml)"
+                f"{entry.file} episode {entry.episode}: success or failure is not known; give a table with a column "
+                "success (prepare_data.py makes it, from labels or success_reward)"
             )
 
 

@@ -13,13 +13,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from demo_score.curation.arms import kept_demonstrations, kept_episodes, selection_of
 from demo_score.curation.classifiers import Architecture, Parameters
 from demo_score.curation.features import Normalisation, check_outcomes_known, read_frames
 from demo_score.curation.metrics import episode_means
 from demo_score.curation.storage import load_description, load_member
 from demo_score.curation.training import evaluation_logits
 from demo_score.data.episodes import Episode
-from demo_score.data.lists import Entry, Selection, read_entries, write_list
+from demo_score.data.lists import Entry, read_entries, write_list
 from demo_score.errors import UserError
 from demo_score.files import atomic_path
 from demo_score.hardware import available_threads
@@ -102,8 +103,8 @@ def apply_filter(
     _check_distinct([*rollout_entries, *demonstration_entries])
     rows = scorer.rows("rollout", rollout_entries) + scorer.rows("demonstration", demonstration_entries)
     table = pd.DataFrame(rows)
-    write_list(demos_only, _kept(table[table.kind == "demonstration"]))
-    write_list(rollouts_plus_demos, _kept(table))
+    write_list(demos_only, selection_of(kept_demonstrations(table)))
+    write_list(rollouts_plus_demos, selection_of(kept_episodes(table)))
     _write_table(table, scores)
     _summarise(table)
 
@@ -134,11 +135,6 @@ def _check_distinct(entries: list[Entry]) -> None:
                 f"{entry.file} episode {entry.episode}: is given twice, as demonstration or rollout; give it once"
             )
         seen.add(episode)
-
-
-def _kept(table: pd.DataFrame) -> Selection:
-    kept = table[table.kept == 1]
-    return {path: rows.episode.tolist() for path, rows in kept.groupby("file", sort=False)}
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:

@@ -44,6 +44,8 @@ def train_classifiers(
     evaluated epoch; accuracy there is at the published threshold. A sweep that was killed goes on from the state last
     stored, to the same bits. Raises UserError for bad settings or data.
     """
+    if out.resolve() == metrics.resolve():
+        raise UserError(f"--out and --metrics are both {out}; name two files")
     torch.set_num_threads(available_threads())
     sweep = read_settings(settings)
     if model_arch not in sweep.model_archs:
@@ -65,8 +67,7 @@ def train_classifiers(
 
 
 def _read_split(settings: CurationSettings, training: list[Path], cross_val: list[Path]) -> list[Rollouts]:
-    if shared := {path.resolve() for path in training} & {path.resolve() for path in cross_val}:
-        raise UserError(f"{min(shared)}: is in both training and cross-validation; give each its own checkpoints")
+    _check_given_once(training, cross_val)
     sizes = {"tr_dataset_size": settings.tr_dataset_size, "cross_val_dataset_size": settings.cross_val_dataset_size}
     parts = zip((training, cross_val), sizes.items(), strict=True)
     rollouts = [read_rollouts(paths, size, name, settings.inputs, settings.max_frames) for paths, (name, size) in parts]
@@ -74,6 +75,14 @@ def _read_split(settings: CurationSettings, training: list[Path], cross_val: lis
     if len(widths) > 1:
         raise UserError(f"{training[0]}, ...: inputs are {sorted(widths)} wide; do not mix rollouts of several tasks")
     return rollouts
+
+
+def _check_given_once(training: list[Path], cross_val: list[Path]) -> None:
+    groups = [[path.resolve() for path in paths] for paths in (training, cross_val)]
+    if shared := set(groups[0]) & set(groups[1]):
+        raise UserError(f"{min(shared)}: is in both training and cross-validation; give each its own checkpoints")
+    if twice := [path for group in groups for path in group if group.count(path) > 1]:
+        raise UserError(f"{twice[0]}: is given twice; give each file once")
 
 
 def _digest(model_arch: str, settings: Path, rollouts: list[Rollouts]) -> str:

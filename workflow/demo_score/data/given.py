@@ -1,5 +1,6 @@
 """Demonstrations and rollouts that somebody else recorded: from what config.yaml says of them to checked tables."""
 
+import math
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -113,10 +114,9 @@ def _rollouts(checkpoint: str, source: dict[str, Any], first: bool) -> _Group:
 
 
 def _acting(number: int, part: Part, episode: Episode) -> str | None:
-    """The checkpoint that labels, or the data set, name; numbers as checkpoints are called: 3000 is 003000."""
+    """The checkpoint that labels, or the data set, name."""
     label = (part.labels or {}).get(number)
-    name = (label and label.checkpoint) or episode.checkpoint
-    return name.zfill(6) if name and name.isdigit() else name
+    return (label and label.checkpoint) or episode.checkpoint
 
 
 def _filled(value: Any, checkpoint: str) -> Any:
@@ -143,7 +143,8 @@ def _success(number: int, part: Part, episode: Episode, success_reward: float | 
         return part.labels[number].success
     if episode.success is not None or success_reward is None or not len(episode) or episode.rewards is None:
         return episode.success
-    return bool(episode.rewards[-1] >= success_reward)
+    last = float(episode.rewards[-1])
+    return None if math.isnan(last) else last >= success_reward
 
 
 def _outcomes(entries: list[Entry]) -> str:

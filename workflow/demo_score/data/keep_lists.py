@@ -71,7 +71,9 @@ def export_keep_list(
     or a source lies.
     """
     considered = [source for path in sources or () for source in read_list(path)]
-    selection = _complete(read_list(list_path), considered)
+    selection = _complete(kept := read_list(list_path), considered)
+    if sources is not None and (strangers := {_absolute(path) for path in kept} - set(map(_absolute, considered))):
+        raise UserError(f"{list_path}: keeps episodes of {min(strangers)}; name it in --sources, or leave these out")
     if not selection:
         raise UserError(f"{list_path}: lists no episode, and no sources were named; name those that were considered")
     _check_folder(out, [list_path, *selection])

@@ -5,11 +5,13 @@ Two layouts. Demo-SCORE's own has no header and one line an episode, in the orde
 """
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
+from demo_score.data.values import checkpoint_name, truth
 from demo_score.errors import UserError
-from demo_score.files import atomic_path
+from demo_score.files import atomic_path, read_text
 
 COLUMNS = ("episode", "success", "checkpoint")
 
@@ -21,7 +23,7 @@ class Label:
     """What a line tells of an episode."""
 
     success: bool
-    checkpoint: str | None = None  # as it is written: "003000" stays so
+    checkpoint: str | None = None  # such as "003000"
 
 
 def read_labels(path: Path, numbers: list[int]) -> dict[int, Label]:
@@ -55,11 +57,10 @@ def write_labels(path: Path, labels: dict[int, Label]) -> None:
 
 def _read_rows(path: Path) -> list[Row]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a table of labels ({error}); save it as CSV in UTF-8") from None
+        reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    except csv.Error as error:
+        raise UserError(f"{path}: not a table of labels ({error}); save it as CSV") from None
     return [(line, cells) for line, cells in rows if any(cells)]
 
 
@@ -86,15 +87,17 @@ def _named(path: Path, rows: list[Row]) -> dict[int, Label]:
             raise UserError(f"{path}:{line}: episode '{number}' is no number from 0; give the episode's number")
         if int(number) in labels:
             raise UserError(f"{path}:{line}: episode {number} is labelled twice; keep one of the lines")
-        labels[int(number)] = Label(_parse_success(path, line, row["success"]), row.get("checkpoint") or None)
+        labels[int(number)] = Label(_parse_success(path, line, row["success"]), _checkpoint(path, line, row))
     return labels
 
 
-def _parse_success(path: Path, line: int, text: str) -> bool:
+def _parse_success(path: Path, line: int, cell: str) -> bool:
     """1 and 0 as any program writes them (np.savetxt: 1.000e+00), or true and false."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    try:
-        return {0.0: False, 1.0: True}[float(text)]
-    except (ValueError, KeyError):
-        raise UserError(f"{path}:{line}: success is '{text}'; give 1 (or true) or 0 (or false)") from None
+    success = truth(cell, f"{path}:{line}: success")
+    if success is None:
+        raise UserError(f"{path}:{line}: success is '{cell}'; give 1 (or true) or 0 (or false)")
+    return success
+
+
+def _checkpoint(path: Path, line: int, row: dict[str, str]) -> str | None:
+    return checkpoint_name(row.get("checkpoint"), f"{path}:{line}: checkpoint")

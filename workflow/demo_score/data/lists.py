@@ -8,7 +8,9 @@ Paths may hold spaces: the episodes follow the last one. Source: Demo-SCORE, com
 """
 
 import csv
+import io
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from itertools import groupby
@@ -16,8 +18,9 @@ from pathlib import Path
 
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import is_dataset, open_dataset
+from demo_score.data.values import checkpoint_name, text, truth, whole_number
 from demo_score.errors import UserError
-from demo_score.files import atomic_path, write_text
+from demo_score.files import atomic_path, read_text, write_text
 
 Selection = dict[Path, list[int]]  # source -> episode numbers, in the order of the list
 
@@ -40,6 +43,8 @@ class Entry:
 
 _COLUMNS = [field.name for field in fields(Entry)]
 _TOLD = _COLUMNS[2:]
+_READERS = {"episode": whole_number, "success": truth, "checkpoint": checkpoint_name, "strategy": text}
+_LINE = re.compile(r"(.*?\S)\s+(\d+(?:\s*,\s*\d+)*)")  # a path, which may hold blanks, and numbers
 
 
 def write_list(path: str | Path, selection: Selection) -> None:
@@ -84,7 +89,7 @@ def read_list(path: str | Path) -> Selection:
     if path.suffix != ".txt" or path.is_dir():
         return all_episodes([path])
     selection: Selection = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             source, episodes = _parse_line(path, number, line)
             if source in selection:
@@ -104,12 +109,11 @@ def read_entries(path: str | Path) -> list[Entry]:
 def read_table(path: Path) -> list[Entry]:
     """Read an episode table. Raises UserError naming the line that is wrong."""
     if not path.is_file():
-        raise UserError(f"{path}: no such episode table; list_episodes.py --out TABLE.csv makes one")
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if missing := [name for name in ("file", "episode") if name not in (reader.fieldnames or [])]:
-            raise UserError(f"{path}: has no column {missing[0]}; expected the columns {', '.join(_COLUMNS)}")
-        entries = [_parse_row(path, number, row) for number, row in enumerate(reader, start=2)]
+        raise UserError(f"{path}: no such episode table; prepare_data.py makes some (docs/data.md)")
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
+    if missing := [name for name in ("file", "episode") if name not in (reader.fieldnames or [])]:
+        raise UserError(f"{path}: has no column {missing[0]}; expected the columns {', '.join(_COLUMNS)}")
+    entries = [_parse_row(path, number, row) for number, row in enumerate(reader, start=2)]
     seen: set[tuple[Path, int]] = set()
     for number, entry in enumerate(entries, start=2):
         if (entry.file, entry.episode) in seen:
@@ -136,26 +140,18 @@ def read_entry_episodes(entries: Sequence[Entry], keys: Collection[str] | None =
 
 
 def _parse_row(path: Path, number: int, row: dict[str, str]) -> Entry:
-    success = {"1": True, "0": False}.get(row.get("success") or "")
-    try:
-        episode = int(row["episode"])
-    except (TypeError, ValueError):
-        episode = -1
-    if episode < 0 or not row["file"] or (row.get("success") and success is None):
-        raise UserError(f"{path}:{number}: expected a file, an episode's number from 0, and success 0, 1 or nothing")
-    source = _find(path, number, row["file"])
-    return Entry(source, episode, success, row.get("checkpoint") or None, row.get("strategy") or None)
+    told = {name: read(row.get(name), f"{path}:{number}: {name}") for name, read in _READERS.items()}
+    if told["episode"] is None or not row["file"]:
+        raise UserError(f"{path}:{number}: expected a file and an episode's number from 0")
+    return Entry(_find(path, number, row["file"]), **told)
 
 
 def _parse_line(path: Path, number: int, line: str) -> tuple[Path, list[int]]:
-    name, _, numbers = line.strip().rpartition(" ")
-    try:
-        episodes = [int(text) for text in numbers.split(",")]
-    except ValueError:
-        episodes = []
-    if not name or not episodes or min(episodes) < 0 or len(set(episodes)) < len(episodes):
+    match = _LINE.fullmatch(line.strip())
+    episodes = [int(episode) for episode in match[2].split(",")] if match else []
+    if not match or len(set(episodes)) < len(episodes):
         raise UserError(f"{path}:{number}: expected '<path> <episode>,<episode>,...' with distinct numbers from 0")
-    return _find(path, number, name), episodes
+    return _find(path, number, match[1]), episodes
 
 
 def _find(path: Path, number: int, name: str) -> Path:

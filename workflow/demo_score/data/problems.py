@@ -183,10 +183,12 @@ def _look(part: Part, number: int, images: bool, visit: Visit | None) -> _Look:
     look.shapes = {key: tuple(values.shape[1:]) for key, values in arrays.items()}
     look.stamps = look_at(episode.times)
     numbers = {key: values for key, values in arrays.items() if _is_number(values)}
+    for key in (key for key in arrays if key not in numbers and isinstance(arrays[key], np.ndarray)):
+        look.wrong.append(f"{key} holds {arrays[key].dtype}, which are no real numbers")
     if broken := [key for key, values in numbers.items() if not np.isfinite(values).all()]:
         look.wrong.append(f"{' and '.join(broken)} hold{'s' * (len(broken) == 1)} NaN or infinite values")
     try:
-        ends = {key: values[[0, -1]] for key, values in arrays.items() if images and key not in numbers}
+        ends = {key: values[[0, -1]] for key, values in arrays.items() if images and isinstance(values, Frames)}
     except UserError as error:
         look.wrong.append(_below(path, error))
         return look

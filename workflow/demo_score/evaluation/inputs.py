@@ -42,12 +42,14 @@ def read_columns(path: Path, columns: list[str], optional: Sequence[str] = ()) -
     try:
         table = pd.read_csv(path, dtype={"source": "str", "file": "str"})
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
-        raise UserError(f"{path}: not a CSV table; delete it and let the workflow write it again") from None
+        raise UserError(
+            f"{path}: not a CSV table; name one, or make it again with the command that writes it"
+        ) from None
     missing = [column for column in columns if column not in table]
     if missing:
         raise UserError(f"{path}: has no column {missing[0]}; expected the columns {', '.join(columns)}")
     if table.empty:
-        raise UserError(f"{path}: holds no row; delete it and let the workflow write it again")
+        raise UserError(f"{path}: holds no row; name another table, or make it again with the command that writes it")
     return table.reindex(columns=[*columns, *optional])
 
 
@@ -114,7 +116,9 @@ def read_classifiers(paths: list[Path]) -> pd.DataFrame:
 def _read_outcomes(path: Path, columns: list[str]) -> pd.DataFrame:
     table = read_columns(path, columns, optional=["max_reward"])
     if not table["success"].isin([0, 1]).all():
-        raise UserError(f"{path}: success must be 0 or 1; delete it and let the workflow write it again")
+        raise UserError(
+            f"{path}: success must be 0 or 1; name another table, or make it again with the command that writes it"
+        )
     return table
 
 
@@ -124,6 +128,6 @@ def _read_classifier(path: Path) -> dict:
     chosen = read_yaml(path)
     missing = [key for key in ["file", *CLASSIFIER_KEYS] if key not in (chosen or {})]
     if missing:
-        raise UserError(f"{path}: has no key {missing[0]}; delete it and let the workflow choose again")
+        raise UserError(f"{path}: has no key {missing[0]}; make it again with select_classifier.py")
     kept = {key: chosen[key] for key in CLASSIFIER_KEYS}
     return {"seed": seed_of(path), **kept, "weights": (path.parent / chosen["file"]).resolve()}

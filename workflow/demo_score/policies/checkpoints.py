@@ -39,4 +39,11 @@ def load_policy(folder: str | Path, settings: DictConfig, device: torch.device) 
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder}: damaged, or of another policy ({reason}); train it again") from None
+    _check_finite(policy, folder)
     return policy.to(device).eval()
+
+
+def _check_finite(policy: nn.Module, folder: str | Path) -> None:
+    for name, tensor in policy.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            raise UserError(f"{folder}: {name} holds NaN or infinite values, so that it cannot act; train it again")

@@ -99,7 +99,7 @@ def read_manifest(path: Path) -> dict:
             return manifest
     except (ValueError, KeyError, TypeError):
         pass
-    raise UserError(f"{path}: not a manifest; delete it and let the workflow write it again")
+    raise UserError(f"{path}: not a manifest; remove it where the workflow made it, and run the workflow")
 
 
 def locate(name: str, experiment: Path) -> Path:

@@ -24,6 +24,7 @@ from demo_score.data.formats.base import DataSet
 from demo_score.data.formats.hdf5 import arrays_below, check_steps, open_hdf5, read_values, report_damage, write_values
 from demo_score.data.frames import Frames, SourceFile, StoredFrames
 from demo_score.data.labels import Label, read_labels, write_labels
+from demo_score.data.values import numbers
 from demo_score.errors import UserError
 from demo_score.files import atomic_folder
 from demo_score.observations import ACTION, STATE
@@ -73,7 +74,7 @@ class AlohaFolder(DataSet):
             _check_lengths(path, [arrays[key] for key in (ACTION, *wanted)])
             return Episode(
                 observations={key: _values(path, key, arrays[key]) for key in wanted},
-                actions=arrays[ACTION][()],
+                actions=numbers(arrays[ACTION][()]),
                 rewards=None,
                 success=label.success if label else None,
                 seed=number,

@@ -11,6 +11,7 @@ import numpy as np
 
 from demo_score.data.episodes import is_image
 from demo_score.data.frames import HDF5_ERRORS, Frames, SourceFile, StoredFrames, first_line
+from demo_score.data.values import numbers
 from demo_score.errors import UserError
 
 MARGIN = 2**18  # bytes: what HDF5 writes about arrays of one episode
@@ -87,7 +88,7 @@ def check_steps(arrays: Iterable[h5py.Dataset | h5py.Group]) -> None:
 
 def read_values(path: Path, values: h5py.Dataset) -> np.ndarray | Frames:
     """An array (T, ...); images stay in the file."""
-    return StoredFrames(SourceFile.of(path), values.shape, values.name) if is_image(values) else values[()]
+    return StoredFrames(SourceFile.of(path), values.shape, values.name) if is_image(values) else numbers(values[()])
 
 
 def write_values(group: h5py.Group, name: str, values: np.ndarray | Frames) -> None:

@@ -24,17 +24,17 @@ from pyarrow import parquet
 
 from demo_score.data.episodes import OBSERVATION_PREFIX, Episode
 from demo_score.data.formats.base import DataSet
-from demo_score.data.formats.lerobot_folders import INFO, NO_TASK, is_count, read_info
+from demo_score.data.formats.lerobot_folders import INFO, is_count, read_info
 from demo_score.data.formats.lerobot_places import FROM, TO, episode_rows, wrong_places
+from demo_score.data.formats.lerobot_told import TOLD, TOLD_BY_FRAMES, told_of
 from demo_score.data.frames import Frames, SourceFile, first_line
+from demo_score.data.values import rewards
 from demo_score.data.videos import VideoFrames, check_backend
 from demo_score.errors import UserError
 from demo_score.observations import ACTION
 
-REWARD, SUCCESS, CHECKPOINT = "next.reward", "next.success", "checkpoint"
+REWARD = "next.reward"
 INDEX_COLUMNS = ("episode_index", "frame_index", "timestamp")
-# What an episode's row may tell besides its length and place: LeRobot's own, and what ours and others add.
-TOLD = ("tasks", "success", "seed", "strategy", CHECKPOINT)
 NUMBERS = ("float", "int", "uint", "bool")  # what the types of features that are numbers begin with
 
 LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
@@ -123,7 +123,7 @@ class LeRobotFolder(DataSet):
             raise _damaged(path, f"episode {number}: {first_line(error)}") from None
 
     def _read_file(self, path: Path, keys: list[str]) -> pa.Table:
-        columns = [*keys, ACTION, REWARD, SUCCESS, CHECKPOINT, *INDEX_COLUMNS]
+        columns = [*keys, ACTION, REWARD, *TOLD_BY_FRAMES, *INDEX_COLUMNS]
         if self._rows is None or self._rows[:2] != (path, columns):
             self._rows = None  # two files at a time are not held
             self._rows = path, columns, _read_parquet(path, columns)
@@ -131,19 +131,13 @@ class LeRobotFolder(DataSet):
 
     def _episode(self, location: Location, source: SourceFile, keys: list[str], rows: pa.Table) -> Episode:
         number, have = location["episode_index"], rows.column_names
-        success = _value(rows[SUCCESS][-1:]) if SUCCESS in have else location.get("success")
-        checkpoint = _value(rows[CHECKPOINT][:1]) if CHECKPOINT in have else location.get(CHECKPOINT)
-        task = (location.get("tasks") or [NO_TASK])[0]
+        place = f"{source.path}: episode {number}"
         return Episode(
             observations={key: self._observation(key, location, source, rows) for key in keys},
             actions=self._values(ACTION, rows),
-            rewards=_flat(rows[REWARD]) if REWARD in have else None,
-            success=_truth(success),
-            seed=number if location.get("seed") is None else int(location["seed"]),
-            strategy=location.get("strategy"),
-            checkpoint=f"{checkpoint:06d}" if isinstance(checkpoint, int) else checkpoint,
-            task=None if task == NO_TASK else task,
+            rewards=rewards(_rows_of(rows[REWARD]), f"{place}: {REWARD}") if REWARD in have else None,
             times=_times(rows) if "timestamp" in have else None,
+            **told_of(rows, location, place),
         )
 
     def _observation(self, key: str, location: Location, source: SourceFile, rows: pa.Table) -> np.ndarray | Frames:
@@ -258,21 +252,17 @@ def _flat(column: pa.ChunkedArray) -> np.ndarray:
     return array.to_numpy(zero_copy_only=False).copy()
 
 
+def _rows_of(column: pa.ChunkedArray) -> np.ndarray:
+    """(T, numbers a row), where null is NaN: not known."""
+    if column.null_count and pa.types.is_primitive(column.type):
+        column = column.cast(pa.float64()).fill_null(math.nan)
+    flat = _flat(column)
+    return flat.reshape(len(column), flat.size // max(len(column), 1))
+
+
 def _times(rows: pa.Table) -> np.ndarray:
     """Time stamps (T,) in seconds."""
     return _flat(rows["timestamp"]).astype(np.float64, casting="same_kind")
-
-
-def _value(column: pa.ChunkedArray) -> Any:
-    """The value of one row, also if it is a list of one; None where there is no row."""
-    value = next(iter(column.to_pylist()), None)
-    return value[0] if isinstance(value, list) else value
-
-
-def _truth(success: object) -> bool | None:
-    if not isinstance(success, bool | int | float | None):
-        raise TypeError(f"success is {success}, which is neither true nor false")
-    return None if success is None else bool(success)
 
 
 def _damaged(path: Path, reason: object) -> UserError:

@@ -21,9 +21,10 @@ from PIL import Image
 from pyarrow import parquet
 
 from demo_score.data.episodes import Episode, is_image
-from demo_score.data.formats.lerobot import REWARD, SUCCESS
+from demo_score.data.formats.lerobot import REWARD
 from demo_score.data.formats.lerobot_folders import INFO, NO_TASK
 from demo_score.data.formats.lerobot_statistics import PixelCounts, Statistics, aggregate, array_statistics
+from demo_score.data.formats.lerobot_told import SUCCESS
 from demo_score.data.formats.lerobot_videos import CHUNK_SIZE, MEGABYTE, VideoFiles, check_codec, video_info
 from demo_score.data.frames import Frames
 from demo_score.errors import UserError

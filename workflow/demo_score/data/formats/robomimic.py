@@ -36,6 +36,7 @@ from demo_score.data.formats.hdf5 import (
     write_values,
 )
 from demo_score.data.frames import PackedFrames
+from demo_score.data.values import checkpoint_name, numbers, rewards, text, truth, whole_number
 from demo_score.errors import UserError
 from demo_score.files import atomic_path
 from demo_score.observations import ACTION
@@ -44,6 +45,14 @@ _GROUP = re.compile(r"(?:demo|rollout)_(\d+)")
 _REWARDS = "rewards"
 _OTHERS = {ACTION: "actions", _REWARDS: "rewards"}  # arrays of an episode besides its observations
 _WORDS = ("strategy", "checkpoint", "task")  # attributes of an episode that are text, where known
+_TOLD = {
+    "num_samples": whole_number,
+    "success": truth,
+    "seed": whole_number,
+    "strategy": text,
+    "checkpoint": checkpoint_name,
+    "task": text,
+}
 
 
 class RobomimicFile(DataSet):
@@ -105,7 +114,7 @@ class RobomimicFile(DataSet):
         with _open(self.path) as data:
             masks = data.file.get("mask", {})
             found = {key: masks[key] for key in masks if isinstance(masks.get(key), h5py.Dataset)}
-            return {key: [_text(name) for name in np.ravel(mask[()])] for key, mask in found.items()}
+            return {key: [_name(name) for name in np.ravel(mask[()])] for key, mask in found.items()}
 
     def _features_of(self, number: int) -> dict[str, tuple[int, ...]]:
         with _open(self.path, self.groups[number]) as group:
@@ -184,21 +193,25 @@ def _arrays(group: h5py.Group) -> dict[str, h5py.Dataset]:
 
 
 def _read_episode(path: Path, group: h5py.Group, number: int, arrays: dict[str, h5py.Dataset]) -> Episode:
-    num_samples, success = int(group.attrs["num_samples"]), group.attrs.get("success")
-    lengths = {len(values) for values in arrays.values()}
-    if lengths != {num_samples}:
-        raise UserError(
-            f"{path}: episode {group.name} has arrays of {sorted(lengths)} steps; num_samples={num_samples}"
-        )
+    place = f"{path}: episode {group.name}"
+    told = {name: read(group.attrs.get(name), f"{place}: {name}") for name, read in _TOLD.items()}
+    _check_lengths(place, arrays, told.pop("num_samples"))
     return Episode(
         observations={key: read_values(path, values) for key, values in arrays.items() if key not in _OTHERS},
-        actions=arrays[ACTION][()],
-        rewards=arrays[_REWARDS][()] if _REWARDS in arrays else None,
-        success=None if success is None else bool(success),
-        seed=int(group.attrs.get("seed", number)),
-        **{name: str(group.attrs[name]) for name in _WORDS if name in group.attrs},
+        actions=numbers(arrays[ACTION][()]),
+        rewards=rewards(arrays[_REWARDS][()], f"{place}: rewards") if _REWARDS in arrays else None,
+        **told | {"seed": number if told["seed"] is None else told["seed"]},
     )
 
 
-def _text(name: object) -> str:
+def _name(name: object) -> str:
+    """The name of an episode, from a mask; what is no text is no episode's."""
     return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+
+
+def _check_lengths(place: str, arrays: dict[str, h5py.Dataset], num_samples: int | None) -> None:
+    """Raise UserError where arrays differ in steps, or from num_samples where that is told."""
+    lengths = {len(values) for values in arrays.values()}
+    if len(lengths) > 1 or num_samples not in (None, *lengths):
+        told = "" if num_samples is None else f"; num_samples={num_samples}"
+        raise UserError(f"{place} has arrays of {sorted(lengths)} steps{told}; record or copy it again")
