@@ -336,12 +336,12 @@ def test_split_with_one_outcome_is_refused(tmp_path: Path, outcome: bool, word: 
         ({"inputs": ["observation.stat"]}, "has no observation.stat; .*action, observation.state"),
         ({"tr_dataset_size": 82}, "holds 40 rollouts but tr_dataset_size=82 asks for 41 .* to 80 or less"),
         ({"lr": [1e38]}, "the loss of seed 0, lr 1e\\+38, .* is nan at epoch 1; set a smaller lr"),
-        ({"epochs": 0}, "epochs: 0 is less than"),
+        ({"epochs": 0}, "epochs: 0 is not a whole number, at least 1"),
         ({"epoch": 3}, "'epoch' was unexpected"),
         ({"model_archs": {"small": STEPWISE}}, "no small_stepwise; choose from: small"),
         ({"model_archs": {"small_stepwise": {"type": "mlp"}}}, "model_archs.small_stepwise: type: 'mlp' is not one of"),
         ({"model_archs": {"small_stepwise": STEPWISE | {"dropout": 1}}}, "dropout: 1 "),
-        ({"model_archs": {"small_stepwise": TRANSFORMER | {"n_heads": 3}}}, "dim_model: 8 is not a multiple of 3"),
+        ({"model_archs": {"small_stepwise": TRANSFORMER | {"n_heads": 3}}}, "dim_model: 8 is not a value, a multiple of 3"),
     ],
 )
 def test_bad_settings_give_one_line(folder: Path, changes: dict, message: str) -> None:

@@ -280,11 +280,11 @@ def test_settings_are_written_whole_or_not_at_all(tmp_path, monkeypatch) -> None
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("training.log_freq=0", ("training.log_freq", "minimum of 1")),
-        ("eval.batch_size=0", ("eval.batch_size", "minimum of 1")),
-        ("seed=abc", ("seed", "'abc' is not of type 'integer'")),
+        ("training.log_freq=0", ("training.log_freq: 0", "at least 1")),
+        ("eval.batch_size=0", ("eval.batch_size: 0", "at least 1")),
+        ("seed=abc", ("seed", "'abc' is not a whole number")),
         ("training.lr=-1", ("training.lr", "0")),
-        ("training.start_fraction=1.5", ("training.start_fraction", "maximum of 1")),
+        ("training.start_fraction=1.5", ("training.start_fraction: 1.5", "at most 1")),
     ],
 )
 def test_values_of_the_wrong_kind_or_range_are_named(override, words) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import one_line_error
+from demo_score.errors import UserError
 from demo_score.schema import check_against
 from demo_score.settings import compose_settings
 from demo_score.workflow_checks import check_config, check_experiment
@@ -86,6 +87,17 @@ def test_wrong_experiment_is_named(config, experiment) -> None:
         (("seeds",), [1, 1], ["seeds"]),
         (("demo_score", "threshold"), "median", ["demo_score.threshold", "median", "balanced"]),
         (("final_policy", "arms"), ["best"], ["final_policy.arms.0", "best", "oracle"]),
+        (("rollouts", "n_episodes"), 60.0, ["rollouts.n_episodes: 60.0 is not a whole number", "write 60"]),
+        (("rollouts", "seed_offset"), 2000.0, ["rollouts.seed_offset: 2000.0", "write 2000"]),
+        (("demonstrations", "reliable", "seed"), 1.0e6, ["demonstrations.reliable.seed", "write 1000000"]),
+        (("evaluation", "n_episodes"), 200.5, ["evaluation.n_episodes: 200.5 is not a whole number"]),
+        (("evaluation", "n_episodes"), True, ["evaluation.n_episodes: true is not a whole number"]),
+        (("evaluation", "n_episodes"), "1e3", ["evaluation.n_episodes: '1e3'", "to YAML it is a text: write 1000.0"]),
+        (("seeds",), [10**20 - 1], ["seeds.0", "99999999999999999999", "at most 4294967295"]),
+        (("seeds",), [-1], ["seeds.0: -1", "at least 0"]),
+        (("rollouts", "success_reward"), float("nan"), ["rollouts.success_reward: .nan is not a number"]),
+        (("rollouts", "success_reward"), float("inf"), ["rollouts.success_reward: .inf is not a number"]),
+        (("rollouts", "overrides"), ["training.lr"], ["rollouts.overrides.0: 'training.lr'", "KEY=VALUE"]),
     ],
 )
 def test_schema_names_what_is_wrong(config, experiment, keys, value, parts) -> None:
@@ -95,6 +107,36 @@ def test_schema_names_what_is_wrong(config, experiment, keys, value, parts) -> N
         target = target[key]
     target["seed_ofset" if value is None else keys[-1]] = 1 if value is None else value
     with one_line_error(f"config: experiments.{config['run'][0]}", *parts):
+        check_against(config, SCHEMA, "config")
+
+
+def test_a_mistake_that_others_inherit_is_named_where_it_stands() -> None:
+    """YAML's anchors stand above their aliases: the first is the one that was edited."""
+    values = delivered()
+    default, *others = list(values["experiments"])
+    values["experiments"][default]["rollouts"]["n_episodes"] = 0  # shared with two others, as in the file
+    heirs = [name for name in others if values["experiments"][name]["rollouts"].get("n_episodes") == 0]
+    assert len(heirs) == 2
+    with one_line_error(f"config: experiments.{default}.rollouts.n_episodes: 0", f"likewise in {', '.join(heirs)}"):
+        check_against(values, SCHEMA, "config")
+
+
+def test_a_mistake_of_one_heir_is_named_there() -> None:
+    values = copy.deepcopy(delivered())
+    values["experiments"]["aloha_cube"]["evaluation"] = {"n_episodes": 0, "seed_offset": 1, "overrides": []}
+    with pytest.raises(UserError, match=r"^config: experiments.aloha_cube.evaluation.n_episodes: 0 is [^(]*$"):
+        check_against(values, SCHEMA, "config")
+
+
+def test_an_experiment_is_run_once(config) -> None:
+    config["run"] *= 2
+    with one_line_error(f"config: run: '{config['run'][0]}' is given twice; remove one"):
+        check_against(config, SCHEMA, "config")
+
+
+def test_an_experiment_s_name_becomes_part_of_paths(config, experiment) -> None:
+    config["experiments"]["my experiment"] = experiment
+    with one_line_error("config: experiments: 'my experiment' is not a name of letters, digits and _"):
         check_against(config, SCHEMA, "config")
 
 
@@ -209,6 +251,12 @@ def test_environment_and_policy_must_exist(experiment) -> None:
     [
         ({"epocs": 3}, ["epocs"]),
         ({"lr": [-1]}, ["lr.0", "-1"]),
+        ({"lr": [float("nan")]}, ["lr.0: .nan is not a number"]),
+        ({"weight_decay": [float("inf")]}, ["weight_decay.0: .inf is not a number"]),
+        ({"lr": ["1e-3"]}, ["lr.0", "write 0.001"]),
+        ({"batch_size": 1024.0}, ["batch_size: 1024.0 is not a whole number", "write 1024"]),
+        ({"seeds": [2**32]}, ["seeds.0", "at most 4294967295"]),
+        ({"lr": [0.1, 0.1]}, ["lr: 0.1 is given twice"]),
         ({"model_archs": {"mine": {"type": "stepwise", "hidden_size": [8], "dropout": 0.1}}}, ["mine", "hidden_size"]),
         ({"model_archs": {"mine": {"type": "forest"}}}, ["mine", "forest", "stepwise"]),
     ],
