@@ -341,7 +341,7 @@ def test_split_with_one_outcome_is_refused(tmp_path: Path, outcome: bool, word: 
         ({"model_archs": {"small": STEPWISE}}, "no small_stepwise; choose from: small"),
         ({"model_archs": {"small_stepwise": {"type": "mlp"}}}, "model_archs.small_stepwise: type: 'mlp' is not one of"),
         ({"model_archs": {"small_stepwise": STEPWISE | {"dropout": 1}}}, "dropout: 1 "),
-        ({"model_archs": {"small_stepwise": TRANSFORMER | {"n_heads": 3}}}, "dim_model: 8 is not a value, a multiple of 3"),
+        ({"model_archs": {"small_stepwise": TRANSFORMER | {"n_heads": 3}}}, "8 is not a value, a multiple of 3"),
     ],
 )
 def test_bad_settings_give_one_line(folder: Path, changes: dict, message: str) -> None:
