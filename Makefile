@@ -3,6 +3,7 @@
 # make compare     new runs beside the published ones: every number, its difference, a verdict
 # make test        install, then run the tests
 # make test-peers  the real lerobot and robomimic open what we write; needs Python 3.12, downloads 3 GB
+# make test-oddities  data sets with odd but legal properties, drawn at random for an hour (ODDITIES_SECONDS=3600)
 # make test-slurm  the workflow on a SLURM of two nodes on this machine, with jobs killed; as root; some minutes
 # make test-faults kill -9, full disks, damaged files: docs/faults.md anew; half an hour, needs Linux and root
 # make test-gpu    docs/gpu_<card>.md: tests and speed on this machine's GPU; ten minutes
@@ -15,13 +16,14 @@
 CORES ?= all
 PYTHON ?= python3
 PEERS_PYTHON ?= python3.12
+ODDITIES_SECONDS ?= 3600
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PEERS := .venv-peers
 # Importing torch takes twice as long without its byte code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all report compare test test-peers test-slurm test-faults test-gpu gpu-wheels wandb lint verify docs lock clean
+.PHONY: all report compare test test-peers test-oddities test-slurm test-faults test-gpu gpu-wheels wandb lint verify docs lock clean
 all: $(INSTALLED)
 	$(BIN)/python workflow/scripts/run_workflow.py --cores $(CORES)
 	@cat results/*/tables/summary.md
@@ -46,6 +48,9 @@ $(PEERS)/.installed: envs/peers.lock envs/peers_robomimic.lock $(INSTALLED)
 	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --no-deps --require-hashes -r envs/peers.lock \
 		-r envs/peers_robomimic.lock
 	touch $@
+
+test-oddities: $(INSTALLED)
+	ODDITIES_SECONDS=$(ODDITIES_SECONDS) $(BIN)/python -m pytest tests/oddities
 
 test-faults: $(INSTALLED)
 	$(BIN)/python tests/faults/run_faults.py --kills 50 --out docs/faults.md
