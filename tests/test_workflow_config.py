@@ -202,6 +202,17 @@ def test_environment_seeds_may_not_overlap(experiment, seeds, parts) -> None:
         check_experiment(experiment)
 
 
+@pytest.mark.parametrize(
+    ("seeds", "name"), [({"reliable": 2**32 - 199}, "reliable"), ({"evaluation": 2**32 - 99}, "eval")]
+)
+def test_environment_seeds_end(experiment, seeds, name) -> None:
+    set_all(experiment, **{key: seed - 1 for key, seed in seeds.items()})
+    check_experiment(experiment)
+    set_all(experiment, **seeds)
+    with one_line_error(name, f"go to {2**32}", f"end at {2**32 - 1}"):
+        check_experiment(experiment)
+
+
 def test_environment_seeds_may_touch(experiment) -> None:
     set_all(experiment, evaluation=1300, reliable=1000 - 200)
     check_experiment(experiment)

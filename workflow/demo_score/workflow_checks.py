@@ -20,6 +20,7 @@ from demo_score.workflow_config import (
     stages,
 )
 
+N_SEEDS = 2**32  # which every generator takes
 # Settings that follow from config.yaml's own keys, or that name data and places which the workflow chooses.
 _OWNED = {
     "seed": "set seeds, seed_offset",
@@ -200,6 +201,11 @@ def _check_seeds(experiment: dict) -> None:
                 f"seeds of {name} ({seeds.start} to {seeds.stop - 1}) and {next_name} (from {next_seeds.start}) "
                 "overlap; move a seed or seed_offset"
             )
+    name, seeds = max(ranges, key=lambda item: item[1].stop, default=("", range(0)))
+    if seeds.stop > N_SEEDS:
+        raise UserError(
+            f"seeds of {name} go to {seeds.stop - 1}, and they end at {N_SEEDS - 1}; set a smaller seed or seed_offset"
+        )
 
 
 def _environment_seeds(experiment: dict) -> Iterator[tuple[str, range]]:
