@@ -16,7 +16,7 @@ from demo_score.data.episodes import Episode
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.frames import MAX_OPEN_FILES, OpenFiles
-from demo_score.training.batches import Batch, Batches
+from demo_score.training.batches import Batch, Batches, _Reader
 from lerobot_fixture import write_lerobot
 from processes import is_running, wait_for
 
@@ -187,3 +187,12 @@ def test_a_forked_process_closes_no_file_that_it_inherits() -> None:
             files(number)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_batch_that_cannot_be_handed_over_ends_in_one_line(sources, monkeypatch) -> None:
+    """As where no shared memory is left: torch prints a traceback in the worker, and waits for ever."""
+    monkeypatch.setattr(_Reader, "__getitems__", lambda reader, frames: {"image": lambda: "cannot be pickled"})
+    with one_line_error("a process that reads images died", "/dev/shm"):
+        take(batches(sources["hdf5"], 2), 1)
+    assert multiprocessing.active_children() == []

@@ -1,5 +1,7 @@
 """Devices, compilers and threads that are there, and those that are not."""
 
+import os
+
 import pytest
 import torch
 from conftest import one_line_error
@@ -25,10 +27,27 @@ def test_missing_compiler_is_reported_in_one_line() -> None:
         compiled(torch.sin, torch.device("cpu"))
 
 
-@pytest.mark.parametrize(("value", "threads"), [(None, 1), ("", 1), ("3", 3)])
+@pytest.mark.parametrize(
+    ("value", "threads"), [(None, 1), ("", 1), (" ", 1), ("3", 3), ("4,2", 4), (" 2 , 1", 2), ("100000", 4)]
+)
 def test_threads_are_those_that_the_workflow_sets(monkeypatch, value, threads) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
     if value is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", value)
     assert available_threads() == threads
-    assert available_threads(n_workers=2) == 1
+    assert available_threads(n_workers=2) == max(1, threads - 2)
+
+
+@pytest.mark.parametrize("value", ["abc", "0", "-1", "2.0", "max", ",2"])
+def test_threads_that_are_no_number_are_reported(monkeypatch, value) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    with one_line_error(f"OMP_NUM_THREADS={value}", "from 1"):
+        available_threads()
+
+
+@pytest.mark.parametrize("name", ["meta", "mps", "xla", "gpu", "hpu:1", ""])
+def test_devices_that_are_not_meant_or_not_there_are_reported(monkeypatch, name) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with one_line_error(f"device={name}: ", "cpu"):
+        select_device(name)

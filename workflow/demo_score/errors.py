@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from demo_score.stopping import ends_in_time
+
 
 class UserError(Exception):
     """Bad input. The message is one complete line; commands print it and exit with status 2."""
@@ -27,10 +29,10 @@ def run_command(main: Callable[[], None]) -> None:
     """Run a command's `main`; turn what a user can mend into one line and an exit status.
 
     That is a UserError, a file that cannot be read or written, memory (a GPU's, too) that ran out, or a process
-    that died. SIGTERM raises StoppedError in `main`, once, and ends in exit status 143.
+    that died. SIGTERM raises StoppedError in `main`, once, and ends in exit status 143, in any case after 9 seconds.
     """
     try:
-        with _sigterm_raises():
+        with ends_in_time(), _sigterm_raises():
             main()
     except UserError as error:
         sys.exit(_report(str(error), status=2))

@@ -12,7 +12,7 @@ from demo_score.errors import UserError
 
 
 def select_device(name: str) -> torch.device:
-    """The device called cpu, cuda, cuda:N, or auto (a GPU where there is one)."""
+    """The device called cpu, cuda, cuda:N, mps (of a Mac), or auto (a CUDA GPU where there is one)."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
@@ -20,7 +20,11 @@ def select_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UserError(f"device={name}: no such device; set cpu, cuda or auto") from None
+        device = None
+    if device is None or device.type not in ("cpu", "cuda", "mps"):
+        raise UserError(f"device={name}: no such device; set cpu, cuda or auto")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UserError(f"device={name}: torch finds no GPU of a Mac here; set device=cpu or device=auto")
     if device.type == "cuda" and (device.index or 0) >= (n_gpus := torch.cuda.device_count()):
         raise UserError(f"device={name}: torch finds {n_gpus} here; set a number below that, or device=cuda")
     return device
@@ -28,7 +32,31 @@ def select_device(name: str) -> torch.device:
 
 def available_threads(n_workers: int = 0) -> int:
     """Threads this command may use: OMP_NUM_THREADS, which the workflow sets, or one; `n_workers` of them are taken."""
-    return max(1, int(os.environ.get("OMP_NUM_THREADS") or 1) - n_workers)
+    return max(1, (_given_threads() or 1) - n_workers)
+
+
+def cores() -> int:
+    """Cores that this process may use, of the system's and of OMP_NUM_THREADS."""
+    n_cores = _system_cores()
+    return min(n_cores, _given_threads() or n_cores)
+
+
+def _given_threads() -> int | None:
+    """OMP_NUM_THREADS, of a list the first, as OpenMP has it; None where it is not set.
+
+    No more than two a core: threads cost memory, and a hundred thousand of them hang.
+    """
+    given = os.environ.get("OMP_NUM_THREADS", "").strip()
+    if not given:
+        return None
+    first = given.partition(",")[0].strip()
+    if not (first.isascii() and first.isdigit() and int(first)):
+        raise UserError(f"OMP_NUM_THREADS={given}: is no number of threads; set a whole number from 1, or unset it")
+    return min(int(first), 2 * _system_cores())
+
+
+def _system_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def autocast(device: torch.device, use_amp: bool) -> torch.autocast:

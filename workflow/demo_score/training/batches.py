@@ -1,7 +1,9 @@
 """Handing out batches, gathered here or read ahead by worker processes: the same ones bit for bit."""
 
+import multiprocessing.queues
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from demo_score.data.chunks import ChunkDataset
 from demo_score.errors import UserError
+from demo_score.hardware import cores
 
 Batch = dict[str, Tensor]
 
@@ -36,7 +39,7 @@ class Batches:
         self.dataset = dataset.to(torch.device("cpu") if dataset.images else device)
         self.batch_size = batch_size
         self.generator = generator
-        self.num_workers = min(num_workers, _cores()) if dataset.images else 0
+        self.num_workers = min(num_workers, cores()) if dataset.images else 0
         self.device = device
         self._loaded: Iterator[Batch | Exception] | None = None
         self._states: deque[Tensor] = deque()  # the generator's after each batch that was drawn, in order
@@ -91,6 +94,7 @@ class Batches:
             collate_fn=_as_it_is,
             pin_memory=self.device.type == "cuda",
             generator=torch.Generator(),  # seeds workers, which draw nothing; torch's own must not move
+            worker_init_fn=_die_with_a_lost_batch,
         )
         with _death_found_when_waiting():
             return iter(loader)
@@ -108,10 +112,17 @@ def _death_found_when_waiting() -> Iterator[None]:
         signal.signal(signal.SIGCHLD, handler)
 
 
-def _cores() -> int:
-    """Cores that this process may use, of the system's and of OMP_NUM_THREADS, which the workflow sets."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, int(os.environ.get("OMP_NUM_THREADS") or cores))
+def _die_with_a_lost_batch(_: int) -> None:
+    """In a worker: a batch that cannot be handed over (no shared memory is left) ends the worker.
+
+    By default the thread that hands over prints a traceback and drops the batch, for which training waits for ever.
+    """
+    multiprocessing.queues.Queue._on_queue_feeder_error = staticmethod(_die)
+
+
+def _die(error: Exception, _: object) -> None:
+    print(f"a batch is lost: {str(error).partition(chr(10))[0]}", file=sys.stderr, flush=True)
+    os._exit(1)
 
 
 class _Reader:
