@@ -186,12 +186,17 @@ def test_missing_episode_is_reported(tmp_path) -> None:
         read(written(tmp_path), numbers=[0, 3])
 
 
-@pytest.mark.parametrize("key", ["observation.force", "action"])
-def test_missing_key_is_reported_with_those_there_are(tmp_path, key) -> None:
+def test_missing_key_is_reported_with_those_there_are(tmp_path) -> None:
     folder = written(tmp_path)
-    change_info(folder, lambda info: info["features"].pop("action") if key == "action" else None)
-    with one_line_error(folder, f"no {key}", "observation.image, observation.state", "policy.input_shapes"):
-        read(folder, (STATE, key))
+    with one_line_error(folder, "no observation.force", "observation.image, observation.state", "policy.input_shapes"):
+        read(folder, (STATE, "observation.force"))
+
+
+def test_data_set_whose_action_has_another_name_is_told_by_its_columns(tmp_path) -> None:
+    folder = written(tmp_path)
+    change_info(folder, lambda info: info["features"].update(actions=info["features"].pop("action")))
+    with one_line_error(folder, "has no action; it has observation.state", "actions", "meta/info.json"):
+        open_dataset(folder)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

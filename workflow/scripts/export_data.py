@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from demo_score.data.conversion import FORMATS, export_data
+from demo_score.data.formats.aloha import ACT, JPEGS
 from demo_score.data.formats.lerobot_writer import KINDS_OF_IMAGES
 from demo_score.data.problems import CHOICES, REFUSE
 from demo_score.errors import run_command
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument("--codec", default="libsvtav1", help="LeRobot: libsvtav1, h264 or hevc (libsvtav1)")
     parser.add_argument("--sim", action="store_true", help="ALOHA: the episodes are simulated")
     parser.add_argument("--problems", choices=CHOICES, default=REFUSE, help="what to do with bad episodes (refuse)")
+    parser.add_argument("--aloha-jpeg", choices=JPEGS, default=ACT, help="ALOHA: how JPEGs were made (act)")
     arguments = parser.parse_args()
     print(f"{arguments.out}: {export_data(**vars(arguments))} episodes")
 

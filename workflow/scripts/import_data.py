@@ -7,6 +7,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from demo_score.data.conversion import import_data
+from demo_score.data.formats.aloha import ACT, JPEGS
 from demo_score.data.problems import CHOICES, REFUSE
 from demo_score.errors import run_command
 
@@ -21,6 +22,7 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, help="labels.csv: episode,success and, if wished, checkpoint")
     parser.add_argument("--keys", nargs="+", help="only these observations, such as observation.state (all)")
     parser.add_argument("--problems", choices=CHOICES, default=REFUSE, help="what to do with bad episodes (refuse)")
+    parser.add_argument("--aloha-jpeg", choices=JPEGS, default=ACT, help="ALOHA: how JPEGs were made (act)")
     arguments = parser.parse_args()
     print(f"{arguments.out}: {import_data(**vars(arguments))} episodes")
 

@@ -1,16 +1,18 @@
 """From any source of episodes to any format that is written: our own robomimic files, LeRobot, ALOHA."""
 
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import LISTS, open_dataset
-from demo_score.data.formats.aloha import write_aloha
-from demo_score.data.formats.base import DataSet
+from demo_score.data.formats.aloha import ACT, write_aloha
+from demo_score.data.formats.base import DataSet, say_notes
 from demo_score.data.formats.lerobot_writer import write_lerobot
 from demo_score.data.formats.robomimic import RobomimicFile, write_episodes
 from demo_score.data.labels import Label, read_labels
+from demo_score.data.left_out import Seen, agreed_description, names_of, say_left_out
 from demo_score.data.lists import Entry, read_entries, read_entry_episodes, select
 from demo_score.data.problems import REFUSE, Part, settle
 from demo_score.data.rates import agreed_rate
@@ -28,12 +30,13 @@ def import_data(
     labels: Path | None = None,
     keys: Collection[str] | None = None,
     problems: str = REFUSE,
+    aloha_jpeg: str = ACT,
 ) -> int:
     """Write episodes of a source, dataset list or episode table to one of our files; returns how many.
 
     Of a single source: only the episodes `numbers`, or those of a robomimic filter key; `labels`: a labels.csv, which
-    holds where the source says otherwise. `keys`: observations. `problems` as in `settle`. Raises UserError, too, for
-    an `out` that is the source.
+    holds where the source says otherwise. `keys`: observations. `problems` as in `settle`, `aloha_jpeg` as in
+    `open_dataset`. Raises UserError, too, for an `out` that is the source.
     """
     if (numbers, filter_key, labels) != (None, None, None) and _is_list(source):
         raise UserError(
@@ -42,10 +45,12 @@ def import_data(
         )
     if filter_key is not None:
         numbers = masked_numbers(open_dataset(source), filter_key)
-    entries, parts = _gather(source, out, numbers, labels, keys)
+    entries, parts = _gather(source, out, numbers, labels, keys, aloha_jpeg)
     env_args = _env_args(parts[0].dataset, agreed_rate([part.dataset for part in parts]))
-    entries = _without_problems(entries, parts, problems)
-    write_episodes(out, _read(entries, keys), env_args)
+    seen = _seen(entries)
+    entries = _without_problems(entries, parts, problems, seen)
+    say_left_out([part.dataset for part in parts], "robomimic", seen, ())
+    write_episodes(out, _read(entries, keys, aloha_jpeg), env_args)
     return len(entries)
 
 
@@ -58,27 +63,35 @@ def export_data(
     codec: str = "libsvtav1",
     sim: bool = False,
     problems: str = REFUSE,
+    aloha_jpeg: str = ACT,
 ) -> int:
     """Write all episodes of a source, dataset list or episode table in the format `to`; returns how many.
 
     `fps` (frames a second) is needed for LeRobot where no source tells, and holds where one tells otherwise; `images`
-    and `codec` as in `write_lerobot`, `sim` as in `write_aloha`, `problems` as in `settle`. Raises UserError, too,
-    for an `out` that is a source.
+    and `codec` as in `write_lerobot`, `sim` as in `write_aloha`, `problems` as in `settle`,
+    `aloha_jpeg` as in `open_dataset`. Raises UserError, too, for an `out` that is a source.
     """
     if to not in FORMATS:
         raise UserError(f"format {to}: unknown; choose one of: {', '.join(FORMATS)}")
-    entries, parts = _gather(source, out)
+    entries, parts = _gather(source, out, aloha_jpeg=aloha_jpeg)
     rate = agreed_rate([part.dataset for part in parts], fps)
     parts = [replace(part, fps=fps) for part in parts]
     if to == "lerobot" and rate is None:
         raise UserError(f"{source}: does not tell how many frames a second it has; give --fps N")
-    entries = _without_problems(entries, parts, problems)
+    seen, datasets = _seen(entries), [part.dataset for part in parts]
+    entries = _without_problems(entries, parts, problems, seen)
+    told = agreed_description(datasets) if to == "lerobot" else {}
+    say_left_out(datasets, to, seen, told)
     if to == "lerobot":
-        write_lerobot(out, _read(entries), rate, images=images, codec=codec)
+        partly = seen.partly(entries)
+        for column, what in partly.items():
+            print(f"{out}: without the column {column}: {what}", file=sys.stderr)
+        about = {"robot_type": told.get("robot_type"), "names": names_of(told), "without": partly}
+        write_lerobot(out, _read(entries, aloha_jpeg=aloha_jpeg), rate, images=images, codec=codec, **about)
     elif to == "aloha":
-        write_aloha(out, _read(entries), sim)
+        write_aloha(out, _read(entries, aloha_jpeg=aloha_jpeg), sim)
     else:
-        write_episodes(out, _read(entries), _env_args(parts[0].dataset, rate))
+        write_episodes(out, _read(entries, aloha_jpeg=aloha_jpeg), _env_args(parts[0].dataset, rate))
     return len(entries)
 
 
@@ -99,17 +112,19 @@ def _gather(
     numbers: list[int] | None = None,
     labels_file: Path | None = None,
     keys: Collection[str] | None = None,
+    aloha_jpeg: str = ACT,
 ) -> tuple[list[Entry], list[Part]]:
     """The episodes of a source (`numbers`: only these), with what `labels_file` tells, one by one and by data set."""
     entries = _entries(source, numbers)
     parts = []
     for path, listed in select(entries).items():
-        dataset = open_dataset(path)
+        dataset = open_dataset(path, aloha_jpeg=aloha_jpeg)
         _check_out(out, path)
         _check_keys(dataset, keys)
         labels = read_labels(labels_file, dataset.numbers) if labels_file else None
         entries = [_labelled(entry, labels) for entry in entries]
         parts.append(Part(dataset, listed, labels, labels_file, keys))
+    say_notes([part.dataset for part in parts])
     return entries, parts
 
 
@@ -140,14 +155,19 @@ def _labelled(entry: Entry, labels: Mapping[int, Label] | None) -> Entry:
     return replace(entry, success=label.success, checkpoint=label.checkpoint) if label else entry
 
 
-def _without_problems(entries: Sequence[Entry], parts: Sequence[Part], problems: str) -> list[Entry]:
-    kept = {(part.dataset.path, number) for part in settle(parts, problems)[0] for number in part.numbers}
+def _seen(entries: Sequence[Entry]) -> Seen:
+    return Seen({(entry.file, entry.episode): entry for entry in entries})
+
+
+def _without_problems(entries: Sequence[Entry], parts: Sequence[Part], problems: str, seen: Seen) -> list[Entry]:
+    settled = settle(parts, problems, visit=seen.visit)[0]
+    kept = {(part.dataset.path, number) for part in settled for number in part.numbers}
     return [entry for entry in entries if (entry.file, entry.episode) in kept]
 
 
-def _read(entries: Sequence[Entry], keys: Collection[str] | None = None) -> Iterator[Episode]:
+def _read(entries: Sequence[Entry], keys: Collection[str] | None = None, aloha_jpeg: str = ACT) -> Iterator[Episode]:
     """One episode at a time; their images stay where they are until they are read."""
-    episodes = read_entry_episodes(entries, keys)
+    episodes = read_entry_episodes(entries, keys, aloha_jpeg=aloha_jpeg)
     with progress_bar(len(entries), "writing", "episode") as progress:
         for episode in episodes:
             yield episode

@@ -1,6 +1,7 @@
 """What all formats are read into, and written from."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -23,9 +24,21 @@ class Episode:
     checkpoint: str | None = None  # of a rollout: the training step, such as "003000"
     task: str | None = None  # in words
     times: np.ndarray | None = None  # (T,) seconds, as recorded
+    frame_tasks: list[str] | None = None  # (T,) where not all frames have the same; the first is `task`
+    source: tuple[Path, int] | None = None  # the data set and the number in it from which it was read
+
+    @property
+    def tasks(self) -> list[str]:
+        """All its tasks, each once."""
+        return list(dict.fromkeys(self.frame_tasks or ([] if self.task is None else [self.task])))
 
     def __len__(self) -> int:
         return len(self.actions)
+
+
+def place(episode: Episode) -> str:
+    """The data set and the number that an episode was read from, for errors; empty where it was made here."""
+    return "" if episode.source is None else f"{episode.source[0]} episode {episode.source[1]}"
 
 
 def is_image(values: np.ndarray | Frames) -> bool:

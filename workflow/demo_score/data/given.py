@@ -44,6 +44,9 @@ def prepare_data(settings: dict, out: Path, where: str = "data") -> None:
     for table, entries in _tables(groups, parts).items():
         write_table(out / table, entries)
         print(f"{table}: {len(entries)} episodes, {_outcomes(entries)}")
+    for dataset in {part.dataset.path: part.dataset for part in parts}.values():
+        if not_read := dataset.not_read():
+            print(f"{dataset.path}: not read: {', '.join(not_read)}")
     rows = [(problem.file, problem.episode, problem.what) for problem in problems]
     table = pd.DataFrame(rows, columns=["file", "episode", "problem"]).astype({"episode": "Int64"})
     write_text(out / "problems.csv", table.to_csv(index=False, lineterminator="\n"))

@@ -55,7 +55,8 @@ class Inspection:
     strategies: dict[str, int]
     tasks: dict[str, int]
     filter_keys: dict[str, int]  # of robomimic files
-    not_read: list[str]  # observations of kinds that are not read
+    not_read: list[str]  # what there is besides, which is named, not read
+    notes: list[str]  # what cannot be known, and the setting that decides
     problems: list[Problem]
 
 
@@ -71,8 +72,9 @@ class _Counts:
         self.lengths.append(len(episode))
         for key, values in {**episode.observations, ACTION: episode.actions}.items():
             self.keys[key][_frame(values)] += 1
-        for name in ("success", "checkpoint", "strategy", "task"):
+        for name in ("success", "checkpoint", "strategy"):
             self.told[name][getattr(episode, name)] += 1
+        self.told["task"].update(episode.tasks)
 
     def counted(self, name: str) -> dict[str, int]:
         """Value -> episodes that tell it, in the order of values."""
@@ -110,6 +112,7 @@ def inspect(path: Path, labels: Path | None = None, images: bool = True) -> Insp
         tasks=counts.counted("task"),
         filter_keys={key: len(numbers) for key, numbers in filter_keys.items()},
         not_read=dataset.not_read(),
+        notes=dataset.notes(),
         problems=problems,
     )
 
@@ -131,6 +134,7 @@ def report(inspection: Inspection) -> str:
         "tasks": _list(inspection.tasks),
         "filter keys": _list(inspection.filter_keys),
         "not read": ", ".join(inspection.not_read),
+        "note": "; ".join(inspection.notes),
     }
     told = [f"{name + ':':<13}{text}" for name, text in lines.items() if text]
     keys = _table([(key, str(frame.shape), frame.dtype) for key, frame in inspection.keys.items()])

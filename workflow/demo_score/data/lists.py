@@ -130,11 +130,16 @@ def select(entries: Iterable[Entry]) -> Selection:
     return selection
 
 
-def read_entry_episodes(entries: Sequence[Entry], keys: Collection[str] | None = None) -> Iterator[Episode]:
-    """The episodes of `entries`, with observations `keys` (None: all) and what the table tells of them."""
+def read_entry_episodes(
+    entries: Sequence[Entry], keys: Collection[str] | None = None, **options: str
+) -> Iterator[Episode]:
+    """The episodes of `entries`, with observations `keys` (None: all) and what the table tells of them.
+
+    `options`: of `open_dataset`.
+    """
     for file, group in groupby(entries, key=lambda entry: entry.file):
         listed = list(group)
-        episodes = open_dataset(file).read([entry.episode for entry in listed], keys)
+        episodes = open_dataset(file, **options).read([entry.episode for entry in listed], keys)
         for entry, episode in zip(listed, episodes, strict=True):
             yield entry.complete(episode)
 

@@ -65,16 +65,18 @@ class _Look:
     stamps: Stamps = field(default_factory=Stamps)
 
 
-def settle(parts: Sequence[Part], choice: str, known: Sequence[Problem] = ()) -> tuple[list[Part], list[Problem]]:
+def settle(
+    parts: Sequence[Part], choice: str, known: Sequence[Problem] = (), visit: Visit | None = None
+) -> tuple[list[Part], list[Problem]]:
     """Look for problems and refuse the episodes that have any, or leave them out, telling of each on stderr.
 
-    `known` problems, which the caller found, count too. Returns as many parts, without the bad episodes, and the
-    problems. Raises UserError where `choice` is "refuse" and there is a problem, and where "skip" leaves no episode
-    at all.
+    `known` problems, which the caller found, count too; `visit` as in `find_problems`. Returns as many parts, without
+    the bad episodes, and the problems. Raises UserError where `choice` is "refuse" and there is a problem, and where
+    "skip" leaves no episode at all.
     """
     if choice not in CHOICES:
         raise UserError(f"problems={choice}: unknown; choose one of: {', '.join(CHOICES)}")
-    problems = list(dict.fromkeys([*find_problems(parts), *known]))
+    problems = list(dict.fromkeys([*find_problems(parts, visit=visit), *known]))
     for problem in problems:
         skipped = "skipped: " if problem.episode is not None else "ignored: "
         print(f"{skipped if choice == SKIP else ''}{problem}", file=sys.stderr)

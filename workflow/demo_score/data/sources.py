@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from omegaconf import DictConfig
 
-from demo_score.data.episodes import Episode
+from demo_score.data.episodes import Episode, is_image
 from demo_score.data.formats import is_dataset, open_dataset
-from demo_score.data.formats.base import DataSet
+from demo_score.data.formats.aloha import ACT
+from demo_score.data.formats.base import DataSet, say_notes
 from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.frames import Frames
 from demo_score.data.lists import read_list
@@ -29,7 +30,10 @@ def training_episodes(settings: DictConfig) -> list[Episode]:
         selection = {Path(path) if is_dataset(Path(path)) else resolve_dataset(path): None}
     else:
         raise UserError("no training data: give dataset_repo_id=FOLDER_OR_HUB_NAME or +datasets_file=LIST.txt")
-    datasets = [(open_dataset(source, settings.video_backend), numbers) for source, numbers in selection.items()]
+    options = (settings.video_backend, settings.get("aloha_jpeg", ACT))
+    datasets = [(open_dataset(source, *options), numbers) for source, numbers in selection.items()]
+    if any(len(shape) == 3 for shape in settings.policy.input_shapes.values()):
+        say_notes([dataset for dataset, _ in datasets])
     fps = _rate([dataset for dataset, _ in datasets], settings.env.get("fps"))
     episodes = [episode for dataset, numbers in datasets for episode in _read(dataset, numbers, settings, fps)]
     if not episodes:
@@ -84,8 +88,17 @@ def _check_images(episode: Episode, settings: DictConfig) -> None:
     """Other arrays' sizes are checked where they are normalised."""
     for key, shape in settings.policy.input_shapes.items():
         if len(shape) == 3 and key in episode.observations:
+            _check_kind(key, episode.observations[key])
             have, wanted = ("x".join(map(str, size)) for size in (episode.observations[key].shape[1:3], shape[1:]))
             if have != wanted:
                 raise UserError(
                     f"{key} is {have} in the training data but {wanted} in the settings; set env.image_size to match"
                 )
+
+
+def _check_kind(key: str, values: np.ndarray | Frames) -> None:
+    if not is_image(values) or values.shape[-1] != 3:
+        raise UserError(
+            f"{key} is numbers {tuple(values.shape[1:])} in the training data, no images, which are uint8 "
+            "(height, width, 3); convert it, or choose another by dataset_keys"
+        )

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from demo_score.data.episodes import Episode
-from demo_score.data.formats.aloha import AlohaFolder, is_aloha
+from demo_score.data.formats.aloha import ACT, AlohaFolder, check_jpeg, is_aloha
 from demo_score.data.formats.base import DataSet
 from demo_score.data.formats.lerobot import LeRobotFolder
 from demo_score.data.formats.lerobot_folders import is_lerobot
@@ -14,11 +14,13 @@ from demo_score.errors import UserError
 LISTS = (".txt", ".csv")  # what dataset lists and episode tables end in
 
 
-def open_dataset(path: str | Path, video_backend: str = "pyav") -> DataSet:
+def open_dataset(path: str | Path, video_backend: str = "pyav", aloha_jpeg: str = ACT) -> DataSet:
     """Open a LeRobot folder (v3.0, v2.1), a robomimic file (ours are such), or a folder of ALOHA episodes.
 
-    `video_backend` (pyav or opencv) decodes LeRobot's videos. Raises UserError for a path that is none of these.
+    `video_backend` (pyav or opencv) decodes LeRobot's videos; `aloha_jpeg` (act or standard) says how ALOHA's JPEGs
+    were made. Raises UserError for a path that is none of these.
     """
+    check_jpeg(aloha_jpeg)
     path = Path(path)
     if path.is_file() and path.suffix in LISTS:
         raise UserError(f"{path}: a list of episodes, no data set; give one of the data sets that it names")
@@ -27,7 +29,7 @@ def open_dataset(path: str | Path, video_backend: str = "pyav") -> DataSet:
     if is_lerobot(path):
         return LeRobotFolder(path, video_backend)
     if is_aloha(path):
-        return AlohaFolder(path)
+        return AlohaFolder(path, aloha_jpeg)
     if not path.exists():
         raise UserError(f"{path}: no such episode file or data set")
     raise UserError(

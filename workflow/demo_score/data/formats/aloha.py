@@ -7,12 +7,13 @@
     labels.csv                success and checkpoint, where known: these files cannot tell
 
 Images, JPEG or not, come in the order of channels in which they were recorded: ACT's recorder gives its RGB images to
-cv2.imencode, which takes them for BGR, as cv2.imdecode does. Source: ACT, record_sim_episodes.py and utils.py.
+cv2.imencode, which takes them for BGR, as cv2.imdecode does (`aloha_jpeg`: act). What shows its true colours in any
+other program is `standard`. No file tells which it is. Source: ACT, record_sim_episodes.py and utils.py.
 """
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
@@ -22,6 +23,7 @@ import numpy as np
 from demo_score.data.episodes import OBSERVATION_PREFIX, Episode
 from demo_score.data.formats.base import DataSet
 from demo_score.data.formats.hdf5 import arrays_below, check_steps, open_hdf5, read_values, report_damage, write_values
+from demo_score.data.formats.hdf5_kinds import frame_shape, other_attributes, others, why_unread
 from demo_score.data.frames import Frames, SourceFile, StoredFrames
 from demo_score.data.labels import Label, read_labels, write_labels
 from demo_score.data.values import numbers
@@ -30,6 +32,8 @@ from demo_score.files import atomic_folder
 from demo_score.observations import ACTION, STATE
 
 LABELS = "labels.csv"
+ACT, STANDARD = "act", "standard"  # how JPEGs were made
+JPEGS = (ACT, STANDARD)
 _FILE = re.compile(r"episode_(\d+)\.hdf5")
 _ACTION, _OBSERVATIONS, _STATE = "action", "observations", "qpos"
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
@@ -39,9 +43,17 @@ _IMAGES = f"{OBSERVATION_PREFIX}images."
 class JpegFrames(StoredFrames):
     """Images in an ALOHA file, each encoded (JPEG) in a row of the array `name`."""
 
+    def __init__(self, source: SourceFile, shape: tuple[int, int, int, int], name: str, made: str):
+        super().__init__(source, shape, name)
+        self.made = made
+
+    def identity(self) -> str:
+        return f"{super().identity()} {self.made}"
+
     def _images(self, indices: np.ndarray) -> Iterator[np.ndarray]:
         for index, encoded in zip(indices, super()._images(indices), strict=True):
-            yield _decode(self.source.path, self.name, index, encoded)
+            image = _decode(self.source.path, self.name, index, encoded)
+            yield image if self.made == ACT else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 class AlohaFolder(DataSet):
@@ -49,7 +61,8 @@ class AlohaFolder(DataSet):
 
     format = "aloha"
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, jpeg: str = ACT):
+        self._jpeg = jpeg
         found = [(int(match[1]), file) for file, match in _matches(path)]
         self._files = dict(sorted(found))
         if len(self._files) < len(found):
@@ -62,9 +75,28 @@ class AlohaFolder(DataSet):
         """The file of an episode."""
         return self._files[number]
 
+    def notes(self) -> list[str]:
+        if self._jpeg != ACT or not any(map(self._has_jpegs, self.numbers[:1])):
+            return []
+        return [
+            "cameras are JPEG, read as ACT records them (RGB images that cv2.imencode took for BGR); where they are "
+            "ordinary JPEGs, red and blue are swapped so: aloha_jpeg=standard, or --aloha-jpeg standard"
+        ]
+
+    def _has_jpegs(self, number: int) -> bool:
+        with suppress(UserError), _open(self._files[number]) as arrays:
+            return any(_is_encoded(key, values) for key, values in arrays.items())
+        return False
+
     def _features_of(self, number: int) -> dict[str, tuple[int, ...]]:
         with _open(self._files[number]) as arrays:
             return {key: tuple(_shape(key, values)[1:]) for key, values in arrays.items()}
+
+    def _unread_of(self, number: int) -> dict[str, str]:
+        with open_hdf5(path := self._files[number]) as file, report_damage(f"{path}: the file"):
+            found = {key: why for key, values in _observations(path, file).items() if (why := _why_unread(key, values))}
+            read = (_ACTION, _OBSERVATIONS, "compress_len")  # the last tells lengths of JPEGs, which end where they end
+            return found | others(file, read) | other_attributes(file, ("sim", "compress"))
 
     def _read(self, number: int, keys: Collection[str] | None) -> Episode:
         path, label = self._files[number], self.labels.get(number)
@@ -73,7 +105,7 @@ class AlohaFolder(DataSet):
             self._check_keys(f"{path}:", wanted, arrays)
             _check_lengths(path, [arrays[key] for key in (ACTION, *wanted)])
             return Episode(
-                observations={key: _values(path, key, arrays[key]) for key in wanted},
+                observations={key: _values(path, key, arrays[key], self._jpeg) for key in wanted},
                 actions=numbers(arrays[ACTION][()]),
                 rewards=None,
                 success=label.success if label else None,
@@ -85,6 +117,12 @@ class AlohaFolder(DataSet):
 def is_aloha(path: Path) -> bool:
     """Whether `path` is a folder that holds episode_<number>.hdf5."""
     return path.is_dir() and any(_matches(path))
+
+
+def check_jpeg(aloha_jpeg: str) -> None:
+    """Raise UserError for what is no way to make JPEGs."""
+    if aloha_jpeg not in JPEGS:
+        raise UserError(f"aloha_jpeg={aloha_jpeg}: unknown; set one of: {', '.join(JPEGS)}")
 
 
 def write_aloha(folder: Path, episodes: Iterable[Episode], sim: bool = False) -> None:
@@ -118,14 +156,24 @@ def _open(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
 
 
 def _arrays(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
+    arrays = {key: values for key, values in _observations(path, file).items() if not _why_unread(key, values)}
+    check_steps(arrays.values())
+    return arrays
+
+
+def _observations(path: Path, file: h5py.File) -> dict[str, h5py.Dataset]:
+    """Observation key, or "action" -> array, of whatever kind."""
     arrays = {ACTION: file[_ACTION]}
     for name, values in arrays_below(file[_OBSERVATIONS]).items():
         key = STATE if name == _STATE else OBSERVATION_PREFIX + name.replace("/", ".")
         if key in arrays:
             raise UserError(f"{path}: {values.name} and {arrays[key].name} are both {key} here; rename one")
         arrays[key] = values
-    check_steps(arrays.values())
     return arrays
+
+
+def _why_unread(key: str, values: h5py.Dataset) -> str | None:
+    return None if key in (ACTION, STATE) or _is_encoded(key, values) else why_unread(values)
 
 
 def _check_lengths(path: Path, arrays: list[h5py.Dataset]) -> None:
@@ -142,14 +190,14 @@ def _is_encoded(key: str, values: h5py.Dataset) -> bool:
 def _shape(key: str, values: h5py.Dataset) -> tuple[int, ...]:
     """Shape of an array as it is read; that of encoded images is known from the first."""
     if not _is_encoded(key, values):
-        return values.shape
+        return (len(values), *frame_shape(values))
     first = _decode(Path(values.file.filename), values.name, 0, values[0]).shape if len(values) else (0, 0, 3)
     return (len(values), *first)
 
 
-def _values(path: Path, key: str, values: h5py.Dataset) -> np.ndarray | Frames:
+def _values(path: Path, key: str, values: h5py.Dataset, jpeg: str) -> np.ndarray | Frames:
     if _is_encoded(key, values):
-        return JpegFrames(SourceFile.of(path), _shape(key, values), values.name)
+        return JpegFrames(SourceFile.of(path), _shape(key, values), values.name, jpeg)
     return read_values(path, values)
 
 

@@ -1,9 +1,12 @@
 """What every format of recorded episodes offers."""
 
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from demo_score.data.episodes import Episode
 from demo_score.errors import UserError
@@ -19,6 +22,7 @@ class DataSet(ABC):
         self.path = path
         self.numbers = numbers  # of the episodes, in the order of the set
         self._features: dict[str, tuple[int, ...]] | None = None
+        self._unread: dict[str, str] | None = None
 
     @property
     def fps(self) -> float | None:
@@ -42,9 +46,28 @@ class DataSet(ABC):
         """The environment as the data set describes it, in robomimic's terms; empty where it does not."""
         return {}
 
-    def not_read(self) -> list[str]:
-        """What the data set holds of observations, but is of a kind that is not read."""
+    def notes(self) -> list[str]:
+        """What cannot be known of the data set, and the setting that decides."""
         return []
+
+    def description(self) -> dict[str, Any]:
+        """What LeRobot's meta/info.json tells of the robot: robot_type, and names by feature; empty elsewhere."""
+        return {}
+
+    def not_read(self) -> list[str]:
+        """What the data set holds but is not read, each with what it is; of episodes that can be opened."""
+        return [f"{name} ({what})" for name, what in self.unread().items()]
+
+    def unread(self) -> dict[str, str]:
+        """Name of what is not read (observations by their keys) -> what it is."""
+        if self._unread is None:
+            self._unread = {}
+            with suppress(UserError):
+                self._unread |= self._unread_of_all()
+            for number in self.numbers:
+                with suppress(UserError):
+                    self._unread |= self._unread_of(number)
+        return dict(self._unread)
 
     def read(self, numbers: Sequence[int] | None = None, keys: Collection[str] | None = None) -> Iterator[Episode]:
         """Read the episodes `numbers` (None: all), in that order, one at a time, with observations `keys` (None: all).
@@ -55,7 +78,7 @@ class DataSet(ABC):
         wanted = self.numbers if numbers is None else numbers
         if missing := sorted(set(wanted) - set(self.numbers)):
             raise UserError(f"{self.path}: has no episode {missing[0]}; it holds {self._held()}")
-        return (self._read(number, keys) for number in wanted)
+        return (replace(self._read(number, keys), source=(self.path, number)) for number in wanted)
 
     @abstractmethod
     def _read(self, number: int, keys: Collection[str] | None) -> Episode:
@@ -64,6 +87,14 @@ class DataSet(ABC):
     @abstractmethod
     def _features_of(self, number: int) -> dict[str, tuple[int, ...]]:
         """The features of one episode, which exists."""
+
+    def _unread_of_all(self) -> dict[str, str]:
+        """What is not read of what all episodes share."""
+        return {}
+
+    def _unread_of(self, number: int) -> dict[str, str]:
+        """What is not read of one episode, which exists."""
+        return {}
 
     def _find_features(self) -> dict[str, tuple[int, ...]]:
         failure: UserError | None = None
@@ -88,8 +119,22 @@ class DataSet(ABC):
         missing = [key for key in keys if key not in have]
         if missing and missing[0] in (known := self.features()):
             raise UserError(f"{place} has no {missing[0]}, which other episodes have; leave it out or record it again")
-        if missing:
+        if missing and missing[0] in (unread := self.unread()):
             raise UserError(
-                f"{self.path}: has no {missing[0]}; choose from: {', '.join(sorted(known))} "
-                "(classifiers.inputs; policy.input_shapes, or dataset_keys where names differ)"
+                f"{self.path}: {missing[0]} is {unread[missing[0]]}, which is not read; {self._advice(known)}"
             )
+        if missing:
+            raise UserError(f"{self.path}: has no {missing[0]}; {self._advice(known)}")
+
+    def _advice(self, known: Collection[str]) -> str:
+        return (
+            f"choose from: {', '.join(sorted(known))} "
+            "(classifiers.inputs; policy.input_shapes, or dataset_keys where names differ)"
+        )
+
+
+def say_notes(datasets: Iterable[DataSet]) -> None:
+    """A line on stderr for each thing that cannot be known of some data sets."""
+    for dataset in datasets:
+        for note in dataset.notes():
+            print(f"note: {dataset.path}: {note}", file=sys.stderr)

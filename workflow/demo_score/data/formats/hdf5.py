@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from demo_score.data.episodes import is_image
+from demo_score.data.formats.hdf5_kinds import ChannelsFirst, frame_shape, is_channels_first
 from demo_score.data.frames import HDF5_ERRORS, Frames, SourceFile, StoredFrames, first_line
 from demo_score.data.values import numbers
 from demo_score.errors import UserError
@@ -88,7 +89,10 @@ def check_steps(arrays: Iterable[h5py.Dataset | h5py.Group]) -> None:
 
 def read_values(path: Path, values: h5py.Dataset) -> np.ndarray | Frames:
     """An array (T, ...); images stay in the file."""
-    return StoredFrames(SourceFile.of(path), values.shape, values.name) if is_image(values) else numbers(values[()])
+    if not is_image(values):
+        return numbers(values[()])
+    kind = ChannelsFirst if is_channels_first(values) else StoredFrames
+    return kind(SourceFile.of(path), (len(values), *frame_shape(values)), values.name)
 
 
 def write_values(group: h5py.Group, name: str, values: np.ndarray | Frames) -> None:

@@ -24,6 +24,18 @@ from pyarrow import parquet
 
 from demo_score.data.episodes import OBSERVATION_PREFIX, Episode
 from demo_score.data.formats.base import DataSet
+from demo_score.data.formats.lerobot_described import (
+    TASK_INDEX,
+    check_action,
+    columns_of,
+    described,
+    files_of_episodes,
+    frame_tasks,
+    has_tasks_of_frames,
+    read_tasks,
+    unread_columns,
+    unread_of_meta,
+)
 from demo_score.data.formats.lerobot_folders import INFO, is_count, read_info
 from demo_score.data.formats.lerobot_places import FROM, TO, episode_rows, wrong_places
 from demo_score.data.formats.lerobot_told import TOLD, TOLD_BY_FRAMES, told_of
@@ -81,8 +93,10 @@ class LeRobotFolder(DataSet):
         features = self.info["features"].items()
         self._kinds = {key: str(feature["dtype"]) for key, feature in features}
         self._locations = _read_locations(path, self.info, [key for key in self._kinds if self._kinds[key] == "video"])
+        self._tasks: dict[int, str] | None = None
         self._rows: tuple[Path, list[str], pa.Table] | None = None  # of the file last read
         super().__init__(path, sorted(self._locations))
+        check_action(path, self._kinds)
 
     def _features_of(self, number: int) -> dict[str, tuple[int, ...]]:
         """They are those of the data set."""
@@ -97,8 +111,15 @@ class LeRobotFolder(DataSet):
             yield None, f"meta/info.json counts {told} episodes, but {len(self.numbers)} are listed in meta/episodes"
         yield from wrong_places(self._locations)
 
-    def not_read(self) -> list[str]:
-        return [f"{key} ({self._kinds[key]})" for key in self._known() if not self._is_read(key)]
+    def description(self) -> dict[str, Any]:
+        return described(self.info)
+
+    def _unread_of_all(self) -> dict[str, str]:
+        read = [*self.features(), REWARD, *TOLD_BY_FRAMES]
+        columns = columns_of(next((self._locate(location) for location in self._locations.values()), self.path))
+        episodes = dict.fromkeys(name for location in self._locations.values() for name in location)
+        of_episodes = [*episodes, *(name for file in files_of_episodes(self.path) for name in columns_of(file))]
+        return unread_columns(self.info, read, columns) | unread_of_meta(self.path, self.info, of_episodes)
 
     def _known(self) -> list[str]:
         return [key for key in self._kinds if key.startswith(OBSERVATION_PREFIX[:-1]) or key == ACTION]
@@ -123,7 +144,7 @@ class LeRobotFolder(DataSet):
             raise _damaged(path, f"episode {number}: {first_line(error)}") from None
 
     def _read_file(self, path: Path, keys: list[str]) -> pa.Table:
-        columns = [*keys, ACTION, REWARD, *TOLD_BY_FRAMES, *INDEX_COLUMNS]
+        columns = [*keys, ACTION, REWARD, *TOLD_BY_FRAMES, *INDEX_COLUMNS, TASK_INDEX]
         if self._rows is None or self._rows[:2] != (path, columns):
             self._rows = None  # two files at a time are not held
             self._rows = path, columns, _read_parquet(path, columns)
@@ -137,8 +158,16 @@ class LeRobotFolder(DataSet):
             actions=self._values(ACTION, rows),
             rewards=rewards(_rows_of(rows[REWARD]), f"{place}: {REWARD}") if REWARD in have else None,
             times=_times(rows) if "timestamp" in have else None,
-            **told_of(rows, location, place),
+            **told_of(rows, location, place) | self._tasks_of(rows),
         )
+
+    def _tasks_of(self, rows: pa.Table) -> dict[str, Any]:
+        """The tasks of frames, where they are not all the same."""
+        if not has_tasks_of_frames(rows):
+            return {}
+        self._tasks = read_tasks(self.path) if self._tasks is None else self._tasks
+        tasks = frame_tasks(rows, self._tasks)
+        return {"frame_tasks": tasks, "task": tasks[0] or None}
 
     def _observation(self, key: str, location: Location, source: SourceFile, rows: pa.Table) -> np.ndarray | Frames:
         if self._kinds[key] == "video":
@@ -204,8 +233,7 @@ def _read_locations(folder: Path, info: dict, video_keys: list[str]) -> dict[int
         columns = ["episode_index", "length", FROM, TO, "data/chunk_index", "data/file_index", *TOLD]
         for key in video_keys:
             columns += [f"videos/{key}/{name}" for name in ("chunk_index", "file_index", "from_timestamp")]
-        files = sorted(file for file in path.glob("*/*.parquet") if not file.name.startswith("."))
-        rows = [row for file in files for row in _read_parquet(file, columns).to_pylist()]
+        rows = [row for file in files_of_episodes(folder) for row in _read_parquet(file, columns).to_pylist()]
     if not rows or not all(isinstance(row, dict) and is_count(row.get("episode_index")) for row in rows):
         raise _damaged(path, "tells no episodes, or not their numbers")
     numbers = Counter(row["episode_index"] for row in rows)

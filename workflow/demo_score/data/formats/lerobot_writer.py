@@ -9,7 +9,7 @@ checkpoint where any episode has one.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet
 
-from demo_score.data.episodes import Episode, is_image
+from demo_score.data.episodes import Episode, is_image, place
 from demo_score.data.formats.lerobot import REWARD
+from demo_score.data.formats.lerobot_data_files import DataFiles
 from demo_score.data.formats.lerobot_folders import INFO, NO_TASK
 from demo_score.data.formats.lerobot_statistics import PixelCounts, Statistics, aggregate, array_statistics
 from demo_score.data.formats.lerobot_told import SUCCESS
@@ -53,16 +54,19 @@ def write_lerobot(
     images: str = "video",
     codec: str = "libsvtav1",
     robot_type: str | None = None,
+    names: Mapping[str, Any] | None = None,
+    without: Collection[str] = (),
     data_files_size_in_mb: float = 100,
     video_files_size_in_mb: float = 200,
 ) -> None:
     """Write `episodes`, one in memory at a time, recorded at `fps` frames a second, to a new `folder`.
 
     `images` are stored as video (by `codec`: libsvtav1, h264 or hevc; colours change a little) or as image (PNG,
-    exact). A file that would grow beyond its size in MB is closed, and another begun. Observations (T,) come back
-    as (T, 1). The folder appears whole or not at all, and is the same to the byte for the same episodes. Raises
-    UserError for a folder that exists, for no episodes, and for one that is empty or has other features than the
-    first.
+    exact). `names`: those of a feature's numbers. `without`: next.success or next.reward, where not all episodes have
+    it; success is in the rows of episodes then. A file that would grow beyond its size in MB is closed, and another
+    begun. Observations (T,) come back as (T, 1). The folder appears whole or not at all, and is the same to the byte
+    for the same episodes. Raises UserError for a folder that exists, for no episodes, and for one that is empty or has
+    other features than the first.
     """
     if images not in KINDS_OF_IMAGES:
         raise UserError(f"images={images}: unknown; set one of: {', '.join(KINDS_OF_IMAGES)}")
@@ -76,6 +80,7 @@ def write_lerobot(
     with atomic_folder(Path(folder)) as temporary:
         limits = {"data_files_size_in_mb": data_files_size_in_mb, "video_files_size_in_mb": video_files_size_in_mb}
         writer = _Writer(temporary, fps, images, codec, {"robot_type": robot_type, **limits})
+        writer.names, writer.without = dict(names or {}), without
         for episode in episodes:
             writer.add(episode)
         if not writer.n_episodes:
@@ -88,8 +93,11 @@ class _Writer:
 
     def __init__(self, folder: Path, fps: int, images: str, codec: str, info: dict[str, Any]):
         self.folder, self.fps, self.images, self.codec, self.info = folder, fps, images, codec, info
+        self.names: dict[str, Any] = {}
+        self.without: Collection[str] = ()
         self.features: dict[str, dict] = {}  # of the first episode
-        self.data = _DataFiles(folder, info["data_files_size_in_mb"] * MEGABYTE)
+        self.first = ""  # its place
+        self.data = DataFiles(folder, DATA_PATH, info["data_files_size_in_mb"] * MEGABYTE)
         self.videos: dict[str, VideoFiles] = {}
         self.tasks: dict[str, int] = {}
         self.statistics: dict[str, Statistics] = {}  # of all episodes so far
@@ -98,11 +106,11 @@ class _Writer:
         self.n_episodes = self.n_frames = 0
 
     def add(self, episode: Episode) -> None:
-        values = _values(episode)
+        values = {key: value for key, value in _values(episode).items() if key not in self.without}
         self._check(episode, values)
-        task = episode.task or NO_TASK
-        task_index = self.tasks.setdefault(task, len(self.tasks))
-        values |= self._index_values(len(episode), task_index)
+        tasks = episode.frame_tasks or [episode.task or NO_TASK] * len(episode)
+        task_indices = np.array([self.tasks.setdefault(task, len(self.tasks)) for task in tasks])
+        values |= self._index_values(len(episode), task_indices)
         places, columns, statistics = {}, {}, {}
         for key, value in values.items():
             if not is_image(value):
@@ -115,7 +123,7 @@ class _Writer:
                 columns[key] = _png_column(_images(value, counts))
             statistics[key] = counts.statistics()
         places |= self.data.add(pa.table(columns))
-        self._record(episode, task, places, statistics)
+        self._record(episode, list(dict.fromkeys(tasks)), places, statistics)
 
     def close(self) -> None:
         self.data.close()
@@ -130,16 +138,19 @@ class _Writer:
         _write_json(self.folder / "meta/stats.json", lists)
 
     def _check(self, episode: Episode, values: dict[str, np.ndarray | Frames]) -> None:
-        where = f"episode {self.n_episodes}"
+        where = place(episode) or f"episode {self.n_episodes}"
         for key, value in values.items():
             _check_value(f"{where}: {key}", key, value, len(episode))
         features = {key: _feature(value, self.images) for key, value in values.items()}
+        for key in features.keys() & self.names.keys():
+            features[key]["names"] = features[key]["names"] or self.names[key]
         if not self.features:
+            self.first = where
             self._begin(features)
         for key in self.features | features:
             if (first := self.features.get(key)) != (now := features.get(key)):
                 raise UserError(
-                    f"{where}: {key} is {_describe(now)}, but {_describe(first)} in episode 0; write episodes that "
+                    f"{where}: {key} is {_describe(now)}, but {_describe(first)} in {self.first}; write episodes that "
                     "differ into data sets of their own"
                 )
 
@@ -150,25 +161,27 @@ class _Writer:
             if feature["dtype"] == "video":
                 self.videos[key] = VideoFiles(self.folder, VIDEO_PATH, key, feature, self.fps, self.codec, limit)
 
-    def _index_values(self, length: int, task_index: int) -> dict[str, np.ndarray]:
+    def _index_values(self, length: int, task_indices: np.ndarray) -> dict[str, np.ndarray]:
         frames = np.arange(length)
         return {
             "timestamp": (frames / self.fps).astype(np.float32),
             "frame_index": frames,
             "episode_index": np.full(length, self.n_episodes),
             "index": self.n_frames + frames,
-            "task_index": np.full(length, task_index),
+            "task_index": task_indices,
         }
 
-    def _record(self, episode: Episode, task: str, places: dict, statistics: dict[str, Statistics]) -> None:
+    def _record(self, episode: Episode, tasks: list[str], places: dict, statistics: dict[str, Statistics]) -> None:
         """Add an episode to meta/episodes and to the statistics of all."""
-        row = {"episode_index": self.n_episodes, "tasks": [task], "length": len(episode), **places}
+        row = {"episode_index": self.n_episodes, "tasks": tasks, "length": len(episode), **places}
         row |= {"dataset_from_index": self.n_frames, "dataset_to_index": self.n_frames + len(episode)}
         for key, found in statistics.items():
             row |= {f"stats/{key}/{name}": value.tolist() for name, value in found.items()}
             self.statistics[key] = aggregate([self.statistics[key], found]) if key in self.statistics else found
         row |= {"meta/episodes/chunk_index": 0, "meta/episodes/file_index": 0}
         row |= {"seed": int(episode.seed), "strategy": episode.strategy, "checkpoint": episode.checkpoint}
+        if SUCCESS in self.without:
+            row["success"] = episode.success
         self.rows.append(row)
         if len(self.rows) == ROWS_AT_A_TIME:
             self._pack_rows()
@@ -204,44 +217,6 @@ class _Writer:
             "splits": {"train": f"0:{self.n_episodes}"},
             **self.info,
         }
-
-
-class _DataFiles:
-    """The parquet files of the rows, each of at most `limit` bytes where it can be."""
-
-    def __init__(self, folder: Path, limit: float):
-        self.folder, self.limit = folder, limit
-        self.file_number = -1
-        self.path = folder
-        self.writer: parquet.ParquetWriter | None = None
-        self.n_rows = 0  # in the current file
-
-    def add(self, table: pa.Table) -> dict[str, int]:
-        """Write an episode's rows. Returns where they are, as meta/episodes tells it."""
-        if self.writer is None or self._grown(len(table)) >= self.limit:
-            self._open_next(table.schema)
-        self.writer.write_table(table, row_group_size=len(table))
-        self.n_rows += len(table)
-        chunk_index, file_index = divmod(self.file_number, CHUNK_SIZE)
-        return {"data/chunk_index": chunk_index, "data/file_index": file_index}
-
-    def close(self) -> None:
-        self.writer.close()
-
-    def _grown(self, n_rows: int) -> float:
-        """Bytes of the current file with so many more rows like those it has."""
-        size = self.path.stat().st_size
-        return size + size / self.n_rows * n_rows
-
-    def _open_next(self, schema: pa.Schema) -> None:
-        if self.writer is not None:
-            self.close()
-        self.file_number += 1
-        chunk_index, file_index = divmod(self.file_number, CHUNK_SIZE)
-        self.path = self.folder / DATA_PATH.format(chunk_index=chunk_index, file_index=file_index)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.writer = parquet.ParquetWriter(self.path, schema)
-        self.n_rows = 0
 
 
 def _values(episode: Episode) -> dict[str, np.ndarray | Frames]:

@@ -35,6 +35,7 @@ from demo_score.data.formats.hdf5 import (
     report_damage,
     write_values,
 )
+from demo_score.data.formats.hdf5_kinds import frame_shape, other_attributes, others, why_unread
 from demo_score.data.frames import PackedFrames
 from demo_score.data.values import checkpoint_name, numbers, rewards, text, truth, whole_number
 from demo_score.errors import UserError
@@ -118,7 +119,19 @@ class RobomimicFile(DataSet):
 
     def _features_of(self, number: int) -> dict[str, tuple[int, ...]]:
         with _open(self.path, self.groups[number]) as group:
-            return {key: tuple(values.shape[1:]) for key, values in _arrays(group).items() if key != _REWARDS}
+            return {key: frame_shape(values) for key, values in _arrays(group).items() if key != _REWARDS}
+
+    def _unread_of_all(self) -> dict[str, str]:
+        with _open(self.path) as data:
+            groups = self.groups.values()
+            inside = {f"data/{name}": what for name, what in others(data, groups).items()}
+            told = other_attributes(data.file, ()) | other_attributes(data, ("total", "env_args"))
+            return others(data.file, ("data", "mask")) | inside | told
+
+    def _unread_of(self, number: int) -> dict[str, str]:
+        with _open(self.path, self.groups[number]) as group:
+            unread = {key: why for key, values in _observations(group).items() if (why := why_unread(values))}
+            return unread | others(group, ("obs", "dones", *_OTHERS.values())) | other_attributes(group, _TOLD)
 
     def _read(self, number: int, keys: Collection[str] | None) -> Episode:
         with _open(self.path, self.groups[number]) as group:
@@ -182,13 +195,19 @@ def _open(path: str | Path, name: str = "") -> Iterator[h5py.Group]:
 
 def _arrays(group: h5py.Group) -> dict[str, h5py.Dataset]:
     """Observation keys, "action", and "rewards" where there are any -> array (T, ...) of an episode."""
-    check_group(group)
-    observations = arrays_below(group["obs"])
-    arrays = {OBSERVATION_PREFIX + name.replace("/", "."): values for name, values in observations.items()}
-    if len(arrays) < len(observations):
-        raise ValueError("two observations are of one name, but for slashes and points")
+    arrays = {key: values for key, values in _observations(group).items() if not why_unread(values)}
     arrays |= {key: group[name] for key, name in _OTHERS.items() if key == ACTION or name in list(group)}
     check_steps(arrays.values())
+    return arrays
+
+
+def _observations(group: h5py.Group) -> dict[str, h5py.Dataset]:
+    """Observation keys -> array, of whatever kind."""
+    check_group(group)
+    found = arrays_below(group["obs"])
+    arrays = {OBSERVATION_PREFIX + name.replace("/", "."): values for name, values in found.items()}
+    if len(arrays) < len(found):
+        raise ValueError("two observations are of one name, but for slashes and points")
     return arrays
 
 
