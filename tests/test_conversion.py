@@ -230,7 +230,7 @@ def spoil(path: Path) -> list[str]:
         file["data/demo_1/actions"][2, 0] = np.nan
         del file["data/demo_2/actions"]
         file["data/demo_2/actions"] = np.zeros((3, 14))
-    what = "episode /data/demo_2 has arrays of [3, 6] steps; num_samples=6"
+    what = "episode /data/demo_2 has arrays of [3, 6] steps; num_samples=6; record or copy it again"
     return [f"{path} episode 1: action holds NaN or infinite values", f"{path} episode 2: {what}"]
 
 
@@ -241,7 +241,8 @@ def test_import_command_refuses_bad_episodes_or_skips_them(robomimic, tmp_path, 
     assert err[-1].startswith("error: 2 problems") and "--problems skip" in err[-1]
     options = ("--out", out, "--problems", "skip")
     status, text, err = command(import_command, monkeypatch, capsys, robomimic, *options)
-    assert (status, text, err) == (0, f"{out}: 1 episodes\n", [f"skipped: {line}" for line in lines])
+    left_out = f"{robomimic}: left out: filter keys good"
+    assert (status, text, err) == (0, f"{out}: 1 episodes\n", [*(f"skipped: {line}" for line in lines), left_out])
     assert [episode.seed for episode in read_episodes(out)] == [30]
 
 
@@ -252,7 +253,9 @@ def test_export_command_refuses_bad_episodes_or_skips_them(robomimic, tmp_path, 
     status, _, err = command(export_command, monkeypatch, capsys, *arguments)
     assert (status, err[:-1], out.exists()) == (2, lines, False)
     status, text, err = command(export_command, monkeypatch, capsys, *arguments, "--problems", "skip")
-    assert (status, text, err) == (0, f"{out}: 1 episodes\n", [f"skipped: {line}" for line in lines])
+    lost = {"lerobot": ", env_args", "aloha": ", env_args", "robomimic": ""}[to]
+    left_out = f"{robomimic}: left out: {'rewards, tasks, ' * (to == 'aloha')}filter keys good{lost}"
+    assert (status, text, err) == (0, f"{out}: 1 episodes\n", [*(f"skipped: {line}" for line in lines), left_out])
     assert len(open_dataset(out).numbers) == 1
 
 
