@@ -137,7 +137,7 @@ def test_labels_tell_success_and_checkpoint(tmp_path) -> None:
     dataset = AlohaFolder(tmp_path)
     told = [(episode.success, episode.checkpoint) for episode in dataset.read()]
     assert told == [(None, None), (True, "003000"), (False, None)]
-    assert dataset.labels[9] == Label(True, "1")
+    assert dataset.labels[9] == Label(True, "000001")
 
 
 def test_labels_of_demo_score_follow_the_order_of_the_numbers(tmp_path) -> None:

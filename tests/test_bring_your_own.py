@@ -167,7 +167,7 @@ def test_a_path_where_nothing_lies_is_one_line_before_anything_runs(tmp_path) ->
     run = snakemake(folder, "--dry-run", configfile=CONFIG)
     lines = [line for line in (run.stdout + run.stderr).splitlines() if line.startswith("error: ")]
     where = "experiments.own: given data: rollouts.path: nothing lies at tests/data/bring_your_own/rollouts_005000"
-    assert run.returncode == 1 and [line.startswith(f"error: {where}") for line in lines] == [True]
+    assert run.returncode == 2 and [line.startswith(f"error: {where}") for line in lines] == [True]
 
 
 def test_robomimic_files_end_in_a_copy_with_a_filter_key(tmp_path) -> None:

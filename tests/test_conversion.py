@@ -158,7 +158,7 @@ def test_labels_hold_where_they_tell(robomimic, tmp_path) -> None:
     labels.write_text("episode,success,checkpoint\n0,0,\n1,1,9000\n")
     import_data(robomimic, tmp_path / "a.hdf5", labels=labels)
     found = [(episode.success, episode.checkpoint) for episode in read_episodes(tmp_path / "a.hdf5")]
-    assert found == [(False, "000000"), (True, "9000"), (True, "002000")]
+    assert found == [(False, "000000"), (True, "009000"), (True, "002000")]
 
 
 def test_list_of_several_formats_is_imported(robomimic, aloha, tmp_path) -> None:

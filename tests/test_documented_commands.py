@@ -57,7 +57,7 @@ def small(line: str) -> list[str]:
     if "train.py" not in line:
         return []
     policy = f"{SMALL_POLICY['act']} env.image_size=[48,64]" if "policy=act " in line else SMALL_STATE
-    return shlex.split(f"{SMALL} {policy}")
+    return [*shlex.split(f"{SMALL} {policy}"), f"hydra.run.dir=outputs/trained_{LINES.index(line)}"]
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: re.search(r"(\w+)\.py", line)[1])
