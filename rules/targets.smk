@@ -4,7 +4,8 @@ from snakemake.cli import get_argument_parser
 
 
 def asked_for():
-    if Path(sys.argv[0]).name not in ("snakemake", "__main__.py"):
+    program = Path(sys.argv[0])
+    if "snakemake" not in (program.name, program.parent.name):  # its script, or snakemake/__main__.py
         return []
     return get_argument_parser().parse_known_args(sys.argv[1:])[0].targets or []
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from demo_score import hardware
 from snakemake.api import ConfigSettings, OutputSettings, ResourceSettings, SnakemakeApi
 from snakemake.iocontainers import Wildcards
 from snakemake.settings.types import Quietness
@@ -45,18 +46,18 @@ def test_every_rule_asks_for_memory_and_time_and_for_more_after_a_failure(rules)
         first, second = (resources(rule, STATE, attempt) for attempt in (1, 2))
         for what in ("mem_mb", "runtime"):
             assert second[what] == 2 * first[what] > 0, name
-        assert first["cores"] == second["cores"] >= 1, name
+        assert first["_cores"] == second["_cores"] >= 1, name
 
 
 def test_states_need_no_gpu_and_one_thread(rules) -> None:
     for name in ("train_base_policy_aloha_cube_state", "train_final_policy_aloha_cube_state", "evaluate"):
         needs = resources(rules[name], STATE)
-        assert (needs["gpu"], needs["cores"], needs["mem_mb"]) == (0, 1, 4000)
+        assert (needs["gpu"], needs["_cores"], needs["mem_mb"]) == (0, 1, 4000)
 
 
 def test_images_need_a_gpu_memory_and_a_thread_for_each_process_that_reads_them(rules) -> None:
     needs = resources(rules["train_base_policy_aloha"], GUIDE)
-    assert (needs["gpu"], needs["cores"], needs["mem_mb"]) == (1, 9, 16000)
+    assert (needs["gpu"], needs["_cores"], needs["mem_mb"]) == (1, 9, 16000)
     assert needs["runtime"] > 300_000 / 300
     assert resources(rules["collect_rollouts"], GUIDE)["gpu"] == 1
     assert resources(rules["collect_demonstrations"], GUIDE)["mem_mb"] == 16000
@@ -66,7 +67,7 @@ def test_images_need_a_gpu_memory_and_a_thread_for_each_process_that_reads_them(
 def submitted(rule, wildcards: dict[str, str], **changes) -> str:
     """The sbatch command of a job, with the resources that a profile changes."""
     needs = {**resources(rule, wildcards), **changes}
-    job = SimpleNamespace(name=rule.name, resources=SimpleNamespace(**needs, get=needs.get), threads=needs["cores"])
+    job = SimpleNamespace(name=rule.name, resources=SimpleNamespace(**needs, get=needs.get), threads=needs["_cores"])
     partition = needs.get("slurm_partition") or get_best_partition(
         read_partition_file(PROFILE / "partitions.yaml"), job, LOGGER
     )
@@ -138,4 +139,4 @@ def test_threads_of_a_rule_reach_torch_and_what_computes_below(tmp_path: Path) -
 def test_images_are_read_by_no_more_processes_than_the_rule_has_threads(monkeypatch, threads, cores) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3})
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
-    assert cores() == cores
+    assert hardware.cores() == cores
