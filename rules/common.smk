@@ -8,6 +8,7 @@ from pathlib import Path
 
 from demo_score import workflow_checks, workflow_config
 from demo_score.data import given_settings as given
+from demo_score.data import staleness
 from demo_score.demonstrations import WITH_PATHS
 from demo_score.dependencies import code_digest
 from demo_score.digests import settings_digest

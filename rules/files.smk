@@ -122,6 +122,11 @@ def given_files(name):
     return lambda wildcards: given.given_files(workflow_config.given_data(config["experiments"][name]))
 
 
+def given_content(name):
+    """Params function: what these files hold, for older ones that take their place are not newer than the tables."""
+    return lambda wildcards: staleness.content_digest(given_files(name)(wildcards), Path(".snakemake/given.json"))
+
+
 def given_tables(name):
     """The tables of the given episodes that pass."""
     parts = workflow_config.given_data(config["experiments"][name])

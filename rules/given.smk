@@ -47,6 +47,7 @@ for experiment_name in GIVEN:
             runtime=grows(120),
         params:
             code=code("prepare_data.py"),
+            data=given_content(experiment_name),
             out_dir=subpath(output.problems, parent=True),
         message:
             "Check the given data (what is wrong: {log})"

@@ -37,7 +37,7 @@ def run_command(main: Callable[[], None]) -> None:
     except UserError as error:
         sys.exit(_report(str(error), status=2))
     except OSError as error:
-        sys.exit(_report(str(error), status=2))
+        sys.exit(_report(_of_file(error), status=2))
     except (MemoryError, RuntimeError) as error:
         kind = type(error).__name__
         if kind == "BrokenProcessPool":  # concurrent.futures'
@@ -93,6 +93,11 @@ def _handle(*_: object) -> None:
     first, _Sigterm.asked = not _Sigterm.asked, True
     if first and not _Sigterm.deferrals:
         raise StoppedError
+
+
+def _of_file(error: OSError) -> str:
+    """What an error of the system's says, beginning with the file where it names one."""
+    return f"{error.filename}: {(error.strerror or str(error)).lower()}" if error.filename else str(error)
 
 
 def _report(message: str, status: int) -> int:

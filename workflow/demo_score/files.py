@@ -11,6 +11,7 @@ from glob import escape
 from pathlib import Path
 
 from demo_score.errors import UserError
+from demo_score.unreadable import unreadable
 
 ABANDONED_AFTER = 24 * 3600  # seconds: another machine's unfinished file
 _AGAIN = "run the same command again: it goes on where it was"
@@ -19,6 +20,21 @@ _ADVICE = {
     errno.EDQUOT: f"disk quota exceeded; free some space and {_AGAIN}",
     errno.EROFS: f"read-only file system; make it writable and {_AGAIN}",
 }
+_ELSEWHERE = "choose another place"
+
+
+def check_writable(path: Path, folder: bool = False) -> None:
+    """Raise UserError where no file, or no `folder`, can be written at `path`: before its content is computed."""
+    place = path = Path(path).absolute()
+    if path.exists() and path.is_dir() != folder:
+        is_there, wanted = ("file", "folder") if folder else ("folder", "file")
+        raise UserError(f"{path}: is a {is_there}, where a {wanted} is to be made; {_ELSEWHERE}")
+    while not place.is_dir():
+        if place.exists() and place != path:
+            raise UserError(f"{path}: {place} is a file, so that nothing can be made below it; {_ELSEWHERE}")
+        place = place.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise UserError(f"{path}: {place} cannot be written; make it writable (chmod, mount), or {_ELSEWHERE}")
 
 
 @contextmanager
@@ -62,14 +78,10 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 def read_text(path: str | Path) -> str:
     """The text of a file in UTF-8, without a byte-order mark. Raises UserError where there is none to read."""
     path = Path(path)
-    if path.is_dir():
-        raise UserError(f"{path}: is a folder; name a file")
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; correct the path") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        raise unreadable(path, error, f"cannot be read ({error.strerror})") from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

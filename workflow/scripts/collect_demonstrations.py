@@ -12,6 +12,7 @@ from demo_score.command_line import read_environment, settings_parser
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.demonstrations.collect import collect_demonstrations
 from demo_score.errors import run_command
+from demo_score.files import check_writable
 from demo_score.hardware import available_threads
 
 
@@ -22,6 +23,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True, help="environment seed of the first attempt")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    check_writable(arguments.out)
     env = read_environment(arguments)
     episodes = collect_demonstrations(
         env, arguments.strategy, arguments.n_episodes, arguments.seed, available_threads()

@@ -17,6 +17,7 @@ from demo_score.data.lists import Entry, read_entries, read_entry_episodes, sele
 from demo_score.data.problems import REFUSE, Part, settle
 from demo_score.data.rates import agreed_rate
 from demo_score.errors import UserError
+from demo_score.files import check_writable
 from demo_score.progress import progress_bar
 
 FORMATS = ("lerobot", "aloha", "robomimic")
@@ -38,6 +39,7 @@ def import_data(
     holds where the source says otherwise. `keys`: observations. `problems` as in `settle`, `aloha_jpeg` as in
     `open_dataset`. Raises UserError, too, for an `out` that is the source.
     """
+    check_writable(out)
     if (numbers, filter_key, labels) != (None, None, None) and _is_list(source):
         raise UserError(
             f"{source}: a list says itself which episodes; choose episodes and give labels of a data set, or write an "
@@ -73,6 +75,7 @@ def export_data(
     """
     if to not in FORMATS:
         raise UserError(f"format {to}: unknown; choose one of: {', '.join(FORMATS)}")
+    check_writable(out, folder=to != "robomimic")
     entries, parts = _gather(source, out, aloha_jpeg=aloha_jpeg)
     rate = agreed_rate([part.dataset for part in parts], fps)
     parts = [replace(part, fps=fps) for part in parts]

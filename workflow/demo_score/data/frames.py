@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 
 from demo_score.errors import UserError
+from demo_score.unreadable import unreadable
 
 MAX_OPEN_FILES = 16
 HDF5_ERRORS = (OSError, LookupError, RuntimeError, TypeError, ValueError, MemoryError)  # h5py's, of damaged files
@@ -105,8 +106,8 @@ class StoredFrames(Frames):
             for index in indices:
                 yield values[index]
         except HDF5_ERRORS as error:
-            reason = first_line(error)
-            raise UserError(f"{self.source.path}: {self.name} is damaged ({reason}); make or copy it again") from None
+            damage = f"{self.name} is damaged ({first_line(error)}); make or copy it again"
+            raise unreadable(self.source.path, error, damage) from None
 
 
 class PackedFrames(Frames):

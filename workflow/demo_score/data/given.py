@@ -18,7 +18,7 @@ from demo_score.data.labels import read_labels
 from demo_score.data.lists import Entry, write_table
 from demo_score.data.problems import REFUSE, Part, Problem, settle
 from demo_score.errors import UserError
-from demo_score.files import write_text
+from demo_score.files import check_writable, write_text
 from demo_score.yaml_files import read_yaml
 
 
@@ -34,6 +34,7 @@ def prepare_data(settings: dict, out: Path, where: str = "data") -> None:
     (`problems: skip`). `where` stands in errors for the settings. Raises UserError for problems otherwise, for data
     that cannot be opened, and where no episode is left of a checkpoint.
     """
+    check_writable(out, folder=True)
     check_given(settings, where)
     check_places(settings, where)
     groups = [_demonstrations(name, source) for name, source in settings.get("demonstrations", {}).items()]

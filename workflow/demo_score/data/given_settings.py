@@ -1,10 +1,13 @@
 """What config.yaml says of given data, checked without opening them: it is read whenever Snakemake starts."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from demo_score.errors import UserError
 from demo_score.schema import check_against
 
+HDF5 = (".hdf5", ".h5", ".hdf")
 PLACE = "{checkpoint}"  # in a path of rollouts: one data set a checkpoint
 
 _TEXT = {"type": "string", "minLength": 1}
@@ -52,11 +55,27 @@ def check_places(settings: dict, where: str) -> None:
 
 
 def given_files(settings: dict) -> list[Path]:
-    """All files that the given data consist of, as far as they lie at paths."""
+    """All files that the given data consist of, as far as they lie at paths, those that HDF5 files link to with them.
+
+    Links are followed; what begins with a point (.DS_Store, ._NAME, .cache) is none of the data.
+    """
+    from demo_score.data.formats.hdf5_links import other_files  # takes half a second to import
+
     sources = _sources(settings).values()
     paths = {path for source in sources for key in ("path", "labels") for path in _places(source, key)}
-    files = (file for path in paths for file in (path.rglob("*") if path.is_dir() else [path]))
-    return sorted(file for file in files if file.is_file())
+    files = {file for path in paths for file in (_files_below(path) if path.is_dir() else [path])}
+    linked = {other for file in files if file in paths or file.suffix in HDF5 for other in other_files(file)}
+    return sorted(file for file in files | linked if file.is_file())
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """All files below a folder, of linked folders too, each of them once."""
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(place))
+        folders[:] = [name for name in folders if os.path.realpath(Path(place, name)) not in seen]
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(place, name) for name in names if not name.startswith("."))
 
 
 def _sources(settings: dict) -> dict[str, dict]:

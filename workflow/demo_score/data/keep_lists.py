@@ -4,18 +4,18 @@ Sources are never modified.
 """
 
 import os
-import shutil
 from collections.abc import Iterable
 from itertools import chain, count
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 
 from demo_score.data.formats import open_dataset
 from demo_score.data.formats.aloha import AlohaFolder
 from demo_score.data.formats.base import DataSet
+from demo_score.data.formats.hdf5 import new_hdf5
+from demo_score.data.formats.hdf5_links import copy_whole
 from demo_score.data.formats.lerobot import LeRobotFolder
 from demo_score.data.formats.robomimic import RobomimicFile
 from demo_score.data.lists import Selection, read_list
@@ -38,6 +38,8 @@ def lerobot_options(dataset: DataSet, kept: list[int]) -> tuple[str, str]:
 def write_mask(source: Path, kept: list[int], key: str, out: Path) -> None:
     """Copy a robomimic file and add filter keys: mask/<key> of the kept, mask/<key>_dropped of the other episodes.
 
+    What the file links to in other files lies in the copy itself.
+
     Raises UserError for a key that exists or is no name, `out` that is the source, and kept episodes that do not exist.
     Source: robomimic, utils/file_utils.py, create_hdf5_filter_key.
     """
@@ -51,8 +53,8 @@ def write_mask(source: Path, kept: list[int], key: str, out: Path) -> None:
         raise UserError(f"{out}: is the source, which is never modified; choose another file")
     halves = _split(dataset, kept)
     with atomic_path(out) as temporary:
-        shutil.copyfile(source, temporary)
-        with h5py.File(temporary, "r+") as file:
+        copy_whole(source, temporary)
+        with new_hdf5(temporary, "r+") as (file, _):
             for name, numbers in zip(keys, halves, strict=True):
                 groups = [dataset.groups[number] for number in numbers]
                 file.require_group("mask")[name] = np.array(groups, dtype=np.bytes_)

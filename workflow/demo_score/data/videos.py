@@ -14,6 +14,7 @@ import numpy as np
 
 from demo_score.data.frames import Frames, OpenFiles, SourceFile, first_line
 from demo_score.errors import UserError
+from demo_score.unreadable import unreadable
 
 if TYPE_CHECKING:
     import av
@@ -110,10 +111,10 @@ class OpenCVVideo:
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
     def _cannot_decode(self) -> UserError:
-        return UserError(
-            f"{self.path}: damaged, or of a codec that OpenCV cannot decode; set video_backend=pyav, or "
-            "download the data set again"
+        damage = (
+            "damaged, or of a codec that OpenCV cannot decode; set video_backend=pyav, or download the data set again"
         )
+        return unreadable(self.path, None, damage)
 
 
 BACKENDS = {"pyav": PyAVVideo, "opencv": OpenCVVideo}
@@ -148,7 +149,8 @@ def _open_video(source: SourceFile, video_backend: str) -> Video:
 
 
 def _damaged(path: Path, error: object) -> UserError:
-    return UserError(f"{path}: damaged, or no video ({first_line(error)}); download the data set again")
+    cause = error if isinstance(error, BaseException) else None
+    return unreadable(path, cause, f"damaged, or no video ({first_line(error)}); download the data set again")
 
 
 def _no_frame(path: Path, time: float) -> UserError:

@@ -1,5 +1,6 @@
 """The report: everything that the workflow made for people to look at, in one HTML file (Snakemake's own)."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -35,10 +36,22 @@ def make_report(out: Path, videos: bool, cores: str, options: list[str]) -> None
     if videos and run_with_progress([*snakemake, "--cores", cores, *targets], Path("logs")):
         raise UserError("not everything that the report shows could be made; see the logs named above")
     out.parent.mkdir(parents=True, exist_ok=True)
-    run = subprocess.run([*snakemake, "--report", str(out), *targets], capture_output=True, text=True, check=False)
-    if run.returncode:
-        reason = (run.stderr.strip().splitlines() or ["snakemake --report failed"])[-1].strip()
-        raise UserError(f"{out}: no report: {reason}; run make first")
+    unfinished = out.with_name(f".{out.stem}.unfinished{out.suffix}")
+    command = [*snakemake, "--report", str(unfinished), *targets]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        if run.returncode:
+            raise UserError(f"{out}: no report: {_reason(run.stderr)}")
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _reason(stderr: str) -> str:
+    """Why snakemake made no report, and what helps."""
+    if os.strerror(errno.ENOSPC) in stderr:
+        return "no space left on device; free some and run the same command again"
+    return f"{(stderr.strip().splitlines() or ['snakemake --report failed'])[-1].strip()}; run make first"
 
 
 def can_draw() -> bool:

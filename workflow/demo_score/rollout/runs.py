@@ -11,7 +11,7 @@ from demo_score.data.formats.robomimic import write_episodes
 from demo_score.dependencies import code_digest
 from demo_score.digests import digest
 from demo_score.evaluation.statistics import wilson_interval
-from demo_score.files import write_text
+from demo_score.files import check_writable, write_text
 from demo_score.hardware import select_device
 from demo_score.policies.checkpoints import WEIGHTS, load_policy, read_checkpoint_settings
 from demo_score.resume import ResumeFolder
@@ -26,6 +26,7 @@ def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> N
 
     What the environment observes is stored at every step, images too, so that policies can be trained on it.
     """
+    check_writable(out_dir, folder=True)
     finished = finished_batches(checkpoint, overrides, out_dir, checkpoint.name)
     episodes, env_settings = run_checkpoint(checkpoint, overrides, record_images=True, finished=finished)
     report(episodes)
@@ -38,6 +39,7 @@ def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> N
 
 def evaluate(checkpoint: Path, overrides: list[str], out_dir: Path, name: str = "evaluation") -> None:
     """Store the outcome of eval.n_episodes episodes from environment seed `seed` on: <out_dir>/<name>.csv."""
+    check_writable(out_dir, folder=True)
     finished = finished_batches(checkpoint, overrides, out_dir, name)
     episodes, _ = run_checkpoint(checkpoint, overrides, finished=finished)
     report(episodes)

@@ -22,7 +22,17 @@ import numpy as np
 
 from demo_score.data.episodes import OBSERVATION_PREFIX, Episode
 from demo_score.data.formats.base import DataSet
-from demo_score.data.formats.hdf5 import arrays_below, check_steps, open_hdf5, read_values, report_damage, write_values
+from demo_score.data.formats.hdf5 import (
+    arrays_below,
+    check_steps,
+    new_hdf5,
+    open_hdf5,
+    place_of,
+    read_values,
+    report_damage,
+    stored_size,
+    write_values,
+)
 from demo_score.data.formats.hdf5_kinds import frame_shape, other_attributes, others, why_unread
 from demo_score.data.frames import Frames, SourceFile, StoredFrames
 from demo_score.data.labels import Label, read_labels, write_labels
@@ -93,7 +103,7 @@ class AlohaFolder(DataSet):
             return {key: tuple(_shape(key, values)[1:]) for key, values in arrays.items()}
 
     def _unread_of(self, number: int) -> dict[str, str]:
-        with open_hdf5(path := self._files[number]) as file, report_damage(f"{path}: the file"):
+        with open_hdf5(path := self._files[number]) as file, report_damage(path, "the file"):
             found = {key: why for key, values in _observations(path, file).items() if (why := _why_unread(key, values))}
             read = (_ACTION, _OBSERVATIONS, "compress_len")  # the last tells lengths of JPEGs, which end where they end
             return found | others(file, read) | other_attributes(file, ("sim", "compress"))
@@ -105,7 +115,7 @@ class AlohaFolder(DataSet):
             self._check_keys(f"{path}:", wanted, arrays)
             _check_lengths(path, [arrays[key] for key in (ACTION, *wanted)])
             return Episode(
-                observations={key: _values(path, key, arrays[key], self._jpeg) for key in wanted},
+                observations={key: _values(key, arrays[key], self._jpeg) for key in wanted},
                 actions=numbers(arrays[ACTION][()]),
                 rewards=None,
                 success=label.success if label else None,
@@ -148,7 +158,7 @@ def _matches(path: Path) -> Iterator[tuple[Path, re.Match[str]]]:
 @contextmanager
 def _open(path: Path) -> Iterator[dict[str, h5py.Dataset]]:
     """Observation key, or "action" -> array of an episode. Raises UserError for what is missing or damaged."""
-    with open_hdf5(path) as file, report_damage(f"{path}: the file"):
+    with open_hdf5(path) as file, report_damage(path, "the file"):
         for name in (_ACTION, f"{_OBSERVATIONS}/{_STATE}"):
             if not isinstance(file.get(name), h5py.Dataset):
                 raise UserError(f"{path}: no ALOHA episode, as it has no array /{name}; take it out or record it again")
@@ -195,10 +205,11 @@ def _shape(key: str, values: h5py.Dataset) -> tuple[int, ...]:
     return (len(values), *first)
 
 
-def _values(path: Path, key: str, values: h5py.Dataset, jpeg: str) -> np.ndarray | Frames:
+def _values(key: str, values: h5py.Dataset, jpeg: str) -> np.ndarray | Frames:
     if _is_encoded(key, values):
-        return JpegFrames(SourceFile.of(path), _shape(key, values), values.name, jpeg)
-    return read_values(path, values)
+        source, name = place_of(values)
+        return JpegFrames(source, _shape(key, values), name, jpeg)
+    return read_values(values)
 
 
 def _decode(path: Path, name: str, index: int, encoded: np.ndarray) -> np.ndarray:
@@ -221,7 +232,8 @@ def _is_cut(data: np.ndarray) -> bool:
 def _write_episode(path: Path, episode: Episode, sim: bool) -> None:
     if STATE not in episode.observations:
         raise UserError(f"{path.name}: has no {STATE}, which ALOHA files hold as qpos; choose episodes that have it")
-    with h5py.File(path, "w") as file:
+    with new_hdf5(path) as (file, claim):
+        claim(stored_size(episode))
         file.attrs["sim"] = sim
         file.attrs["compress"] = False
         file.create_dataset(_ACTION, data=episode.actions)

@@ -1,6 +1,7 @@
 """What the formats of HDF5 files share."""
 
 import errno
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -9,11 +10,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from demo_score.data.episodes import is_image
+from demo_score.data.episodes import Episode, is_image
 from demo_score.data.formats.hdf5_kinds import ChannelsFirst, frame_shape, is_channels_first
-from demo_score.data.frames import HDF5_ERRORS, Frames, SourceFile, StoredFrames, first_line
+from demo_score.data.frames import HDF5_ERRORS, Frames, PackedFrames, SourceFile, StoredFrames, first_line
 from demo_score.data.values import numbers
 from demo_score.errors import UserError
+from demo_score.unreadable import reason_unreadable, unreadable
 
 MARGIN = 2**18  # bytes: what HDF5 writes about arrays of one episode
 
@@ -21,23 +23,22 @@ MARGIN = 2**18  # bytes: what HDF5 writes about arrays of one episode
 @contextmanager
 def open_hdf5(path: str | Path) -> Iterator[h5py.File]:
     """An HDF5 file to read, or a UserError in one line."""
-    if not Path(path).is_file():
-        raise UserError(f"{path}: no such episode file")
     try:
         file = h5py.File(path, "r")
-    except HDF5_ERRORS:
-        raise UserError(f"{path}: not an HDF5 file, or truncated; make or copy it again") from None
+    except HDF5_ERRORS as error:
+        raise unreadable(Path(path), error, "not an HDF5 file, or truncated; make or copy it again") from None
     with file:
         yield file
 
 
 @contextmanager
-def new_hdf5(path: Path) -> Iterator[tuple[h5py.File, Callable[[int], None]]]:
-    """A new file, and a function that claims the bytes that are written next. The content is as without claims.
+def new_hdf5(path: Path, mode: str = "w") -> Iterator[tuple[h5py.File, Callable[[int], None]]]:
+    """A new file (`mode` "r+": a new copy), and a function that claims the bytes that are written next.
 
-    HDF5 crashes the process where a disk fills up while it writes; a claim raises OSError before it does.
+    The content is as without claims. HDF5 crashes the process where a disk fills up while it writes; a claim raises
+    OSError before it does.
     """
-    with h5py.File(path, "w") as file, path.open("r+b") as same_file:
+    with h5py.File(path, mode) as file, path.open("r+b") as same_file:
 
         def claim(n_bytes: int) -> None:
             try:
@@ -54,12 +55,16 @@ def new_hdf5(path: Path) -> Iterator[tuple[h5py.File, Callable[[int], None]]]:
 
 
 @contextmanager
-def report_damage(place: str) -> Iterator[None]:
+def report_damage(path: str | Path, place: str) -> Iterator[None]:
     """Turn what h5py raises where a file lacks something, or is damaged, into a UserError that names the `place`."""
     try:
         yield
     except HDF5_ERRORS as error:
-        raise UserError(f"{place} is incomplete or damaged ({first_line(error)}); make or copy it again") from None
+        from demo_score.data.formats.hdf5_links import lost_file
+
+        reason = reason_unreadable(Path(path), error) or lost_file(Path(path))
+        damage = f"is incomplete or damaged ({first_line(error)}); make or copy it again"
+        raise UserError(f"{path}: {place} {reason or damage}") from None
 
 
 def check_group(group: h5py.Group | h5py.Dataset) -> None:
@@ -87,12 +92,30 @@ def check_steps(arrays: Iterable[h5py.Dataset | h5py.Group]) -> None:
             raise TypeError(f"{values.name} is no array of steps")
 
 
-def read_values(path: Path, values: h5py.Dataset) -> np.ndarray | Frames:
-    """An array (T, ...); images stay in the file."""
+def place_of(values: h5py.Dataset) -> tuple[SourceFile, str]:
+    """The file that an array lies in, and its name there: another than was opened where a link leads to it."""
+    file, name = values.file, values.name
+    if file.get(name) != values:  # by several links the name is none in its own file
+        name = file.visititems(lambda other, found: other if found == values else None) or name
+    return SourceFile.of(Path(file.filename)), name
+
+
+def read_values(values: h5py.Dataset) -> np.ndarray | Frames:
+    """An array (T, ...); images stay in their file."""
     if not is_image(values):
         return numbers(values[()])
+    source, name = place_of(values)
     kind = ChannelsFirst if is_channels_first(values) else StoredFrames
-    return kind(SourceFile.of(path), (len(values), *frame_shape(values)), values.name)
+    return kind(source, (len(values), *frame_shape(values)), name)
+
+
+def stored_size(episode: Episode) -> int:
+    """Bytes that an episode takes in a file at most, but for names and numbers that describe it."""
+    observations = episode.observations.values()
+    packed = [sum(map(len, values.packed)) for values in observations if isinstance(values, PackedFrames)]
+    arrays = [values for values in observations if not isinstance(values, PackedFrames)]
+    sizes = [math.prod(values.shape) * values.dtype.itemsize for values in [*arrays, episode.actions]]
+    return sum(sizes) + 2 * sum(packed) + 1024 * len(episode)
 
 
 def write_values(group: h5py.Group, name: str, values: np.ndarray | Frames) -> None:

@@ -44,6 +44,7 @@ from demo_score.data.values import rewards
 from demo_score.data.videos import VideoFrames, check_backend
 from demo_score.errors import UserError
 from demo_score.observations import ACTION
+from demo_score.unreadable import reason_unreadable
 
 REWARD = "next.reward"
 INDEX_COLUMNS = ("episode_index", "frame_index", "timestamp")
@@ -181,7 +182,7 @@ class LeRobotFolder(DataSet):
     def _video(self, key: str, location: Location, rows: pa.Table) -> Frames:
         path = self._locate(location, key)
         if not path.is_file():
-            raise UserError(f"{path}: no such video; download the data set again")
+            raise UserError(f"{path}: {reason_unreadable(path) or 'is no file'}; or download the data set again")
         times = self._start(key, location) + _times(rows)
         if not np.isfinite(times).all():
             raise ValueError("timestamps that are no numbers")
@@ -294,6 +295,6 @@ def _times(rows: pa.Table) -> np.ndarray:
 
 
 def _damaged(path: Path, reason: object) -> UserError:
-    if not path.exists():
-        return UserError(f"{path}: no such file; download the data set again")
-    return UserError(f"{path}: damaged ({first_line(reason)}); download the data set again")
+    cause = reason if isinstance(reason, BaseException) else None
+    what = reason_unreadable(path, cause) if path.suffix or not path.is_dir() else ""
+    return UserError(f"{path}: {what or f'damaged ({first_line(reason)}); download the data set again'}")

@@ -10,6 +10,7 @@ from huggingface_hub import constants
 
 from demo_score.data.formats.lerobot_places import check_template
 from demo_score.errors import UserError
+from demo_score.unreadable import unreadable
 
 INFO, OLD_INFO = "meta/info.json", "meta_data/info.json"
 VERSIONS = ("v2.1", "v3.0")
@@ -59,8 +60,8 @@ def read_info(folder: Path) -> dict[str, Any]:
         info = json.loads(path.read_text(encoding="utf-8"))
         version = info["codebase_version"]
         wrong = _what_is_wrong(info) if version in VERSIONS else ""
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{path}: damaged; download the data set again") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise unreadable(path, error, "damaged; download the data set again") from None
     if wrong:
         raise UserError(f"{path}: damaged ({wrong}); download the data set again")
     if version not in VERSIONS:

@@ -33,10 +33,10 @@ from demo_score.data.formats.hdf5 import (
     open_hdf5,
     read_values,
     report_damage,
+    stored_size,
     write_values,
 )
 from demo_score.data.formats.hdf5_kinds import frame_shape, other_attributes, others, why_unread
-from demo_score.data.frames import PackedFrames
 from demo_score.data.values import checkpoint_name, numbers, rewards, text, truth, whole_number
 from demo_score.errors import UserError
 from demo_score.files import atomic_path
@@ -148,19 +148,9 @@ def write_episodes(path: str | Path, episodes: Iterable[Episode], env_args: dict
         data.attrs["total"] = 0
         data.attrs["env_args"] = json.dumps(env_args, sort_keys=True)
         for index, episode in enumerate(episodes):
-            claim(_size(episode))
+            claim(stored_size(episode))
             _write_episode(data.create_group(f"demo_{index}"), episode)
             data.attrs.modify("total", data.attrs["total"] + len(episode))
-
-
-def _size(episode: Episode) -> int:
-    """Bytes that an episode takes in a file at most, but for names and numbers that describe it."""
-    packed = [
-        sum(map(len, values.packed)) for values in episode.observations.values() if isinstance(values, PackedFrames)
-    ]
-    arrays = [values for values in episode.observations.values() if not isinstance(values, PackedFrames)]
-    sizes = [math.prod(values.shape) * values.dtype.itemsize for values in [*arrays, episode.actions]]
-    return sum(sizes) + 2 * sum(packed) + 1024 * len(episode)
 
 
 def _write_episode(group: h5py.Group, episode: Episode) -> None:
@@ -185,7 +175,7 @@ def _write_episode(group: h5py.Group, episode: Episode) -> None:
 @contextmanager
 def _open(path: str | Path, name: str = "") -> Iterator[h5py.Group]:
     """The group `data` of an episode file, or below it that of the episode `name`."""
-    with open_hdf5(path) as file, report_damage(f"{path}: " + (f"episode /data/{name}" if name else "the file")):
+    with open_hdf5(path) as file, report_damage(path, f"episode /data/{name}" if name else "the file"):
         data = file.get("data")
         if not isinstance(data, h5py.Group):
             hint = "give the folder of these ALOHA episodes" if "observations" in file else "see docs/data.md"
@@ -216,7 +206,7 @@ def _read_episode(path: Path, group: h5py.Group, number: int, arrays: dict[str, 
     told = {name: read(group.attrs.get(name), f"{place}: {name}") for name, read in _TOLD.items()}
     _check_lengths(place, arrays, told.pop("num_samples"))
     return Episode(
-        observations={key: read_values(path, values) for key, values in arrays.items() if key not in _OTHERS},
+        observations={key: read_values(values) for key, values in arrays.items() if key not in _OTHERS},
         actions=numbers(arrays[ACTION][()]),
         rewards=rewards(arrays[_REWARDS][()], f"{place}: rewards") if _REWARDS in arrays else None,
         **told | {"seed": number if told["seed"] is None else told["seed"]},
