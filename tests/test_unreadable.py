@@ -206,7 +206,7 @@ def test_linked_files_are_watched_and_those_that_are_lost_are_named(linked) -> N
     assert given_files(settings) == [linked, parts[0], *parts[2:]]
     assert other_files(linked) == parts
     told = [problem.what for problem in inspect(linked).problems]
-    assert any(f"links to {parts[1]}: no such file" in line for line in told)
+    assert any(f"it links to {parts[1]}: no such file" in line for line in told)
     with one_line_error(linked, f"links to {parts[1]}"):
         write_mask(linked, [0], "good", linked.parent / "copy.hdf5")
     assert not (linked.parent / "copy.hdf5").exists()

@@ -62,9 +62,10 @@ def report_damage(path: str | Path, place: str) -> Iterator[None]:
     except HDF5_ERRORS as error:
         from demo_score.data.formats.hdf5_links import lost_file
 
-        reason = reason_unreadable(Path(path), error) or lost_file(Path(path))
-        damage = f"is incomplete or damaged ({first_line(error)}); make or copy it again"
-        raise UserError(f"{path}: {place} {reason or damage}") from None
+        what = f"is incomplete or damaged ({first_line(error)}); make or copy it again"
+        if lost := lost_file(Path(path)):
+            what = f"is incomplete ({first_line(error)}): it links to {lost}"
+        raise UserError(f"{path}: {place} {reason_unreadable(Path(path), error) or what}") from None
 
 
 def check_group(group: h5py.Group | h5py.Dataset) -> None:

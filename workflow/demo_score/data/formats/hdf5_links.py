@@ -38,7 +38,7 @@ def lost_file(path: Path) -> str:
                 with open_hdf5(other):
                     pass
         except (UserError, OSError) as error:
-            return f"links to {error}"
+            return str(error)
     return ""
 
 
