@@ -118,13 +118,18 @@ def recordings(name):
 
 
 def given_files(name):
-    """Input function: all files of an experiment's given data that lie at paths."""
-    return lambda wildcards: given.given_files(workflow_config.given_data(config["experiments"][name]))
+    """Input function: all files of an experiment's given data that lie at paths.
+
+    But for those with braces in their names, which Snakemake takes for wildcards: given_content watches them.
+    """
+    data = workflow_config.given_data(config["experiments"][name])
+    return lambda wildcards: [file for file in given.given_files(data) if "{" not in str(file)]
 
 
 def given_content(name):
     """Params function: what these files hold, for older ones that take their place are not newer than the tables."""
-    return lambda wildcards: staleness.content_digest(given_files(name)(wildcards), Path(".snakemake/given.json"))
+    data = workflow_config.given_data(config["experiments"][name])
+    return lambda wildcards: staleness.content_digest(given.given_files(data), Path(".snakemake/given.json"))
 
 
 def given_tables(name):

@@ -260,7 +260,7 @@ def test_a_good_copy_of_a_bad_episode_stays(tmp_path) -> None:
     change(path, "v2.1", 3, "action", lambda values: stored.actions)
     change(path, "v2.1", 3, STATE, lambda values: stored.observations[STATE])
     (path / f"videos/chunk-000/{IMAGE}/episode_000001.mp4").unlink()
-    assert_one(path, 1, "no such video")
+    assert_one(path, 1, "no such file")
 
 
 def test_an_episode_given_twice_is_refused(tmp_path) -> None:

@@ -5,6 +5,7 @@ one that is damaged; whoever follows such a line removes a good recording.
 """
 
 import errno
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,18 @@ def reason_unreadable(path: Path, error: BaseException | None = None) -> str:
 def unreadable(path: Path, error: BaseException | None, otherwise: str) -> UserError:
     """The line for a file that could not be read: what keeps it from being read, or `otherwise` its damage."""
     return UserError(f"{path}: {reason_unreadable(path, error) or otherwise}")
+
+
+def damaged_download(path: Path, reason: object, kind: str = "damaged") -> UserError:
+    """The line for a part of a data set that can be downloaded again; `reason`: an error, or what is wrong in words."""
+    cause = reason if isinstance(reason, BaseException) else None
+    what = reason_unreadable(path, cause) if path.suffix else ""  # folders, as meta/episodes, have none
+    if not what:
+        words = next(iter(str(reason).splitlines()), type(reason).__name__)
+        what = f"{kind} ({words}); download the data set again"
+    elif not os.path.lexists(path):
+        what = f"{what}; or download the data set again"
+    return UserError(f"{path}: {what}")
 
 
 def _link(path: Path) -> str:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
-from demo_score.data.frames import Frames, OpenFiles, SourceFile, first_line
+from demo_score.data.frames import Frames, OpenFiles, SourceFile
 from demo_score.errors import UserError
-from demo_score.unreadable import unreadable
+from demo_score.unreadable import damaged_download, unreadable
 
 if TYPE_CHECKING:
     import av
@@ -149,8 +149,7 @@ def _open_video(source: SourceFile, video_backend: str) -> Video:
 
 
 def _damaged(path: Path, error: object) -> UserError:
-    cause = error if isinstance(error, BaseException) else None
-    return unreadable(path, cause, f"damaged, or no video ({first_line(error)}); download the data set again")
+    return damaged_download(path, error, "damaged, or no video")
 
 
 def _no_frame(path: Path, time: float) -> UserError:

@@ -44,7 +44,7 @@ from demo_score.data.values import rewards
 from demo_score.data.videos import VideoFrames, check_backend
 from demo_score.errors import UserError
 from demo_score.observations import ACTION
-from demo_score.unreadable import reason_unreadable
+from demo_score.unreadable import damaged_download
 
 REWARD = "next.reward"
 INDEX_COLUMNS = ("episode_index", "frame_index", "timestamp")
@@ -142,7 +142,7 @@ class LeRobotFolder(DataSet):
             rows = table[episode_rows(*(_flat(table[name]) for name in INDEX_COLUMNS[:2]), number, length)]
             return self._episode(location, SourceFile.of(path), keys, rows)
         except VALUE_ERRORS as error:
-            raise _damaged(path, f"episode {number}: {first_line(error)}") from None
+            raise damaged_download(path, f"episode {number}: {first_line(error)}") from None
 
     def _read_file(self, path: Path, keys: list[str]) -> pa.Table:
         columns = [*keys, ACTION, REWARD, *TOLD_BY_FRAMES, *INDEX_COLUMNS, TASK_INDEX]
@@ -182,7 +182,7 @@ class LeRobotFolder(DataSet):
     def _video(self, key: str, location: Location, rows: pa.Table) -> Frames:
         path = self._locate(location, key)
         if not path.is_file():
-            raise UserError(f"{path}: {reason_unreadable(path) or 'is no file'}; or download the data set again")
+            raise damaged_download(path, "no file")
         times = self._start(key, location) + _times(rows)
         if not np.isfinite(times).all():
             raise ValueError("timestamps that are no numbers")
@@ -202,7 +202,9 @@ class LeRobotFolder(DataSet):
         return location["length"]
 
     def _not_told(self, location: Location, name: str) -> UserError:
-        return _damaged(_episodes_path(self.path, self.info), f"episode {location['episode_index']} has no {name}")
+        return damaged_download(
+            _episodes_path(self.path, self.info), f"episode {location['episode_index']} has no {name}"
+        )
 
     def _values(self, key: str, rows: pa.Table) -> np.ndarray:
         return _flat(rows[key]).reshape(len(rows), *self._shape(key))
@@ -229,14 +231,14 @@ def _read_locations(folder: Path, info: dict, video_keys: list[str]) -> dict[int
         try:
             rows = [json.loads(line) for line in path.read_text(encoding="utf-8").removesuffix("\n").split("\n")]
         except (OSError, ValueError) as error:
-            raise _damaged(path, error) from None
+            raise damaged_download(path, error) from None
     else:
         columns = ["episode_index", "length", FROM, TO, "data/chunk_index", "data/file_index", *TOLD]
         for key in video_keys:
             columns += [f"videos/{key}/{name}" for name in ("chunk_index", "file_index", "from_timestamp")]
         rows = [row for file in files_of_episodes(folder) for row in _read_parquet(file, columns).to_pylist()]
     if not rows or not all(isinstance(row, dict) and is_count(row.get("episode_index")) for row in rows):
-        raise _damaged(path, "tells no episodes, or not their numbers")
+        raise damaged_download(path, "tells no episodes, or not their numbers")
     numbers = Counter(row["episode_index"] for row in rows)
     if twice := [number for number, count in numbers.items() if count > 1]:
         raise UserError(f"{path}: lists episode {twice[0]} twice; download the data set again, or make it again")
@@ -250,7 +252,7 @@ def _read_parquet(path: Path, columns: list[str]) -> pa.Table:
         table = parquet.read_table(path, columns=[name for name in columns if name in have])
         table.validate(full=True)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise _damaged(path, error) from None
+        raise damaged_download(path, error) from None
     return table
 
 
@@ -267,7 +269,7 @@ def _locate(folder: Path, info: dict, location: Location, video_key: str = "") -
             video_key=video_key,
         )
     except (LookupError, ArithmeticError, AttributeError, TypeError, ValueError):
-        raise _damaged(folder / INFO, f"{template} does not lead to episode {number}") from None
+        raise damaged_download(folder / INFO, f"{template} does not lead to episode {number}") from None
     return folder / name
 
 
@@ -292,9 +294,3 @@ def _rows_of(column: pa.ChunkedArray) -> np.ndarray:
 def _times(rows: pa.Table) -> np.ndarray:
     """Time stamps (T,) in seconds."""
     return _flat(rows["timestamp"]).astype(np.float64, casting="same_kind")
-
-
-def _damaged(path: Path, reason: object) -> UserError:
-    cause = reason if isinstance(reason, BaseException) else None
-    what = reason_unreadable(path, cause) if path.suffix or not path.is_dir() else ""
-    return UserError(f"{path}: {what or f'damaged ({first_line(reason)}); download the data set again'}")
