@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import one_line_error, random_episode
-from demo_score.curation.arms import choose_episodes
+from demo_score.curation.arms import choose_episodes, kept_demonstrations, kept_episodes, selection_of
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import Selection, read_list
+from demo_score.errors import UserError
 
 ORACLE = ["good"]
 RANDOM_ARMS = ["random", "length_matched"]
@@ -187,3 +188,31 @@ def test_script_writes_a_list_that_finds_its_episodes(tmp_path, table) -> None:
     command = [sys.executable, SCRIPT, "oracle", "--scores", stored(table, folder), "--seed", "0", "--out", out]
     subprocess.run([*command, "--oracle", "good", "bad"], check=True)
     assert read_list(out) == {tmp_path / f"{name}.hdf5": list(range(20)) for name in ("good", "bad")}
+
+
+def test_curated_arms_are_what_the_filter_lists(scores, table) -> None:
+    for arm, rows in (("curated_demos", kept_demonstrations), ("curated_rollouts_plus_demos", kept_episodes)):
+        assert choose_episodes(arm, scores, 0, ORACLE) == selection_of(rows(table), scores.parent)
+
+
+@pytest.mark.parametrize("text", ["run: [a]\nexperiments:\n  a: {b: c, d: e}\n", "kind,kept\n", "", "a,b\n1,2\n"])
+def test_another_table_is_named_and_nobody_is_told_to_delete_it(tmp_path, text) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(UserError) as caught:
+        choose_episodes("random", tmp_path / "config.yaml", 0, ORACLE)
+    message = str(caught.value)
+    assert str(tmp_path / "config.yaml") in message
+    assert "\n" not in message and "delete" not in message
+
+
+@pytest.mark.parametrize(("column", "value"), [("kept", 2), ("kind", "demo"), ("episode", 0.5), ("kept", None)])
+def test_scores_that_no_filter_writes_are_named(tmp_path, table, column, value) -> None:
+    table[column] = table[column].astype(object)
+    table.loc[5, column] = value
+    with one_line_error(tmp_path / "scores.csv", "apply_filter.py"):
+        choose_episodes("random", stored(table, tmp_path), 0, ORACLE)
+
+
+def test_strategy_may_be_called_none(tmp_path, table) -> None:
+    table["source"] = table["source"].replace("good", "None")
+    assert named(choose_episodes("oracle", stored(table, tmp_path), 0, ["None"])) == {"good.hdf5": list(range(20))}

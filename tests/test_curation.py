@@ -19,7 +19,8 @@ from demo_score.data.formats import read_episodes
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import Entry, read_list, write_list
 from demo_score.errors import UserError
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
 STEPWISE = {"type": "stepwise", "hidden_sizes": [8, 8], "dropout": 0.3}
@@ -362,3 +363,46 @@ def test_rollouts_in_both_parts_of_a_split_are_refused(folder: Path) -> None:
             out=folder / "both.safetensors",
             metrics=folder / "both.csv",
         )
+
+
+def sweep(folder: Path, name: str, **changes: object) -> None:
+    """One sweep whose command line is changed; nothing may be left of it."""
+    options = {"train": [folder / "rollouts_1.hdf5"], "cross_val": [folder / "rollouts_3.hdf5"]}
+    outputs = {"out": folder / f"{name}.safetensors", "metrics": folder / f"{name}.csv"}
+    settings = write_settings(folder / f"{name}.yaml", tr_dataset_size=None, cross_val_dataset_size=None)
+    command("train_classifiers", settings=settings, model_arch="small_stepwise", **(options | outputs | changes))
+
+
+@pytest.mark.parametrize("part", ["train", "cross_val"])
+def test_rollout_that_is_given_twice_is_refused_by_whichever_path(folder: Path, part: str) -> None:
+    write_list(folder / "some.txt", {folder / "rollouts_2.hdf5": [3, 4]})
+    with one_line_error("rollouts_2.hdf5 episode 3", "twice"):
+        sweep(folder, "twice", **{part: [folder / "rollouts_2.hdf5", folder / "some.txt"]})
+    with one_line_error("rollouts_2.hdf5 episode 0", "twice"):
+        sweep(folder, "twice", **{part: [folder / "rollouts_2.hdf5", folder / "rollouts_2.hdf5"]})
+
+
+def test_outputs_are_files_of_their_own(folder: Path) -> None:
+    before = (folder / "rollouts_1.hdf5").read_bytes()
+    with one_line_error("--metrics", "--out"):
+        sweep(folder, "same", metrics=folder / "same.safetensors")
+    with one_line_error("--metrics", "is an input"):
+        sweep(folder, "same", metrics=folder / "rollouts_1.hdf5")
+    with one_line_error("--out", "is an input"):
+        command("select_classifier", model_arch="best", threshold="mean", classifiers=[folder / "a"], out=folder / "a")
+    assert (folder / "rollouts_1.hdf5").read_bytes() == before
+    assert not (folder / "same.safetensors").exists()
+
+
+def test_classifier_whose_weights_are_no_numbers_is_refused(folder: Path) -> None:
+    chosen = yaml.safe_load((folder / "classifier.yaml").read_text())
+    source = folder / chosen["file"]
+    with safe_open(source, framework="pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(source)
+    name = next(name for name in tensors if not name.startswith("normalisation"))
+    tensors[name][chosen["member"]].view(-1)[0] = float("nan")
+    save_file(tensors, folder / "nan.safetensors", metadata)
+    (folder / "nan.yaml").write_text(yaml.safe_dump(chosen | {"file": "nan.safetensors"}))
+    with one_line_error(folder / "nan.safetensors", name, "NaN"):
+        apply(folder, folder / "nan.yaml")

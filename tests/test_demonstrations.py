@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import mujoco
 import numpy as np
 import pytest
-from conftest import random_episode
+from conftest import one_line_error, random_episode
 from demo_score.demonstrations import collect, inverse_kinematics, strategies
 from demo_score.demonstrations.aloha_insertion import reliable as reliable_insertion
 from demo_score.demonstrations.aloha_insertion import unreliable as unreliable_insertion
@@ -230,3 +230,9 @@ def test_only_successes_are_drawn(monkeypatch):
     monkeypatch.setattr(collect, "demonstrate", attempt)
     assert [collect._run_attempt("{}", "unreliable", seed) is not None for seed in (0, 1)] == [False, True]
     assert attempts == [(0, False), (1, False), (1, True)]
+
+
+@pytest.mark.parametrize("n_episodes", [0, -5])
+def test_no_demonstration_asked_for_is_reported(n_episodes) -> None:
+    with one_line_error(f"--n-episodes {n_episodes}"):
+        collect_demonstrations(SETTINGS, "reliable", n_episodes=n_episodes, seed=0, n_processes=1)

@@ -197,3 +197,20 @@ def test_kept_episodes_of_a_source_that_was_not_named_are_reported(tmp_path, sou
     keep_list = listed(tmp_path / "lists", {sources[1]: [4]})
     with one_line_error(keep_list, sources[1], "--sources"):
         export_keep_list(keep_list, tmp_path / "out", sources=sources[:1])
+
+
+def test_kept_episode_that_was_not_listed_as_considered_is_reported(tmp_path, sources) -> None:
+    lerobot, robomimic, _ = sources
+    keep_list = listed(tmp_path / "lists", {robomimic: [4]})
+    write_list(tmp_path / "lists/considered.txt", {lerobot: [0, 1], robomimic: [3]})
+    with one_line_error(keep_list, "episode 4", robomimic, "--sources"):
+        export_keep_list(keep_list, tmp_path / "out", sources=[tmp_path / "lists/considered.txt"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_source_may_be_named_by_another_path_than_in_the_list(tmp_path, sources) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(sources[0])
+    export_keep_list(listed(tmp_path / "lists", {sources[0]: [0, 2]}), tmp_path / "out", sources=[link])
+    assert [path.name for path in (tmp_path / "out").glob("*.kept.txt")] == ["link.kept.txt"]
+    assert (tmp_path / "out/link.kept.txt").read_text() == "--dataset.episodes=[0,2]\n"

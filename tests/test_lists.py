@@ -1,15 +1,19 @@
 """Dataset lists: which episodes of which files."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from conftest import one_line_error, random_episode
 from demo_score.data.formats import open_dataset
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.data.lists import all_episodes, read_entries, read_list, write_list
+from demo_score.data.lists import Entry, all_episodes, check_distinct, read_entries, read_list, write_list
 from demo_score.data.sources import training_episodes
 from lerobot_fixture import write_lerobot
 from omegaconf import DictConfig, OmegaConf
+
+SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
 
 
 @pytest.fixture
@@ -196,3 +200,38 @@ def test_table_that_pandas_wrote_is_read(source) -> None:
     path.write_text("file,episode,success,checkpoint\nsome demos.hdf5,0,1.0,3000.0\nsome demos.hdf5,3.0,,\n")
     entries = [(entry.episode, entry.success, entry.checkpoint) for entry in read_entries(path)]
     assert entries == [(0, True, "003000"), (3, None, None)]
+
+
+def test_source_whose_name_ends_as_numbers_do_comes_back(tmp_path, source) -> None:
+    odd = write_lerobot(tmp_path / "set 1, 2,")
+    write_list(tmp_path / "list.txt", {odd: [0], source: [1]})
+    assert read_list(tmp_path / "list.txt") == {odd: [0], source: [1]}
+
+
+@pytest.mark.parametrize("numbers", ["1_0", "+1", "1,,2", "1,", "\uff11", "9" * 5000])
+def test_what_only_python_takes_for_a_number_is_reported(source, numbers) -> None:
+    with one_line_error("list.txt:1", "expected"):
+        read_list(listed(source.parent, f"some demos.hdf5 {numbers}\n"))
+
+
+def test_table_with_a_quote_that_does_not_end_is_reported_with_its_line(source) -> None:
+    table = source.parent / "table.csv"
+    table.write_text(f'file,episode\n{source.name},1\n"{source.name},3\n')
+    with one_line_error(f"{table}:", "not a CSV table"):
+        read_list(table)
+
+
+def test_an_episode_is_given_twice_by_whichever_path(tmp_path, source) -> None:
+    link = tmp_path / "link.hdf5"
+    link.symlink_to(source)
+    check_distinct([Entry(source, 0), Entry(link, 1)])
+    with one_line_error(link, "episode 0", "twice"):
+        check_distinct([Entry(source, 0), Entry(link, 0)])
+
+
+def test_list_never_replaces_a_data_set(source) -> None:
+    before = source.read_bytes()
+    command = [sys.executable, SCRIPTS / "list_episodes.py", source, "--out", source]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert (run.returncode, source.read_bytes()) == (2, before)
+    assert run.stderr.count("\n") == 1 and "is an input" in run.stderr

@@ -136,7 +136,7 @@ def write_classifier(folder: Path, text: str) -> Path:
 
 def filter_by(path: Path) -> None:
     lists = [path.with_name(name) for name in ("scores.csv", "demos.txt", "both.txt")]
-    apply_filter(path, [], [], *lists)
+    apply_filter(path, path.with_name("demonstrations.txt"), [], *lists)
 
 
 YAML_READERS = {

@@ -77,3 +77,9 @@ def test_rewards_are_one_number_a_step() -> None:
 def test_values_of_arrow_are_those_of_python() -> None:
     column = pa.chunked_array([pa.array([[True], None])])
     assert [truth(value.as_py(), "") for value in column] == [True, None]
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, 1e300, float("inf"), "\uff11"])
+def test_numbers_that_nothing_here_can_count_are_refused_by_name(value) -> None:
+    with one_line_error("seed", "give"):
+        whole_number(value, "seed")

@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -87,6 +87,18 @@ def read_text(path: str | Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(f"{path}: not in UTF-8 (line {line}); save it as UTF-8") from None
+
+
+def check_outputs(outputs: Mapping[str, Path], inputs: Iterable[Path]) -> None:
+    """Raise UserError where two outputs (option -> file) are one file, or one is an input, which would be lost."""
+    given = {path.resolve() for path in inputs}
+    options: dict[Path, str] = {}
+    for option, path in outputs.items():
+        if (file := path.resolve()) in given:
+            raise UserError(f"{option} {path}: is an input, which is never replaced; name another file")
+        if file in options:
+            raise UserError(f"{option} {path}: is the file of {options[file]} too; name another file")
+        options[file] = option
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from demo_score.curation.arms import ARMS, choose_episodes
 from demo_score.data.lists import write_list
 from demo_score.errors import run_command
+from demo_score.files import check_outputs
 
 
 def main() -> None:
@@ -19,6 +20,7 @@ def main() -> None:
     parser.add_argument("--oracle", nargs="*", default=[], help="strategies that the oracle keeps")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    check_outputs({"--out": arguments.out}, [arguments.scores])
     write_list(arguments.out, choose_episodes(arguments.arm, arguments.scores, arguments.seed, arguments.oracle))
 
 

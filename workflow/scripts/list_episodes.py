@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from demo_score.data.lists import all_episodes, write_list
 from demo_score.errors import run_command
+from demo_score.files import check_outputs
 
 
 def main() -> None:
@@ -15,6 +16,7 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path, help="data sets")
     parser.add_argument("--out", type=Path, required=True, help="dataset list (.txt)")
     arguments = parser.parse_args()
+    check_outputs({"--out": arguments.out}, arguments.files)
     write_list(arguments.out, all_episodes(arguments.files))
 
 

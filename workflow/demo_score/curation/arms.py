@@ -25,7 +25,7 @@ def choose_episodes(arm: str, scores: Path, seed: int, oracle: list[str]) -> Sel
     """
     if arm not in ARMS:
         raise UserError(f"no arm {arm}; choose from {', '.join(ARMS)}")
-    table = read_columns(scores, COLUMNS)
+    table = _read_scores(scores)
     demonstrations = table[table["kind"] == "demonstration"]
     if arm != "oracle":
         _check_kept(demonstrations, scores)
@@ -34,6 +34,16 @@ def choose_episodes(arm: str, scores: Path, seed: int, oracle: list[str]) -> Sel
     if chosen.empty:
         raise UserError(f"arm {arm}: no episode to train on; set final_policy.oracle to strategies that exist")
     return selection_of(chosen.sort_index(), scores.parent)
+
+
+def _read_scores(path: Path) -> pd.DataFrame:
+    """A table of scores. Raises UserError for another one."""
+    table = read_columns(path, COLUMNS, as_texts=["file", "source"])
+    whole = all(pd.api.types.is_integer_dtype(table[name]) for name in ("episode", "length", "kept"))
+    kinds = table["kind"].isin(["demonstration", "rollout"]).all()
+    if not (whole and kinds and table["kept"].isin([0, 1]).all()):
+        raise UserError(f"{path}: not a table of scores; --scores takes scores.csv as apply_filter.py writes it")
+    return table
 
 
 def kept_demonstrations(table: pd.DataFrame) -> pd.DataFrame:

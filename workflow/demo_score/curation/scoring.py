@@ -20,9 +20,9 @@ from demo_score.curation.metrics import episode_means
 from demo_score.curation.storage import load_description, load_member
 from demo_score.curation.training import evaluation_logits
 from demo_score.data.episodes import Episode
-from demo_score.data.lists import Entry, read_entries, write_list
+from demo_score.data.lists import Entry, check_distinct, read_entries, write_list
 from demo_score.errors import UserError
-from demo_score.files import atomic_path
+from demo_score.files import atomic_path, check_outputs
 from demo_score.hardware import available_threads
 from demo_score.yaml_files import read_yaml
 
@@ -94,13 +94,15 @@ def apply_filter(
     Demonstrations and rollouts are lists, episode tables or data sets. Prints how many of each source were
     kept, and warns when that is no demonstration, or every one. Raises UserError for bad files.
     """
+    outputs = {"--scores": scores, "--demos-only": demos_only, "--rollouts-plus-demos": rollouts_plus_demos}
+    check_outputs(outputs, [classifier, demonstrations, *rollouts])
     torch.set_num_threads(available_threads())
     scorer = Scorer(classifier)
     demonstration_entries = read_entries(demonstrations)
     if not demonstration_entries:
         raise UserError(f"{demonstrations}: lists no demonstration; there is nothing to filter")
     rollout_entries = [entry for path in rollouts for entry in read_entries(path)]
-    _check_distinct([*rollout_entries, *demonstration_entries])
+    check_distinct([*rollout_entries, *demonstration_entries])
     rows = scorer.rows("rollout", rollout_entries) + scorer.rows("demonstration", demonstration_entries)
     table = pd.DataFrame(rows)
     write_list(demos_only, selection_of(kept_demonstrations(table)))
@@ -124,17 +126,6 @@ def _read_selection(path: Path) -> tuple[Path, int, float]:
         raise UserError(
             f"{path}: does not name a file, member and threshold; make it again with select_classifier.py"
         ) from None
-
-
-def _check_distinct(entries: list[Entry]) -> None:
-    seen: set[tuple[Path, int]] = set()
-    for entry in entries:
-        episode = entry.file.resolve(), entry.episode
-        if episode in seen:
-            raise UserError(
-                f"{entry.file} episode {entry.episode}: is given twice, as demonstration or rollout; give it once"
-            )
-        seen.add(episode)
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:

@@ -8,7 +8,7 @@ import yaml
 
 from demo_score.curation.storage import Member, load_description
 from demo_score.errors import UserError
-from demo_score.files import write_text
+from demo_score.files import check_outputs, write_text
 
 Candidate = tuple[str, str, Path, int, Member]  # type, model_arch, file, member number, member
 
@@ -22,6 +22,7 @@ def select_classifier(model_arch: str, threshold: str, classifiers: list[Path], 
     The lowest cross-validation loss wins. Frame losses (step-wise) and trajectory losses (transformer) are on
     different scales, so where both types compete the lowest loss of each type meets on cross-validation AUC.
     """
+    check_outputs({"--out": out}, classifiers)
     candidates = [
         (description.architecture["type"], description.model_arch, path, number, member)
         for path in classifiers

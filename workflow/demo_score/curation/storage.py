@@ -15,6 +15,7 @@ from demo_score.curation.classifiers import Architecture, Parameters, build_arch
 from demo_score.curation.features import Normalisation
 from demo_score.errors import UserError
 from demo_score.files import atomic_path
+from demo_score.weights import check_finite
 
 _METADATA = "classifiers"
 
@@ -82,8 +83,13 @@ def load_description(path: str | Path) -> Classifiers:
 
 
 def load_member(path: str | Path, member: int) -> tuple[Parameters, Normalisation]:
-    """Parameters of one member (leading dimension 1), and the normalisation of its inputs."""
+    """Parameters of one member (leading dimension 1), and the normalisation of its inputs.
+
+    Raises UserError where these are no numbers.
+    """
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     normalisation = Normalisation(tensors.pop("normalisation.mean"), tensors.pop("normalisation.std"))
-    return {name: values[member : member + 1].clone() for name, values in tensors.items()}, normalisation
+    parameters = {name: values[member : member + 1].clone() for name, values in tensors.items()}
+    check_finite(path, parameters | vars(normalisation), "train the classifiers again, with a smaller lr")
+    return parameters, normalisation

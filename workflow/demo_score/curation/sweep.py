@@ -16,10 +16,11 @@ from demo_score.curation.metrics import accuracy, balanced_threshold, roc_auc
 from demo_score.curation.settings import CurationSettings, read_settings
 from demo_score.curation.storage import Classifiers, Member, Variant, save_classifiers
 from demo_score.curation.training import Evaluation, Samples, Trainer
+from demo_score.data.lists import check_distinct, read_entries
 from demo_score.dependencies import code_digest
 from demo_score.digests import digest
 from demo_score.errors import StoppedError, UserError, ignore_sigterm, sigterm_deferred
-from demo_score.files import atomic_path
+from demo_score.files import atomic_path, check_outputs
 from demo_score.hardware import available_threads
 from demo_score.progress import progress_bar
 from demo_score.resume import ResumeFolder
@@ -44,8 +45,7 @@ def train_classifiers(
     evaluated epoch; accuracy there is at the published threshold. A sweep that was killed goes on from the state last
     stored, to the same bits. Raises UserError for bad settings or data.
     """
-    if out.resolve() == metrics.resolve():
-        raise UserError(f"--out and --metrics are both {out}; name two files")
+    check_outputs({"--out": out, "--metrics": metrics}, [settings, *train, *cross_val])
     torch.set_num_threads(available_threads())
     sweep = read_settings(settings)
     if model_arch not in sweep.model_archs:
@@ -78,11 +78,9 @@ def _read_split(settings: CurationSettings, training: list[Path], cross_val: lis
 
 
 def _check_given_once(training: list[Path], cross_val: list[Path]) -> None:
-    groups = [[path.resolve() for path in paths] for paths in (training, cross_val)]
-    if shared := set(groups[0]) & set(groups[1]):
+    if shared := {path.resolve() for path in training} & {path.resolve() for path in cross_val}:
         raise UserError(f"{min(shared)}: is in both training and cross-validation; give each its own checkpoints")
-    if twice := [path for group in groups for path in group if group.count(path) > 1]:
-        raise UserError(f"{twice[0]}: is given twice; give each file once")
+    check_distinct(entry for path in (*training, *cross_val) for entry in read_entries(path))
 
 
 def _digest(model_arch: str, settings: Path, rollouts: list[Rollouts]) -> str:

@@ -72,10 +72,10 @@ def export_keep_list(
     in their order, those of `sources` first. Raises UserError for what cannot be read, and an `out` in which the list
     or a source lies.
     """
-    considered = [source for path in sources or () for source in read_list(path)]
-    selection = _complete(kept := read_list(list_path), considered)
-    if sources is not None and (strangers := {_absolute(path) for path in kept} - set(map(_absolute, considered))):
-        raise UserError(f"{list_path}: keeps episodes of {min(strangers)}; name it in --sources, or leave these out")
+    considered, kept = [read_list(path) for path in sources or ()], read_list(list_path)
+    if sources is not None:
+        _check_considered(list_path, kept, considered)
+    selection = _complete(kept, [source for part in considered for source in part])
     if not selection:
         raise UserError(f"{list_path}: lists no episode, and no sources were named; name those that were considered")
     _check_folder(out, [list_path, *selection])
@@ -118,11 +118,25 @@ def _option(numbers: list[int]) -> str:
     return f"--dataset.episodes=[{','.join(map(str, numbers))}]"
 
 
+def _check_considered(list_path: Path, kept: Selection, considered: Iterable[Selection]) -> None:
+    """Raise UserError where an episode is kept that was not considered, as of a data set that was not named."""
+    known: dict[Path, set[int]] = {}
+    for source, numbers in (pair for part in considered for pair in part.items()):
+        known.setdefault(source.resolve(), set()).update(numbers)
+    for source, numbers in kept.items():
+        if source.resolve() not in known:
+            raise UserError(f"{list_path}: keeps episodes of {source}; name it in --sources, or leave these out")
+        if strange := sorted(set(numbers) - known[source.resolve()]):
+            raise UserError(f"{list_path}: keeps episode {strange[0]} of {source}, which --sources does not list")
+
+
 def _complete(selection: Selection, sources: Iterable[Path]) -> Selection:
     """The selection with every source by its absolute path, those of `sources` first."""
-    complete: Selection = {_absolute(source): [] for source in sources}
-    for source, numbers in selection.items():
-        complete.setdefault(_absolute(source), []).extend(numbers)
+    complete: Selection = {}
+    names: dict[Path, Path] = {}  # a source may be named by several paths: the first one stays
+    for source, numbers in chain(((source, []) for source in sources), selection.items()):
+        name = names.setdefault(source.resolve(), _absolute(source))
+        complete.setdefault(name, []).extend(numbers)
     return complete
 
 

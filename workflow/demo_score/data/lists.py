@@ -44,7 +44,13 @@ class Entry:
 _COLUMNS = [field.name for field in fields(Entry)]
 _TOLD = _COLUMNS[2:]
 _READERS = {"episode": whole_number, "success": truth, "checkpoint": checkpoint_name, "strategy": text}
-_LINE = re.compile(r"(.*?\S)\s+(\d+(?:\s*,\s*\d+)*)")  # a path, which may hold blanks, and numbers
+_NUMBER = "[0-9]{1,18}"
+# A path, which may hold blanks, and numbers: as lists are written, and as people write them. The first that names a
+# source holds, as a path may end in a number and a comma.
+_FORMS = [
+    re.compile(rf"(.*\S)\s+({_NUMBER}(?:,{_NUMBER})*)"),
+    re.compile(rf"(.*?\S)\s+({_NUMBER}(?:\s*,\s*{_NUMBER})*)"),
+]
 
 
 def write_list(path: str | Path, selection: Selection) -> None:
@@ -110,10 +116,13 @@ def read_table(path: Path) -> list[Entry]:
     """Read an episode table. Raises UserError naming the line that is wrong."""
     if not path.is_file():
         raise UserError(f"{path}: no such episode table; prepare_data.py makes some (docs/data.md)")
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
-    if missing := [name for name in ("file", "episode") if name not in (reader.fieldnames or [])]:
-        raise UserError(f"{path}: has no column {missing[0]}; expected the columns {', '.join(_COLUMNS)}")
-    entries = [_parse_row(path, number, row) for number, row in enumerate(reader, start=2)]
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
+    try:
+        if missing := [name for name in ("file", "episode") if name not in (reader.fieldnames or [])]:
+            raise UserError(f"{path}: has no column {missing[0]}; expected the columns {', '.join(_COLUMNS)}")
+        entries = [_parse_row(path, number, row) for number, row in enumerate(reader, start=2)]
+    except csv.Error as error:
+        raise UserError(f"{path}:{reader.line_num}: not a CSV table ({error}); mend the quotes") from None
     seen: set[tuple[Path, int]] = set()
     for number, entry in enumerate(entries, start=2):
         if (entry.file, entry.episode) in seen:
@@ -144,6 +153,16 @@ def read_entry_episodes(
             yield entry.complete(episode)
 
 
+def check_distinct(entries: Iterable[Entry]) -> None:
+    """Raise UserError for the first episode that comes twice, through whichever list, table or link."""
+    seen: set[tuple[Path, int]] = set()
+    for entry in entries:
+        episode = entry.file.resolve(), entry.episode
+        if episode in seen:
+            raise UserError(f"{entry.file} episode {entry.episode}: is given twice; give it once")
+        seen.add(episode)
+
+
 def _parse_row(path: Path, number: int, row: dict[str, str]) -> Entry:
     told = {name: read(row.get(name), f"{path}:{number}: {name}") for name, read in _READERS.items()}
     if told["episode"] is None or not row["file"]:
@@ -152,15 +171,22 @@ def _parse_row(path: Path, number: int, row: dict[str, str]) -> Entry:
 
 
 def _parse_line(path: Path, number: int, line: str) -> tuple[Path, list[int]]:
-    match = _LINE.fullmatch(line.strip())
-    episodes = [int(episode) for episode in match[2].split(",")] if match else []
-    if not match or len(set(episodes)) < len(episodes):
+    matches = [match for form in _FORMS if (match := form.fullmatch(line.strip()))]
+    readings = [(match[1], [int(episode) for episode in match[2].split(",")]) for match in matches]
+    if not readings or any(len(set(episodes)) < len(episodes) for _, episodes in readings):
         raise UserError(f"{path}:{number}: expected '<path> <episode>,<episode>,...' with distinct numbers from 0")
-    return _find(path, number, match[1]), episodes
+    for name, episodes in readings:
+        if source := _place(path, name):
+            return source, episodes
+    return _find(path, number, readings[-1][0]), readings[-1][1]
 
 
 def _find(path: Path, number: int, name: str) -> Path:
-    for candidate in (path.parent / name, Path(name), Path("/") / name):
-        if is_dataset(candidate):
-            return Path(os.path.normpath(candidate))
+    if source := _place(path, name):
+        return source
     raise UserError(f"{path}:{number}: cannot find {name} beside the list, here, or from the root")
+
+
+def _place(path: Path, name: str) -> Path | None:
+    candidates = (path.parent / name, Path(name), Path("/") / name)
+    return next((Path(os.path.normpath(candidate)) for candidate in candidates if is_dataset(candidate)), None)

@@ -12,7 +12,7 @@ import numpy as np
 
 from demo_score.errors import UserError
 
-_WHOLE = re.compile(r"(\d+)(?:\.0*)?")  # pandas turns whole numbers with a gap among them into floats
+_WHOLE = re.compile(r"([0-9]{1,18})(?:\.0*)?")  # pandas turns whole numbers with a gap among them into floats
 
 
 def truth(value: Any, what: str) -> bool | None:
@@ -27,13 +27,13 @@ def truth(value: Any, what: str) -> bool | None:
 
 
 def whole_number(value: Any, what: str) -> int | None:
-    """A number from 0. Raises UserError for another value."""
+    """A number from 0, of at most 18 digits. Raises UserError for another value."""
     plain = _plain(value, what)
     if plain is None:
         return None
     if isinstance(plain, str) and (match := _WHOLE.fullmatch(plain)):
         return int(match[1])
-    if isinstance(plain, int | float) and not isinstance(plain, bool) and plain >= 0 and plain == plain // 1:
+    if isinstance(plain, int | float) and not isinstance(plain, bool) and 0 <= plain < 10**18 and plain == plain // 1:
         return int(plain)
     raise UserError(f"{what} is {plain!r}; give a whole number from 0")
 

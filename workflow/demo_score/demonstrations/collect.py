@@ -28,8 +28,10 @@ def collect_demonstrations(
     """The first `n_episodes` successes of `strategy`; attempt k has environment seed and generator seed `seed` + k.
 
     The result does not depend on `n_processes`. Raises UserError for an unknown strategy, another rate than the
-    strategy's, or when 20 attempts an episode do not yield enough.
+    strategy's, fewer than one episode, or when 20 attempts an episode do not yield enough.
     """
+    if n_episodes < 1:
+        raise UserError(f"--n-episodes {n_episodes}: makes no demonstration; give a number from 1")
     fps = get_strategy(env_settings["task"], strategy).fps  # an unknown one fails here, not in a process
     if env_settings["fps"] != fps:
         raise UserError(f"strategy '{strategy}' is timed in steps of 1/{fps} s; set fps={fps}")

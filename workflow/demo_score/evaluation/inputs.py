@@ -5,6 +5,7 @@ results/<experiment>/seed<seed>/<arm>/evaluation.csv
                                 demo_score/scores.csv, classifier.yaml
 """
 
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from demo_score.errors import UserError
+from demo_score.files import read_text
 from demo_score.yaml_files import read_yaml
 
 ARMS = {  # in the order of every table and figure
@@ -32,16 +34,21 @@ CLASSIFIER_KEYS = ["model_arch", "member", "threshold", "cross_val_auc", "cross_
 CLASSIFIER_KEYS += ["best_epoch"]
 
 
-def read_columns(path: Path, columns: list[str], optional: Sequence[str] = ()) -> pd.DataFrame:
-    """The named columns of a CSV file; those of `optional` that it lacks are NaN.
+def read_columns(
+    path: Path, columns: list[str], optional: Sequence[str] = (), as_texts: Sequence[str] = ()
+) -> pd.DataFrame:
+    """The named columns of a CSV file; those of `optional` that it lacks are NaN. `as_texts` stay as they are written.
 
     Raises UserError when the file, a column or every row is missing.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such table; run the workflow step that writes it")
+    types = dict.fromkeys(("source", "file", *as_texts), "str")
+    unknown = {name: ["", "nan"] for name in columns if name not in as_texts}
+    blanks = {"keep_default_na": False, "na_values": unknown} if as_texts else {}
     try:
-        table = pd.read_csv(path, dtype={"source": "str", "file": "str"})
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError):
+        table = pd.read_csv(io.StringIO(read_text(path)), dtype=types, **blanks)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError):
         raise UserError(
             f"{path}: not a CSV table; name one, or make it again with the command that writes it"
         ) from None

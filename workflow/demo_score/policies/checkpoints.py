@@ -12,6 +12,7 @@ from demo_score import settings as settings_files
 from demo_score.errors import UserError
 from demo_score.files import atomic_path
 from demo_score.policies import make_policy
+from demo_score.weights import check_finite
 
 WEIGHTS, SETTINGS = "model.safetensors", "settings.yaml"
 
@@ -39,11 +40,5 @@ def load_policy(folder: str | Path, settings: DictConfig, device: torch.device) 
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder}: damaged, or of another policy ({reason}); train it again") from None
-    _check_finite(policy, folder)
+    check_finite(folder, policy.state_dict(), "use an earlier checkpoint, or train again with a smaller training.lr")
     return policy.to(device).eval()
-
-
-def _check_finite(policy: nn.Module, folder: str | Path) -> None:
-    for name, tensor in policy.state_dict().items():
-        if not torch.isfinite(tensor).all():
-            raise UserError(f"{folder}: {name} holds NaN or infinite values, so that it cannot act; train it again")
