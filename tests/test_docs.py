@@ -355,7 +355,7 @@ MISTAKES = {
     "unknown key in a file": mistype_in_an_experiment,
     "wrong kind": lambda: compose_settings(["training.batch_size=abc"]),
     "out of memory": run_out_of_memory,
-    "no such data set": lambda: resolve_dataset("lerobot/pushed"),
+    "no hub": lambda: resolve_dataset("lerobot/pushed"),
     "no data": lambda: training_episodes(compose_settings([*STATE, "seed=1"])[0]),
     "no such list": lambda: read_list("demos.txt"),
     "no OpenGL": render_without_opengl,

@@ -16,7 +16,9 @@ from demo_score.curation.classifiers import build_architecture
 from demo_score.curation.features import Normalisation
 from demo_score.curation.storage import Classifiers, save_classifiers
 from demo_score.data.formats import read_episodes
+from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.hdf5 import new_hdf5
+from demo_score.data.formats.lerobot_writer import write_lerobot
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.digests import digest
 from demo_score.files import ABANDONED_AFTER, atomic_path, write_text
@@ -59,7 +61,18 @@ def store_text(disk: Path, size: int) -> None:
     write_text(disk / "table.csv", "x" * size)
 
 
-@pytest.mark.parametrize("store", [store_state, store_episodes, store_checkpoint, store_classifiers, store_text])
+def store_aloha(disk: Path, size: int) -> None:
+    write_aloha(disk / "aloha", [random_episode(size // 400, seed) for seed in range(2)])
+
+
+def store_lerobot(disk: Path, size: int) -> None:
+    write_lerobot(disk / "set", [random_episode(size // 400, seed) for seed in range(2)], fps=10)
+
+
+@pytest.mark.parametrize(
+    "store",
+    [store_state, store_episodes, store_checkpoint, store_classifiers, store_text, store_aloha, store_lerobot],
+)
 def test_full_disk_is_told_in_one_line_and_nothing_stays_half_written(disk, store) -> None:
     for fraction in (0.3, 0.9, 0.999, 1.001, 1.2, 5):  # of what is free: it ends anywhere in a file
         fill = disk / "fill"

@@ -295,7 +295,10 @@ def test_other_data_sets_come_from_the_hub(lerobot_home, tmp_path, monkeypatch) 
     assert asked == [(("lerobot/pusht",), {"repo_type": "dataset"})]
 
 
-@pytest.mark.parametrize("name", ["lerobot/pusht", "/no/such/folder", "a/b/c"])
-def test_data_set_that_is_nowhere_is_reported(lerobot_home, name) -> None:
-    with one_line_error(f"dataset_repo_id={name}", "no such data set", "FOLDER", "lerobot/pusht"):
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("lerobot/pusht", "the hub cannot be reached"), ("/no/such/folder", "no such data set"), ("a/b/c", "hub name")],
+)
+def test_data_set_that_is_nowhere_is_reported(lerobot_home, name, words) -> None:
+    with one_line_error(f"dataset_repo_id={name}", words, "set dataset_repo_id=FOLDER"):
         resolve_dataset(name)

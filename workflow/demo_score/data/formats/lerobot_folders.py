@@ -9,6 +9,7 @@ from typing import Any
 from huggingface_hub import constants
 
 from demo_score.data.formats.lerobot_places import check_template
+from demo_score.data.frames import first_line
 from demo_score.errors import UserError
 from demo_score.unreadable import unreadable
 
@@ -39,12 +40,17 @@ def resolve_dataset(dataset_repo_id: str, setting: str = "dataset_repo_id") -> P
 def _download(dataset_repo_id: str, setting: str) -> Path:
     # Most commands download nothing, and it takes a second to import what does.
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
     try:
         return Path(snapshot_download(dataset_repo_id, repo_type="dataset"))
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
+        raise UserError(
+            f"{setting}={dataset_repo_id}: lies neither here nor in the cache, and the hub cannot be reached "
+            f"({first_line(error)}); check the network and HF_HUB_OFFLINE, or set {setting}=FOLDER"
+        ) from None
     except (OSError, HFValidationError) as error:
-        reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}".rstrip(". ")
+        reason = f"{type(error).__name__}: {first_line(str(error).strip())}".rstrip(". ")
         raise UserError(
             f"{setting}={dataset_repo_id}: no such data set ({reason}); set {setting}=FOLDER or a hub "
             "name such as lerobot/pusht"

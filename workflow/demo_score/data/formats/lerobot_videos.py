@@ -4,6 +4,7 @@ Codecs, their settings and the order of steps (an episode is encoded by itself, 
 then joined to its file without encoding again) are those of LeRobot 0.6.1 (configs/video.py, dataset_writer.py).
 """
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -100,6 +101,8 @@ class VideoFiles:
                     container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
                 container.mux(stream.encode())
         except av.FFmpegError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise OSError(error.errno, error.strerror) from None
             size = f"{self.height}x{self.width}"
             raise UserError(
                 f"{self.key}: {self.codec} cannot encode images of {size} ({error.strerror}); set images=image, or "
