@@ -23,6 +23,7 @@ from demo_score.data.formats.robomimic import write_episodes
 from demo_score.digests import digest
 from demo_score.files import ABANDONED_AFTER, atomic_path, write_text
 from demo_score.policies.checkpoints import save_checkpoint
+from demo_score.reporting.report import make_report
 from demo_score.resume import ResumeFolder
 
 SPACE = 2**21  # bytes
@@ -90,6 +91,17 @@ def test_full_disk_is_told_in_one_line_and_nothing_stays_half_written(disk, stor
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert failed
     store(disk, SPACE // 10)
+
+
+def test_report_on_a_full_disk_leaves_nothing_and_says_why(tmp_path, monkeypatch) -> None:
+    def snakemake(command: list[str], **_) -> subprocess.CompletedProcess:
+        Path(command[command.index("--report") + 1]).write_text("half")
+        return subprocess.CompletedProcess(command, 1, "", "OSError: [Errno 28] No space left on device: 'report'\n")
+
+    monkeypatch.setattr(subprocess, "run", snakemake)
+    with one_line_error(tmp_path / "report.html", "no space left on device"):
+        make_report(tmp_path / "report.html", videos=False, cores="1", options=[])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_read_only_disk_is_told_in_one_line(disk) -> None:
