@@ -128,7 +128,7 @@ def test_run_workflow_stops_where_snakemake_would_show_a_traceback(folder) -> No
     script = [str(REPOSITORY / "workflow/scripts/run_workflow.py")]
     assert (
         stopped(folder, "--configfile", "nope.yaml", script=script)
-        == "error: nope.yaml: no such file; correct the path"
+        == "error: nope.yaml: no such file; correct the path, or copy it there"
     )
 
 
