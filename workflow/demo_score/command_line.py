@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from demo_score.settings import compose_settings, missing_keys, to_yaml
+from demo_score.settings import compose_settings, environment_of, missing_keys, to_yaml
 from demo_score.settings_tree import CONFIGS, GROUPS, choices
 
 
@@ -51,4 +51,4 @@ def read_settings(arguments: argparse.Namespace) -> tuple[DictConfig, Path]:
 def read_environment(arguments: argparse.Namespace) -> dict:
     """The settings `env`, for a command that needs no others."""
     settings, _ = compose_settings(arguments.overrides, arguments.config_path, arguments.config_name, complete=False)
-    return OmegaConf.to_container(settings.env, resolve=True)
+    return environment_of(settings)

@@ -16,11 +16,9 @@ from yaml import YAMLError
 from demo_score.errors import UserError
 from demo_score.files import read_text, write_text
 from demo_score.observations import observation_shapes
-from demo_score.schema import check_against
+from demo_score.settings_checks import check_environment, check_settings
 from demo_score.settings_tree import CONFIGS, open_tree
 from demo_score.yaml_files import parse_yaml
-
-SCHEMA = Path(__file__).resolve().parents[1] / "schemas/settings.schema.yaml"
 
 
 def compose_settings(
@@ -42,8 +40,15 @@ def compose_settings(
         fill_input_shapes(settings)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise UserError(_one_line(error)) from None
-    check_against(OmegaConf.to_container(settings), SCHEMA, "settings")
+    check_settings(OmegaConf.to_container(settings))
     return settings, run_dir
+
+
+def environment_of(settings: DictConfig) -> dict:
+    """The settings `env`, resolved and checked, of settings that may lack others."""
+    env = OmegaConf.to_container(settings.env, resolve=True)
+    check_environment(env)
+    return env
 
 
 def _split(settings: DictConfig) -> tuple[DictConfig, Path]:

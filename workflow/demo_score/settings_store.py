@@ -14,7 +14,9 @@ from demo_score.dependencies import code_digest
 from demo_score.digests import digest
 from demo_score.errors import UserError
 from demo_score.files import write_text
-from demo_score.settings import CONFIGS, SCHEMA, compose_settings
+from demo_score.policy_checks import POLICY_SCHEMA
+from demo_score.settings import CONFIGS, compose_settings
+from demo_score.settings_checks import SCHEMA
 
 ENVIRONMENT = b"oc.env"  # a settings file that asks for it may mean something else each time
 
@@ -40,7 +42,7 @@ def compose_stored(overrides: list[str], complete: bool, store: Path | None) -> 
 @cache
 def _version() -> str | None:
     """Stands for all that settings are made of; None: for more than files."""
-    files = [*sorted(CONFIGS.rglob("*.yaml")), SCHEMA]
+    files = [*sorted(CONFIGS.rglob("*.yaml")), SCHEMA, POLICY_SCHEMA]
     contents = [path.read_bytes() for path in files]
     if any(ENVIRONMENT in content for content in contents):
         return None

@@ -10,13 +10,14 @@ A policy is a torch module (base.Policy) with
 All randomness of `act` follows from the seeds, each episode's from its own.
 """
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from demo_score.errors import UserError
 from demo_score.policies.act import ACT
 from demo_score.policies.base import Policy
 from demo_score.policies.diffusion import DiffusionPolicy
 from demo_score.policies.vision import load_pretrained
+from demo_score.policy_checks import check_policy
 
 POLICIES: dict[str, type[Policy]] = {"act": ACT, "diffusion": DiffusionPolicy}
 
@@ -25,8 +26,9 @@ def make_policy(settings: DictConfig, pretrained: bool = False) -> Policy:
     """Build the policy that `settings.policy` describes, untrained, with identity normalisation.
 
     `pretrained`: fetch policy.pretrained_backbone_weights, if any; for a policy that is going to be trained, not
-    for one whose weights a checkpoint holds.
+    for one whose weights a checkpoint holds. Raises UserError for settings that make none.
     """
+    check_policy(OmegaConf.to_container(settings.policy, resolve=True))
     policy = _policy_class(settings)(settings.policy)
     if pretrained and policy.backbone is not None and settings.policy.pretrained_backbone_weights is not None:
         load_pretrained(policy.backbone, settings.policy.pretrained_backbone_weights)

@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from demo_score.errors import UserError
 from demo_score.observations import ACTION, STATE
 from demo_score.policies.base import Policy
 from demo_score.policies.ensembling import TemporalEnsemble
@@ -24,7 +23,6 @@ class ACT(Policy):
     """The policy of `settings.policy`; sizes and options as named there (configs/policy/act.yaml)."""
 
     def __init__(self, settings: DictConfig):
-        _check(settings)
         super().__init__(settings)
         dim = settings.dim_model
         self.vae_encoder = None
@@ -161,20 +159,3 @@ def _layer(settings: DictConfig) -> dict:
         "dropout": settings.dropout,
         "pre_norm": settings.pre_norm,
     }
-
-
-def _check(settings: DictConfig) -> None:
-    if settings.chunk_size % settings.actions_per_query:
-        raise UserError("policy.actions_per_query must divide policy.chunk_size")
-    if not 1 <= settings.n_action_steps <= settings.chunk_size:
-        raise UserError("policy.n_action_steps must lie between 1 and policy.chunk_size")
-    if settings.use_vae and STATE not in settings.input_shapes:
-        raise UserError(f"policy.use_vae needs {STATE} in policy.input_shapes; add it or set policy.use_vae=false")
-    if settings.n_obs_steps != 1:
-        raise UserError("policy.n_obs_steps: ACT looks at one observation; set 1")
-    if settings.dim_model % settings.n_heads or settings.dim_model % 4:
-        raise UserError("policy.dim_model must be a multiple of 4 and of policy.n_heads")
-    if settings.feedforward_activation not in ("relu", "gelu"):
-        raise UserError("policy.feedforward_activation must be relu or gelu")
-    if settings.temporal_ensemble_coeff is not None and settings.n_action_steps != 1:
-        raise UserError("policy.temporal_ensemble_coeff needs policy.n_action_steps=1: it looks at every step")

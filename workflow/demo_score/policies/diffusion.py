@@ -8,24 +8,21 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from demo_score.errors import UserError
 from demo_score.observations import ACTION
 from demo_score.policies.base import Policy
 from demo_score.policies.losses import masked_mse
 from demo_score.policies.noise import denoise, draw_noise, make_scheduler
 from demo_score.policies.unet import ConditionalUnet
-from demo_score.policies.vision import REDUCTION, Keypoints, crop, group_norm, make_backbone
+from demo_score.policies.vision import Keypoints, crop, group_norm, make_backbone
 
 
 class DiffusionPolicy(Policy):
     """The policy of `settings.policy`; sizes and options as named there (configs/policy/diffusion.yaml)."""
 
     def __init__(self, settings: DictConfig):
-        _check(settings)
         super().__init__(settings)
         features = sum(self.vector_sizes.values())
         if self.image_keys:
-            _check_images(settings, self.image_keys)
             self.backbone = make_backbone(settings, group_norm if settings.use_group_norm else nn.BatchNorm2d)
             n_keypoints = settings.spatial_softmax_num_keypoints
             self.keypoints = Keypoints(self.backbone.layer4[-1].conv2.out_channels, n_keypoints)
@@ -90,31 +87,3 @@ class DiffusionPolicy(Policy):
     def _look(self, images: Tensor) -> Tensor:
         """(B, n_obs_steps, 3, H, W) -> (B, n_obs_steps, features)."""
         return self.keypoints(self.backbone(images.flatten(0, 1))).unflatten(0, images.shape[:2])
-
-
-def _check(settings: DictConfig) -> None:
-    shrinks = 2 ** (len(settings.down_dims) - 1)
-    if settings.horizon % shrinks:
-        raise UserError(f"policy.horizon must be a multiple of {shrinks}: each policy.down_dims but one halves it")
-    if not 1 <= settings.n_action_steps <= settings.horizon - settings.n_obs_steps + 1:
-        raise UserError("policy.n_action_steps must lie between 1 and policy.horizon - policy.n_obs_steps + 1")
-    if settings.n_obs_steps < 1:
-        raise UserError("policy.n_obs_steps must be at least 1")
-    if settings.kernel_size % 2 == 0:
-        raise UserError("policy.kernel_size must be odd")
-    if any(dim % settings.n_groups for dim in settings.down_dims):
-        raise UserError("policy.n_groups must divide every entry of policy.down_dims")
-    if settings.diffusion_step_embed_dim % 2 or settings.diffusion_step_embed_dim < 4:
-        raise UserError("policy.diffusion_step_embed_dim must be even and at least 4")
-
-
-def _check_images(settings: DictConfig, image_keys: list[str]) -> None:
-    for key in image_keys:
-        image = list(settings.input_shapes[key][1:])
-        seen = image if settings.crop_shape is None else list(settings.crop_shape)
-        if seen[0] > image[0] or seen[1] > image[1]:
-            raise UserError(f"policy.crop_shape={seen} is larger than {key}, {image}; set a smaller one, or null")
-        if min(seen) <= REDUCTION:
-            raise UserError(f"{key}: keypoints need more than {REDUCTION} pixels a side, not {seen}")
-    if settings.use_group_norm and settings.pretrained_backbone_weights is not None:
-        raise UserError("policy.pretrained_backbone_weights come with batch norm; set policy.use_group_norm=false")

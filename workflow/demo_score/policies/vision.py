@@ -18,8 +18,6 @@ from torch import Tensor, nn
 
 from demo_score.errors import UserError
 
-BACKBONES = ("resnet18", "resnet34")
-REDUCTION = 32  # pixels of the image a pixel of the last feature map, in each direction
 TIMEOUT = 20.0  # seconds without an answer after which a download has failed
 
 
@@ -27,13 +25,11 @@ def make_backbone(settings: DictConfig, norm_layer: Callable[[int], nn.Module], 
     """The untrained `policy.vision_backbone` without its classifier: (B, 3, H, W) -> (B, C, H / 32, W / 32).
 
     `dilate`: the last stage keeps the resolution of the one before, H / 16 and W / 16, and spreads its filters
-    instead. Raises UserError for an unknown backbone, or pretrained weights that are not the backbone's.
+    instead. Raises UserError for pretrained weights that are not the backbone's.
     """
     from torchvision.models import get_model, get_model_weights
 
     name, weights = settings.vision_backbone, settings.pretrained_backbone_weights
-    if name not in BACKBONES:
-        raise UserError(f"policy.vision_backbone={name}: no such backbone; set {' or '.join(BACKBONES)}")
     known = [f"{choice.__class__.__name__}.{choice.name}" for choice in get_model_weights(name)]
     if weights is not None and weights not in known:
         raise UserError(f"policy.pretrained_backbone_weights={weights}: {name} has {', '.join(known)}; or set null")

@@ -1,0 +1,23 @@
+"""Seeds: whole numbers from 0 to 2**32 - 1, which every generator here takes. One reader for all commands."""
+
+import argparse
+
+from demo_score.errors import UserError
+
+N_SEEDS = 2**32
+
+
+def seed_argument(text: str) -> int:
+    """A seed on a command line: argparse's `type`."""
+    if not (text.isascii() and text.isdigit() and int(text) < N_SEEDS):
+        raise argparse.ArgumentTypeError(f"'{text}' is no seed; give a whole number from 0 to {N_SEEDS - 1}")
+    return int(text)
+
+
+def check_seeds(first: int, n_seeds: int, setting: str, count: str) -> None:
+    """Raise UserError where the seeds from `first` on do not all exist; `setting` and `count` name the two numbers."""
+    if not 0 <= first <= N_SEEDS - n_seeds:
+        raise UserError(
+            f"{setting}={first}: {count} needs the seeds up to {first + n_seeds - 1}, and they end at {N_SEEDS - 1}; "
+            f"set a smaller {setting}"
+        )
