@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import one_line_error
+from demo_score.policies import make_policy
 from demo_score.policies.act import ACT
 from demo_score.policies.ensembling import TemporalEnsemble
 from demo_score.policies.losses import kl_divergence, masked_l1
@@ -260,12 +261,12 @@ def test_ensemble_is_not_used_unless_asked_for() -> None:
 )
 def test_setting_that_cannot_work_is_named(override, name) -> None:
     with one_line_error(name):
-        tiny_act(override)
+        make_policy(tiny_settings(override))
 
 
 def test_vae_without_joint_state_is_reported() -> None:
     with one_line_error("policy.use_vae", "observation.state"):
-        ACT(tiny_settings(shapes={"observation.environment_state": [7]}).policy)
+        make_policy(tiny_settings(shapes={"observation.environment_state": [7]}))
 
 
 def test_actions_of_a_batch_begin_now() -> None:

@@ -4,7 +4,8 @@ import pytest
 import torch
 from conftest import one_line_error, tiny_settings
 from demo_score.policies import make_policy
-from demo_score.policies.checkpoints import load_policy, read_checkpoint_settings, save_checkpoint
+from demo_score.policies.checkpoints import check_run_dir, load_policy, read_checkpoint_settings, save_checkpoint
+from demo_score.settings import to_yaml
 from demo_score.training.steps import saved_steps
 
 
@@ -39,8 +40,25 @@ def test_damaged_weights_are_reported(tmp_path, share) -> None:
 
 def test_weights_of_another_policy_are_reported(tmp_path) -> None:
     save_checkpoint(tmp_path, make_policy(tiny_settings()), tiny_settings())
+    (tmp_path / "settings.yaml").write_text(to_yaml(tiny_settings("policy.dim_model=32")))
     with one_line_error(tmp_path, "another policy"):
         load_policy(tmp_path, tiny_settings("policy.dim_model=32"), torch.device("cpu"))
+
+
+def test_an_override_that_the_weights_do_not_fit_is_named(tmp_path) -> None:
+    save_checkpoint(tmp_path, make_policy(tiny_settings()), tiny_settings())
+    with one_line_error("policy.dim_model=32: the checkpoint has 16"):
+        load_policy(tmp_path, tiny_settings("policy.dim_model=32"), torch.device("cpu"))
+
+
+def test_a_finished_training_is_not_overwritten_by_another(tmp_path) -> None:
+    save_checkpoint(tmp_path / "checkpoints/000012", make_policy(tiny_settings()), tiny_settings())
+    check_run_dir(tmp_path, tiny_settings("training.lr=5e-4"))  # not finished
+    (tmp_path / "metrics.csv").write_text("step\n")
+    check_run_dir(tmp_path, tiny_settings("resume=false"))
+    check_run_dir(tmp_path / "elsewhere", tiny_settings("training.lr=5e-4"))
+    with one_line_error(tmp_path, "training.lr=0.0005: the checkpoint has 0.001", "another hydra.run.dir"):
+        check_run_dir(tmp_path, tiny_settings("training.lr=5e-4"))
 
 
 def test_folder_that_is_no_checkpoint_is_reported(tmp_path) -> None:

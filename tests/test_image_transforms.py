@@ -3,6 +3,7 @@
 import pytest
 import torch
 from conftest import one_line_error
+from demo_score.settings import compose_settings
 from demo_score.training.image_transforms import CHANGES, ImageTransforms
 from omegaconf import DictConfig, OmegaConf
 from torchvision.transforms.v2 import functional
@@ -116,15 +117,16 @@ def test_fewer_transforms_than_the_maximum_are_all_applied(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "part"),
+    ("change", "parts"),
     [
-        ("brightness", (-1, 0.8, 1.2), "brightness.weight=-1"),
-        ("contrast", (1, 1.2, 0.8), "contrast.min_max=[1.2,0.8]"),
-        ("saturation", (1, -0.1, 1), "saturation.min_max=[-0.1,1]"),
-        ("hue", (1, -0.6, 0.1), "hue.min_max=[-0.6,0.1]"),
-        ("hue", (1, 0.1, 0.51), "hue.min_max=[0.1,0.51]"),
+        ("brightness.weight=-1", ("brightness.weight: -1", "at least 0")),
+        ("contrast.min_max=[1.2,0.8]", ("contrast.min_max: [1.2, 0.8]",)),
+        ("saturation.min_max=[-0.1,1]", ("saturation.min_max.0: -0.1", "at least 0")),
+        ("hue.min_max=[-0.6,0.1]", ("hue.min_max.0: -0.6", "at least -0.5")),
+        ("hue.min_max=[0.1,0.51]", ("hue.min_max.1: 0.51", "at most 0.5")),
+        ("sharpness.min_max=[0.1]", ("sharpness.min_max: [0.1]", "length 2")),
     ],
 )
-def test_bad_value_is_reported(name, change, part) -> None:
-    with one_line_error(f"training.image_transforms.{part}"):
-        ImageTransforms(settings(**{name: change}))
+def test_bad_value_is_reported(change, parts) -> None:
+    with one_line_error("training.image_transforms", *parts):
+        compose_settings(["env=aloha", "policy=act", f"training.image_transforms.{change}"])

@@ -1,8 +1,12 @@
 """LeRobot data sets: both versions, both kinds of lists, images in rows or in videos, and what damage looks like."""
 
 import json
+import os
 import pickle
 import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -302,3 +306,22 @@ def test_other_data_sets_come_from_the_hub(lerobot_home, tmp_path, monkeypatch) 
 def test_data_set_that_is_nowhere_is_reported(lerobot_home, name, words) -> None:
     with one_line_error(f"dataset_repo_id={name}", words, "set dataset_repo_id=FOLDER"):
         resolve_dataset(name)
+
+
+def test_a_hub_that_does_not_answer_is_not_waited_for(tmp_path) -> None:
+    """A server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        code = "from demo_score.data.formats import lerobot_folders as l; l.PATIENCE = 0.3; l.resolve_dataset('a/b')"
+        hub = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        environment = {**os.environ, "HF_ENDPOINT": hub, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
+        run = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**environment, "PYTHONPATH": str(Path(__file__).parents[1] / "workflow")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert (
+        "UserError: dataset_repo_id=a/b: lies neither here nor in the cache, and the hub cannot be reached"
+        in run.stderr
+    )

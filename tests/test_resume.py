@@ -238,6 +238,7 @@ def test_a_single_batch_is_not_stored(tmp_path, checkpoint, strike) -> None:
 def test_stopped_environments_in_processes_leave_nobody_and_say_one_line(tmp_path, checkpoint) -> None:
     """The signal goes to the whole group, as that of a batch system."""
     overrides = ["eval.use_async_envs=true", "eval.n_episodes=1000", "eval.batch_size=2", "env.episode_length=200"]
+    overrides += ["seed=0"]
     command = [sys.executable, SCRIPTS / "eval.py", "-p", checkpoint, "--out-dir", tmp_path, *overrides]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(lambda: list(tmp_path.glob(".unfinished_*/batch000001.pt")))

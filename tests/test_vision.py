@@ -67,7 +67,6 @@ def test_group_norm_has_groups_of_sixteen_channels_and_no_batch_norm_is_left() -
 @pytest.mark.parametrize(
     ("override", "parts"),
     [
-        ("policy.vision_backbone=vgg11", ("policy.vision_backbone=vgg11", "resnet18", "resnet34")),
         ("policy.vision_backbone=resnet34", (WEIGHTS, "ResNet34_Weights.IMAGENET1K_V1", "null")),
         ("policy.pretrained_backbone_weights=imagenet", ("imagenet", WEIGHTS)),
     ],

@@ -2,3 +2,7 @@
 
 Source: Chen, Lessing, Liu, Finn, "Curating Demonstrations using Online Experience" (arXiv 2503.03707).
 """
+
+from demo_score import unexpected
+
+unexpected.install()

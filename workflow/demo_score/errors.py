@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from demo_score.stopping import ends_in_time
+from demo_score.unexpected import report_unexpected, say
+from demo_score.watching import watched
 
 
 class UserError(Exception):
@@ -25,31 +27,41 @@ class _Sigterm:
     process = 0
 
 
-def run_command(main: Callable[[], None]) -> None:
-    """Run a command's `main`; turn what a user can mend into one line and an exit status.
+def run_command(main: Callable[[], None], idle: bool = True) -> None:
+    """Run a command's `main`; turn whatever goes wrong into one line and an exit status.
 
-    That is a UserError, a file that cannot be read or written, memory (a GPU's, too) that ran out, or a process
-    that died. SIGTERM raises StoppedError in `main`, once, and ends in exit status 143, in any case after 9 seconds.
+    2: what a user can mend (a UserError, a file that cannot be read or written). 3: memory (a GPU's, too) that ran out,
+    a process that died, or with `idle` one that waits for what never comes. 143: SIGTERM, which raises StoppedError in
+    `main`, once, and ends the process in any case after 9 seconds. 1: what nobody foresaw; a log then holds the traceback.
     """
     try:
-        with ends_in_time(), _sigterm_raises():
+        with ends_in_time(), _sigterm_raises(), watched(idle):
             main()
     except UserError as error:
         sys.exit(_report(str(error), status=2))
-    except OSError as error:
-        sys.exit(_report(_of_file(error), status=2))
-    except (MemoryError, RuntimeError) as error:
-        kind = type(error).__name__
-        if kind == "BrokenProcessPool":  # concurrent.futures'
-            sys.exit(_report("a process that this command started died (out of memory?); run it again", status=3))
-        if not isinstance(error, MemoryError) and kind != "OutOfMemoryError":  # torch's
-            raise
-        sys.exit(_report("out of memory: use smaller batches", status=3))
     except KeyboardInterrupt:
         sys.exit(_report("interrupted", status=130))
     except StoppedError:
-        print("stopped: SIGTERM; run the same command again: it goes on where it was", file=sys.stderr)
+        say("stopped: SIGTERM; run the same command again: it goes on where it was")
         sys.exit(128 + signal.SIGTERM)
+    except Exception as error:
+        sys.exit(_report_other(error))
+
+
+def _report_other(error: Exception) -> int:
+    if out_of_memory(error):
+        return _report("out of memory: use smaller batches or sizes", status=3)
+    if type(error).__name__ == "BrokenProcessPool":  # concurrent.futures'
+        return _report("a process that this command started died (out of memory?); run it again", status=3)
+    if isinstance(error, OSError):
+        return _report(" ".join(_of_file(error).split()), status=2)
+    return report_unexpected(error)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: Python's, torch's on a GPU, or torch's on the CPU, which is a RuntimeError."""
+    kind = type(error).__name__
+    return isinstance(error, MemoryError) or kind == "OutOfMemoryError" or "allocate memory" in str(error)
 
 
 @contextmanager
@@ -101,5 +113,5 @@ def _of_file(error: OSError) -> str:
 
 
 def _report(message: str, status: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    say(f"error: {message}")
     return status

@@ -8,7 +8,7 @@ from functools import cache
 
 import torch
 
-from demo_score.errors import UserError
+from demo_score.errors import UserError, out_of_memory
 
 
 def select_device(name: str) -> torch.device:
@@ -99,8 +99,8 @@ def memory_advice(setting: str, value: int) -> Iterator[None]:
     """Turn memory that ran out, a GPU's or the machine's, into a UserError that names the setting to reduce."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not isinstance(error, (torch.OutOfMemoryError, MemoryError)) and "allocate memory" not in str(error):
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
             raise
         kind = "GPU memory" if isinstance(error, torch.OutOfMemoryError) else "memory"
         smaller = f"{setting}={max(1, value // 2)}" if value > 1 else "smaller sizes under policy"

@@ -1,4 +1,4 @@
-"""What the settings `policy` must be, each by itself and to one another. Without torch: checked before anything runs."""
+"""What the settings `policy` must be, each by itself and to one another. Needs no torch: checked before all else."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path

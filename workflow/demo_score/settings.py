@@ -27,26 +27,36 @@ def compose_settings(
     """Compose `config_name` of the tree at `config_path` with `overrides`.
 
     Returns the resolved settings and hydra.run.dir; with complete=False, settings in which values may be missing
-    (`???`) are returned as they are, unresolved. Raises UserError for what is not YAML or not Hydra's grammar, for an
-    unknown key or option, for every value still missing, and for a value of the wrong kind or range.
+    (`???`) are returned as they are, unresolved, and of their values only `env` is checked. Raises UserError for what
+    is not YAML or not Hydra's grammar, for an unknown key or option, for every value still missing, and for a value of
+    the wrong kind or range.
     """
     try:
         settings, run_dir = _split(open_tree(config_path, config_name).compose(overrides))
         if missing := missing_keys(settings):
             if not complete:
+                if "env" in settings and not any(key.startswith("env.") for key in missing):
+                    environment_of(settings)
                 return settings, run_dir
             raise UserError(f"missing settings: give {' '.join(f'{key}=VALUE' for key in missing)}")
         OmegaConf.resolve(settings)
         fill_input_shapes(settings)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
         raise UserError(_one_line(error)) from None
-    check_settings(OmegaConf.to_container(settings))
+    values = OmegaConf.to_container(settings)
+    if complete:
+        check_settings(values)
+    elif "env" in values:
+        check_environment(values["env"])
     return settings, run_dir
 
 
 def environment_of(settings: DictConfig) -> dict:
     """The settings `env`, resolved and checked, of settings that may lack others."""
-    env = OmegaConf.to_container(settings.env, resolve=True)
+    try:
+        env = OmegaConf.to_container(settings.env, resolve=True)
+    except OmegaConfBaseException as error:
+        raise UserError(_one_line(error)) from None
     check_environment(env)
     return env
 
@@ -55,25 +65,28 @@ def _split(settings: DictConfig) -> tuple[DictConfig, Path]:
     """The settings without Hydra's own, and hydra.run.dir (empty where its name needs a value that is missing)."""
     HydraConfig.instance().set_config(settings)
     try:
-        run_dir = Path(settings.hydra.run.dir)
+        run_dir = settings.hydra.run.dir
     except OmegaConfBaseException:
-        run_dir = Path()
+        run_dir = "."
+    if not (isinstance(run_dir, str) and run_dir.strip()):
+        raise UserError(f"hydra.run.dir={run_dir or ''}: no folder; name one for the results")
     with open_dict(settings):
         del settings["hydra"]
-    return settings, run_dir
+    return settings, Path(run_dir)
 
 
 def missing_keys(settings: DictConfig) -> list[str]:
     """The keys that still have no value; those that only refer to such a one are not among them."""
-    return sorted(_missing(OmegaConf.to_container(settings)))
+    return sorted(key for key, value in leaves(OmegaConf.to_container(settings)) if value == "???")
 
 
-def _missing(values: dict, prefix: str = "") -> Iterator[str]:
+def leaves(values: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Dotted keys and values of nested mappings."""
     for key, value in values.items():
         if isinstance(value, dict):
-            yield from _missing(value, f"{prefix}{key}.")
-        elif value == "???":
-            yield f"{prefix}{key}"
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def fill_input_shapes(settings: DictConfig) -> None:

@@ -8,6 +8,7 @@ from demo_score.data.given_settings import check_given, check_places, is_given
 from demo_score.demonstrations.seeds import demonstration_seeds
 from demo_score.errors import UserError
 from demo_score.observations import ACTION, observation_shapes
+from demo_score.seeds import N_SEEDS
 from demo_score.workflow_config import (
     POLICY_STAGES,
     classifier_settings,
@@ -20,7 +21,6 @@ from demo_score.workflow_config import (
     stages,
 )
 
-N_SEEDS = 2**32  # which every generator takes
 # Settings that follow from config.yaml's own keys, or that name data and places which the workflow chooses.
 _OWNED = {
     "seed": "set seeds, seed_offset",

@@ -10,13 +10,14 @@ from demo_score.curation.arms import ARMS, choose_episodes
 from demo_score.data.lists import write_list
 from demo_score.errors import run_command
 from demo_score.files import check_outputs
+from demo_score.seeds import seed_argument
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("arm", help=f"one of {', '.join(ARMS)}")
     parser.add_argument("--scores", type=Path, required=True, help="scores.csv of apply_filter.py")
-    parser.add_argument("--seed", type=int, required=True, help="of the random choices")
+    parser.add_argument("--seed", type=seed_argument, required=True, help="of the random choices")
     parser.add_argument("--oracle", nargs="*", default=[], help="strategies that the oracle keeps")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()

@@ -14,13 +14,14 @@ from demo_score.demonstrations.collect import collect_demonstrations
 from demo_score.errors import run_command
 from demo_score.files import check_writable
 from demo_score.hardware import available_threads
+from demo_score.seeds import count_argument, seed_argument
 
 
 def main() -> None:
     parser = settings_parser(__doc__)
     parser.add_argument("--strategy", required=True)
-    parser.add_argument("--n-episodes", type=int, required=True)
-    parser.add_argument("--seed", type=int, required=True, help="environment seed of the first attempt")
+    parser.add_argument("--n-episodes", type=count_argument, required=True)
+    parser.add_argument("--seed", type=seed_argument, required=True, help="environment seed of the first attempt")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     check_writable(arguments.out)

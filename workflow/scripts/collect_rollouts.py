@@ -8,13 +8,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo_score.command_line import checkpoint_parser
+from demo_score.command_line import checkpoint_parser, rollout_arguments
 from demo_score.errors import run_command
 from demo_score.rollout.runs import collect_rollouts
 
 
 def main() -> None:
-    arguments = checkpoint_parser(__doc__).parse_args()
+    arguments = rollout_arguments(checkpoint_parser(__doc__))
     collect_rollouts(arguments.checkpoint, arguments.overrides, arguments.out_dir)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo_score.command_line import checkpoint_parser
+from demo_score.command_line import checkpoint_parser, rollout_arguments
 from demo_score.errors import run_command
 from demo_score.rollout.runs import evaluate
 
@@ -16,7 +16,7 @@ from demo_score.rollout.runs import evaluate
 def main() -> None:
     parser = checkpoint_parser(__doc__)
     parser.add_argument("--name", default="evaluation", help="of the table, without .csv (evaluation)")
-    arguments = parser.parse_args()
+    arguments = rollout_arguments(parser)
     evaluate(arguments.checkpoint, arguments.overrides, arguments.out_dir, arguments.name)
 
 

@@ -20,6 +20,7 @@ from demo_score.envs import make_env
 from demo_score.envs.base import Environment
 from demo_score.errors import UserError
 from demo_score.progress import progress_bar
+from demo_score.seeds import check_seeds
 
 
 def collect_demonstrations(
@@ -35,9 +36,11 @@ def collect_demonstrations(
     fps = get_strategy(env_settings["task"], strategy).fps  # an unknown one fails here, not in a process
     if env_settings["fps"] != fps:
         raise UserError(f"strategy '{strategy}' is timed in steps of 1/{fps} s; set fps={fps}")
+    seeds = demonstration_seeds(seed, n_episodes)
+    check_seeds(seed, len(seeds), "--seed", f"{n_episodes} episodes in up to {len(seeds)} attempts")
     run = partial(_run_attempt, json.dumps(dict(env_settings)), strategy)
     with _ordered_map(n_processes) as ordered_map:
-        attempts = ordered_map(run, demonstration_seeds(seed, n_episodes))
+        attempts = ordered_map(run, seeds)
         episodes, n_attempts = _keep_successes(attempts, n_episodes, strategy)
     if len(episodes) < n_episodes:
         raise UserError(

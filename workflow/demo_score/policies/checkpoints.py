@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
@@ -14,7 +14,7 @@ from demo_score.files import atomic_path
 from demo_score.policies import make_policy
 from demo_score.weights import check_finite
 
-WEIGHTS, SETTINGS = "model.safetensors", "settings.yaml"
+WEIGHTS, SETTINGS, METRICS = "model.safetensors", "settings.yaml", "metrics.csv"
 
 
 def save_checkpoint(folder: Path, policy: nn.Module, settings: DictConfig) -> None:
@@ -38,7 +38,27 @@ def load_policy(folder: str | Path, settings: DictConfig, device: torch.device) 
     try:
         policy.load_state_dict(load_file(Path(folder) / WEIGHTS))
     except (SafetensorError, RuntimeError) as error:
+        if changed := _different(settings_files.load(Path(folder) / SETTINGS), settings, "policy."):
+            raise UserError(f"{changed[0]}; leave policy settings as the weights were trained, or train anew") from None
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder}: damaged, or of another policy ({reason}); train it again") from None
     check_finite(folder, policy.state_dict(), "use an earlier checkpoint, or train again with a smaller training.lr")
     return policy.to(device).eval()
+
+
+def check_run_dir(run_dir: Path, settings: DictConfig) -> None:
+    """Raise UserError where `run_dir` holds a finished training of other settings: it would be overwritten."""
+    checkpoints = sorted((run_dir / "checkpoints").glob(f"*/{SETTINGS}"))
+    finished = checkpoints and (run_dir / METRICS).is_file()
+    if finished and (changed := _different(settings_files.load(checkpoints[-1]), settings)):
+        raise UserError(
+            f"{run_dir}: holds a finished training with other settings ({changed[0]}); set another hydra.run.dir, or "
+            "remove that folder"
+        )
+
+
+def _different(stored: DictConfig, settings: DictConfig, section: str = "") -> list[str]:
+    """What `settings` have that `stored` have not: "policy.dim_model=32: the checkpoint has 64", in a fixed order."""
+    ours, theirs = (dict(settings_files.leaves(OmegaConf.to_container(values))) for values in (settings, stored))
+    keys = [key for key in sorted({*ours, *theirs}) if key.startswith(section) and ours.get(key) != theirs.get(key)]
+    return [f"{key}={ours.get(key)}: the checkpoint has {theirs.get(key)}" for key in keys if key != "resume"]

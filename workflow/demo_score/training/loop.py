@@ -22,7 +22,7 @@ from demo_score.errors import StoppedError, UserError, ignore_sigterm, sigterm_d
 from demo_score.hardware import autocast, available_threads, compiled, memory_advice, select_device
 from demo_score.observations import IMAGE
 from demo_score.policies import action_offsets, make_policy
-from demo_score.policies.checkpoints import save_checkpoint
+from demo_score.policies.checkpoints import METRICS, check_run_dir, save_checkpoint
 from demo_score.progress import progress_bar
 from demo_score.resume import ResumeFolder
 from demo_score.training.batches import Batches
@@ -79,6 +79,7 @@ def train(settings: DictConfig, run_dir: Path) -> None:
     UserError for bad settings or data, and when the loss is no longer finite.
     """
     device = select_device(settings.device)
+    check_run_dir(run_dir, settings)
     torch.backends.cudnn.benchmark = True  # batches are all of one size: a GPU tries its convolutions out once
     if settings.training.eval_freq:
         make_env(OmegaConf.to_container(settings.env)).close()  # what an evaluation lacks is told before the training
@@ -99,7 +100,7 @@ def train(settings: DictConfig, run_dir: Path) -> None:
         except StoppedError:
             folder.save(run.state())
             raise
-    run.metrics.write(folder.results / "metrics.csv")
+    run.metrics.write(folder.results / METRICS)
     folder.publish()
 
 
