@@ -11,6 +11,7 @@ SCRIPTS = LIBRARY.parent / "scripts"
 ERRORS = {
     "__init__.py",
     "errors.py",
+    "memory.py",
     "stopping.py",
     "unexpected.py",
     "watching.py",

@@ -5,6 +5,7 @@ import math
 
 import pytest
 from conftest import one_line_error
+from demo_score.data.formats.aloha import JPEGS
 from demo_score.data.videos import BACKENDS
 from demo_score.observations import STATE
 from demo_score.policies import POLICIES
@@ -63,7 +64,9 @@ def test_what_is_delivered_is_in_range(env, policy) -> None:
 
 
 def test_schema_says_what_the_code_knows() -> None:
-    assert set(read_schema(SCHEMA)["properties"]["video_backend"]["enum"]) == set(BACKENDS)
+    properties = read_schema(SCHEMA)["properties"]
+    assert set(properties["video_backend"]["enum"]) == set(BACKENDS)
+    assert properties["aloha_jpeg"]["enum"] == list(JPEGS)
     conditions = read_schema(POLICY_SCHEMA)["properties"]["policy"]["allOf"]
     assert {part["if"]["properties"]["name"].get("const") for part in conditions} == {*POLICIES, None}
 

@@ -14,18 +14,17 @@ from demo_score.settings_tree import CONFIGS, GROUPS, choices
 class SettingsParser(argparse.ArgumentParser):
     """A parser whose settings may stand anywhere between the options, and that knows LeRobot's way to write them."""
 
-    def parse_args(self, args: Sequence[str] | None = None, namespace: None = None) -> argparse.Namespace:
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: None = None) -> tuple:
         """As argparse does. Raises UserError for an option that is a setting in dashes, or no option at all."""
-        arguments, rest = self.parse_known_args(args, namespace)
+        arguments, rest = super().parse_known_args(args, namespace)
         arguments.overrides += [text for text in rest if not text.startswith("-")]
         for option in (text for text in rest if text.startswith("-")):
             key, _, value = option.lstrip("-").partition("=")
             if "=" not in option and "." not in key:
                 raise UserError(f"{option}: no such option; --help lists them, and settings are KEY=VALUE")
-            raise UserError(
-                f"{option}: settings are KEY=VALUE, without dashes: {_OURS.get(key, key)}={value or 'VALUE'}"
-            )
-        return arguments
+            ours = f"{_OURS.get(key, key)}={value or 'VALUE'}"
+            raise UserError(f"{option}: settings are KEY=VALUE, without dashes: {ours}")
+        return arguments, []
 
 
 # LeRobot's names of settings that are called otherwise here.

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from demo_score.memory import bounded_memory
 from demo_score.stopping import ends_in_time
 from demo_score.unexpected import report_unexpected, say
 from demo_score.watching import watched
@@ -32,10 +33,10 @@ def run_command(main: Callable[[], None], idle: bool = True) -> None:
 
     2: what a user can mend (a UserError, a file that cannot be read or written). 3: memory (a GPU's, too) that ran out,
     a process that died, or with `idle` one that waits for what never comes. 143: SIGTERM, which raises StoppedError in
-    `main`, once, and ends the process in any case after 9 seconds. 1: what nobody foresaw; a log then holds the traceback.
+    `main`, once, and ends the process in any case after 9 seconds. 1: what nobody foresaw, of which a log tells.
     """
     try:
-        with ends_in_time(), _sigterm_raises(), watched(idle):
+        with bounded_memory(), ends_in_time(), _sigterm_raises(), watched(idle):
             main()
     except UserError as error:
         sys.exit(_report(str(error), status=2))

@@ -1,4 +1,4 @@
-"""A thread that ends a command which waits for what never comes: processes, locks, disks and networks that are silent."""
+"""A thread that ends a command which waits for what never comes: silent processes, locks, disks and networks."""
 
 import os
 import sys

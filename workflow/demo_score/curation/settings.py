@@ -8,8 +8,9 @@ from omegaconf import OmegaConf
 from demo_score.schema import check_against
 from demo_score.settings import load
 
-_COUNT = {"type": "integer", "minimum": 1}
-_COUNT_OR_ALL = {"type": ["integer", "null"], "minimum": 1}
+_COUNT = {"type": "integer", "minimum": 1, "maximum": 1000000000}
+_SIZE = {"type": "integer", "minimum": 1, "maximum": 65536}
+_COUNT_OR_ALL = {"type": ["integer", "null"], "minimum": 1, "maximum": 1000000000}
 
 
 def _list_of(item: dict) -> dict:
@@ -39,8 +40,8 @@ _SCHEMA["required"] = sorted(set(_SCHEMA["properties"]) - {"eval_every", "max_fr
 _RATE = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
 _TRANSFORMER_SIZES = ("dim_model", "dim_feedforward", "n_heads", "n_layers", "trajectory_steps")
 _ARCHITECTURES = {
-    "stepwise": {"hidden_sizes": {"type": "array", "items": _COUNT, "minItems": 1}, "dropout": _RATE},
-    "transformer": {**dict.fromkeys(_TRANSFORMER_SIZES, _COUNT), "dropout": _RATE},
+    "stepwise": {"hidden_sizes": {"type": "array", "items": _SIZE, "minItems": 1}, "dropout": _RATE},
+    "transformer": {**dict.fromkeys(_TRANSFORMER_SIZES, _SIZE), "dropout": _RATE},
 }
 
 
