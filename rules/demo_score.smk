@@ -78,7 +78,7 @@ rule trace_scores:
         "Trace the scores of all episodes in time, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/trace_scores.py --classifier {input.classifier} --scores {input.scores}"
-        " --out {output} 2> {log}"
+        " --out {output} > {log} 2>&1"
 
 
 rule choose_episodes:
@@ -103,4 +103,4 @@ rule choose_episodes:
         "Choose the episodes of {wildcards.arm}, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/choose_episodes.py {wildcards.arm} --scores {input.scores} --seed {wildcards.seed}"
-        " --oracle {params.oracle} --out {output} 2> {log}"
+        " --oracle {params.oracle} --out {output} > {log} 2>&1"

@@ -22,7 +22,7 @@ rule collect_demonstrations:
         "Collect demonstrations of strategy {wildcards.strategy}"
     shell:
         "python workflow/scripts/collect_demonstrations.py {params.overrides} --strategy {wildcards.strategy}"
-        " --n-episodes {params.n_episodes} --seed {params.seed} --out {output} 2> {log}"
+        " --n-episodes {params.n_episodes} --seed {params.seed} --out {output} > {log} 2>&1"
 
 
 rule list_demonstrations:
@@ -43,7 +43,7 @@ rule list_demonstrations:
     message:
         "List all demonstrations"
     shell:
-        "python workflow/scripts/list_episodes.py {input.demonstrations} --out {output} 2> {log}"
+        "python workflow/scripts/list_episodes.py {input.demonstrations} --out {output} > {log} 2>&1"
 
 
 rule trace_paths:
@@ -64,4 +64,4 @@ rule trace_paths:
     message:
         "Trace the hands in all demonstrations"
     shell:
-        "python workflow/scripts/trace_paths.py {input} --out {output} 2> {log}"
+        "python workflow/scripts/trace_paths.py {input} --out {output} > {log} 2>&1"

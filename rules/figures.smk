@@ -37,7 +37,7 @@ for figure_name in TABLE_FIGURES:
         message:
             "Figure {params.figure} of {wildcards.experiment}"
         shell:
-            "python workflow/scripts/plot.py {params.figure} --table {input.table} --out {output} 2> {log}"
+            "python workflow/scripts/plot.py {params.figure} --table {input.table} --out {output} > {log} 2>&1"
 
 
 rule plot_classifier_curves:
@@ -66,7 +66,7 @@ rule plot_classifier_curves:
         "Figure classifier_curves of {wildcards.experiment}"
     shell:
         "python workflow/scripts/plot.py classifier_curves --metrics {input.metrics}"
-        " --classifiers {input.classifiers} --out {output} 2> {log}"
+        " --classifiers {input.classifiers} --out {output} > {log} 2>&1"
 
 
 rule plot_scores:
@@ -95,7 +95,7 @@ rule plot_scores:
         "Figure scores of {wildcards.experiment}"
     shell:
         "python workflow/scripts/plot.py scores --scores {input.scores} --classifiers {input.classifiers}"
-        " --out {output} 2> {log}"
+        " --out {output} > {log} 2>&1"
 
 
 rule plot_traces:
@@ -124,7 +124,7 @@ rule plot_traces:
         "Figure traces of {wildcards.experiment}"
     shell:
         "python workflow/scripts/plot.py traces --traces {input.traces} --classifiers {input.classifiers}"
-        " --out {output} 2> {log}"
+        " --out {output} > {log} 2>&1"
 
 
 rule plot_paths:
@@ -152,7 +152,7 @@ rule plot_paths:
     message:
         "Figure paths of {wildcards.experiment}"
     shell:
-        "python workflow/scripts/plot.py paths --paths {input.paths} --scores {input.scores} --out {output} 2> {log}"
+        "python workflow/scripts/plot.py paths --paths {input.paths} --scores {input.scores} --out {output} > {log} 2>&1"
 
 
 rule plot_overview:
@@ -179,4 +179,4 @@ rule plot_overview:
     message:
         "Figure of all experiments"
     shell:
-        "python workflow/scripts/plot.py overview --tables {input} --out {output} 2> {log}"
+        "python workflow/scripts/plot.py overview --tables {input} --out {output} > {log} 2>&1"

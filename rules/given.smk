@@ -77,4 +77,4 @@ rule export_lists:
     message:
         "Export {wildcards.dataset_list} for other tools, seed {wildcards.seed}"
     shell:
-        "python workflow/scripts/export_list.py {input.list} --sources {input.sources} --out {output} 2> {log}"
+        "python workflow/scripts/export_list.py {input.list} --sources {input.sources} --out {output} > {log} 2>&1"

@@ -19,7 +19,7 @@ rule digest_inputs:
     message:
         "Digest what the tables follow from, seed {wildcards.seed}"
     shell:
-        "python workflow/scripts/digest_inputs.py {input.files} --out {output} 2> {log}"
+        "python workflow/scripts/digest_inputs.py {input.files} --out {output} > {log} 2>&1"
 
 
 rule write_manifest:
@@ -46,4 +46,4 @@ rule write_manifest:
         "Write down what the tables of {wildcards.experiment} follow from"
     shell:
         "python workflow/scripts/write_manifest.py --settings {params.settings:q} --seed-inputs {input.seeds}"
-        " --shared {input.shared} --data {input.data} --tables {input.tables} --out {output.manifest} 2> {log}"
+        " --shared {input.shared} --data {input.data} --tables {input.tables} --out {output.manifest} > {log} 2>&1"

@@ -55,4 +55,4 @@ for kind, tables in {"": ALL_TABLES, "curation_": CURATION_TABLES}.items():
         message:
             "Pages of {wildcards.experiment}"
         shell:
-            "python workflow/scripts/write_pages.py {input} --out-dir {params.out_dir} 2> {log}"
+            "python workflow/scripts/write_pages.py {input} --out-dir {params.out_dir} > {log} 2>&1"

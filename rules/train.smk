@@ -18,7 +18,7 @@ rule compose_settings:
     message:
         "Compose settings: {wildcards.arm}, seed {wildcards.seed}"
     shell:
-        "python workflow/scripts/compose_settings.py {params.overrides} --out {output} 2> {log}"
+        "python workflow/scripts/compose_settings.py {params.overrides} --out {output} > {log} 2>&1"
 
 
 # A run saves several checkpoints, and which ones differs between experiments and stages: a rule for each.
@@ -60,4 +60,4 @@ for experiment_name, stage_name in trained_stages():
             "Train policy: {wildcards.arm}, seed {wildcards.seed} (progress: {log})"
         shell:
             "python workflow/scripts/train.py --config-path {params.run_dir} --config-name settings"
-            " hydra.run.dir={params.run_dir} 2> {log}"
+            " hydra.run.dir={params.run_dir} > {log} 2>&1"

@@ -1,5 +1,6 @@
 """How commands end: with one line for whatever goes wrong, soon after SIGTERM, and never by waiting without end."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -91,6 +92,37 @@ def test_a_python_that_lacks_the_environment_is_named(tmp_path) -> None:
         run = subprocess.run([python, script, "--help"], capture_output=True, text=True, cwd=tmp_path)
         assert run.returncode == 2 and run.stderr.count("\n") == 1, (script, run.stderr)
         assert "not the environment's Python" in run.stderr and ".venv/bin/python" in run.stderr
+
+
+# What was made
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.name)
+def test_every_command_says_what_it_made(script) -> None:
+    """Its main returns the line, or prints it itself, as those do that answer a question."""
+    (main,) = (part for part in ast.parse(script.read_text()).body if getattr(part, "name", "") == "main")
+    returns = {part.value is not None for part in ast.walk(main) if isinstance(part, ast.Return)}
+    prints = {part.func.id for part in ast.walk(main) if isinstance(part, ast.Call) and hasattr(part.func, "id")}
+    assert returns == {True} or prints & {"print", "run_with_progress"}
+
+
+def test_the_line_is_on_standard_output_in_whatever_it_can_show(tmp_path) -> None:
+    process = start(tmp_path, "return 'made \u00fc'", "sys.stdout.reconfigure(encoding='ascii')")
+    assert process.communicate(timeout=PATIENCE) == ("made \\xfc\n", "")
+    assert process.returncode == 0
+
+
+def test_demonstrations_are_told_of(tmp_path) -> None:
+    out = tmp_path / "a.hdf5"
+    command = [sys.executable, SCRIPTS / "collect_demonstrations.py", "env=aloha_cube_state", "--strategy", "reliable"]
+    run = subprocess.run(
+        [*command, "--n-episodes", "2", "--seed", "5", "--out", out], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, f"{out}: 2 demonstrations of reliable\n", "")
+    listed = subprocess.run(
+        [sys.executable, SCRIPTS / "list_episodes.py", out, "--out", tmp_path / "a.txt"], capture_output=True, text=True
+    )
+    assert (listed.stdout, listed.stderr) == (f"{tmp_path / 'a.txt'}: 2 episodes of 1 data set\n", "")
 
 
 # Waits

@@ -28,8 +28,8 @@ class _Sigterm:
     process = 0
 
 
-def run_command(main: Callable[[], None], idle: bool = True) -> None:
-    """Run a command's `main`; turn whatever goes wrong into one line and an exit status.
+def run_command(main: Callable[[], str | None], idle: bool = True) -> None:
+    """Run a command's `main` and print the line that it returns; turn whatever goes wrong into one and an exit status.
 
     2: what a user can mend (a UserError, a file that cannot be read or written). 3: memory (a GPU's, too) that ran out,
     a process that died, or with `idle` one that waits for what never comes. 143: SIGTERM, which raises StoppedError in
@@ -37,7 +37,9 @@ def run_command(main: Callable[[], None], idle: bool = True) -> None:
     """
     try:
         with bounded_memory(), ends_in_time(), _sigterm_raises(), watched(idle):
-            main()
+            made = main()
+        if made:
+            say(made, sys.stdout)
     except UserError as error:
         sys.exit(_report(str(error), status=2))
     except KeyboardInterrupt:

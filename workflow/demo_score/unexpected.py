@@ -54,11 +54,12 @@ def command_name():
     return Path(sys.argv[0]).name or "Python"
 
 
-def say(message):
-    """One line on stderr, whatever characters it can show."""
-    encoding = sys.stderr.encoding or "utf-8"
-    sys.stderr.write(message.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    sys.stderr.flush()
+def say(message, file=None):
+    """One line on stderr, or on `file`, whatever characters it can show."""
+    file = file or sys.stderr
+    encoding = file.encoding or "utf-8"
+    file.write(message.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    file.flush()
 
 
 def _report_import(kind, error, trace):

@@ -10,7 +10,7 @@ from demo_score.curation.scoring import apply_filter
 from demo_score.errors import run_command
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--classifier", type=Path, required=True, help="the choice of select_classifier.py")
     parser.add_argument("--demonstrations", type=Path, required=True, help="list, table or data set")
@@ -18,7 +18,9 @@ def main() -> None:
     parser.add_argument("--scores", type=Path, required=True, help="table of all scores (.csv)")
     parser.add_argument("--demos-only", type=Path, required=True, help="list of kept demonstrations")
     parser.add_argument("--rollouts-plus-demos", type=Path, required=True, help="list of kept rollouts and those")
-    apply_filter(**vars(parser.parse_args()))
+    arguments = parser.parse_args()
+    apply_filter(**vars(arguments))
+    return f"{arguments.scores}: all scores; {arguments.demos_only}, {arguments.rollouts_plus_demos}: what is kept"
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from demo_score.curation.arms import ARMS, choose_episodes
-from demo_score.data.lists import write_list
+from demo_score.data.lists import count_episodes, write_list
 from demo_score.errors import run_command
 from demo_score.files import check_outputs
 from demo_score.seeds import seed_argument
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("arm", help=f"one of {', '.join(ARMS)}")
     parser.add_argument("--scores", type=Path, required=True, help="scores.csv of apply_filter.py")
@@ -22,7 +22,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     check_outputs({"--out": arguments.out}, [arguments.scores])
-    write_list(arguments.out, choose_episodes(arguments.arm, arguments.scores, arguments.seed, arguments.oracle))
+    chosen = choose_episodes(arguments.arm, arguments.scores, arguments.seed, arguments.oracle)
+    write_list(arguments.out, chosen)
+    return f"{arguments.out}: {count_episodes(chosen)} for {arguments.arm}"
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from demo_score.hardware import available_threads
 from demo_score.seeds import count_argument, seed_argument
 
 
-def main() -> None:
+def main() -> str:
     parser = settings_parser(__doc__)
     parser.add_argument("--strategy", required=True)
     parser.add_argument("--n-episodes", type=count_argument, required=True)
@@ -30,6 +30,7 @@ def main() -> None:
         env, arguments.strategy, arguments.n_episodes, arguments.seed, available_threads()
     )
     write_episodes(arguments.out, episodes, {"env_name": env["task"], **env})
+    return f"{arguments.out}: {len(episodes)} demonstrations of {arguments.strategy}"
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ from demo_score.errors import run_command
 from demo_score.rollout.runs import collect_rollouts
 
 
-def main() -> None:
+def main() -> str:
     arguments = rollout_arguments(checkpoint_parser(__doc__))
     collect_rollouts(arguments.checkpoint, arguments.overrides, arguments.out_dir)
+    return f"{arguments.out_dir / arguments.checkpoint.name}.hdf5: the rollouts; .csv: a row an episode"
 
 
 if __name__ == "__main__":

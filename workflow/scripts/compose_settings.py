@@ -13,12 +13,13 @@ from demo_score.errors import run_command
 from demo_score.settings import save
 
 
-def main() -> None:
+def main() -> str:
     parser = settings_parser(__doc__)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     settings, _ = read_settings(arguments)
     save(settings, arguments.out)
+    return f"{arguments.out}: complete settings"
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ from demo_score.files import write_text
 from demo_score.provenance.readme import with_tables
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--document", type=Path, default=Path("README.md"), help="with markers (README.md)")
     parser.add_argument("--published", type=Path, default=Path("results/published"), help="(results/published)")
     arguments = parser.parse_args()
     text = arguments.document.read_text(encoding="utf-8")
     write_text(arguments.document, with_tables(text, arguments.published))
+    return f"{arguments.document}: with the tables of {arguments.published}"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from demo_score.settings_reference import documents
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a document is out of date")
     check = parser.parse_args().check
@@ -24,6 +24,7 @@ def main() -> None:
         if check:
             sys.exit(f"error: {os.path.relpath(path)} is out of date; run `make docs`")
         write_text(path, text)
+    return f"{os.path.relpath(DOCS)}: the tables of settings are up to date"
 
 
 if __name__ == "__main__":

@@ -13,11 +13,12 @@ from demo_score.errors import run_command
 from demo_score.rollout.runs import evaluate
 
 
-def main() -> None:
+def main() -> str:
     parser = checkpoint_parser(__doc__)
     parser.add_argument("--name", default="evaluation", help="of the table, without .csv (evaluation)")
     arguments = rollout_arguments(parser)
     evaluate(arguments.checkpoint, arguments.overrides, arguments.out_dir, arguments.name)
+    return f"{arguments.out_dir / f'{arguments.name}.csv'}: a row an episode"
 
 
 if __name__ == "__main__":

@@ -10,13 +10,15 @@ from demo_score.data.keep_lists import export_keep_list
 from demo_score.errors import run_command
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("list_path", type=Path, metavar="LIST", help="dataset list, or episode table, of what is kept")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--filter-key", dest="key", default="demo_score", help="robomimic: mask/<this> in a copy")
     parser.add_argument("--sources", type=Path, nargs="+", help="all data sets considered, or lists of them")
-    export_keep_list(**vars(parser.parse_args()))
+    arguments = parser.parse_args()
+    kept, dropped = export_keep_list(**vars(arguments))
+    return f"{arguments.out}: the list in the forms of each tool; {kept} episodes are kept, {dropped} are not"
 
 
 if __name__ == "__main__":

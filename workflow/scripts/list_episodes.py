@@ -6,18 +6,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo_score.data.lists import all_episodes, write_list
+from demo_score.data.lists import all_episodes, count_episodes, write_list
 from demo_score.errors import run_command
 from demo_score.files import check_outputs
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, help="data sets")
     parser.add_argument("--out", type=Path, required=True, help="dataset list (.txt)")
     arguments = parser.parse_args()
     check_outputs({"--out": arguments.out}, arguments.files)
-    write_list(arguments.out, all_episodes(arguments.files))
+    listed = all_episodes(arguments.files)
+    write_list(arguments.out, listed)
+    return f"{arguments.out}: {count_episodes(listed)}"
 
 
 if __name__ == "__main__":

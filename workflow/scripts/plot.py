@@ -16,7 +16,7 @@ FIGURES = [figures.success, figures.checkpoints, figures.kept, classifier.classi
 FIGURES += [forest.differences, forest.overview, traces.traces, traces.paths]
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(metavar="FIGURE", required=True)
     for draw in FIGURES:
@@ -30,6 +30,7 @@ def main() -> None:
     draw, out = arguments.pop("draw"), arguments.pop("out")
     with figure_style():
         save(draw(**arguments), out)
+    return f"{', '.join(map(str, out))}: the figure {draw.__name__}"
 
 
 if __name__ == "__main__":

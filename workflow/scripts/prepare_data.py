@@ -18,12 +18,13 @@ from demo_score.data.given import prepare_data, read_given
 from demo_score.errors import run_command
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", type=Path, required=True, help="YAML file of the data")
     parser.add_argument("--out-dir", type=Path, required=True, help="folder of the tables")
     arguments = parser.parse_args()
     prepare_data(read_given(arguments.settings), arguments.out_dir, str(arguments.settings))
+    return f"{arguments.out_dir}: tables of the episodes that passed"
 
 
 if __name__ == "__main__":

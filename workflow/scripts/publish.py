@@ -15,7 +15,7 @@ from demo_score.errors import run_command
 from demo_score.provenance.publish import publish
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment", type=Path, help="folder results/<experiment>")
     parser.add_argument("--config", type=Path, default=Path("config.yaml"))
@@ -25,6 +25,7 @@ def main() -> None:
     arguments = parser.parse_args()
     out = arguments.out or arguments.experiment.parent / "published" / arguments.experiment.name
     publish(arguments.experiment, arguments.config, arguments.command, out, not arguments.without_figures)
+    return f"{out}: {arguments.experiment}, published"
 
 
 if __name__ == "__main__":

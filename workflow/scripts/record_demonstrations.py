@@ -11,12 +11,14 @@ from demo_score.demonstrations.recording import record_demonstrations
 from demo_score.errors import run_command
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scores", type=Path, required=True, help="scores.csv of apply_filter.py")
     parser.add_argument("--strip", type=Path, required=True, help="file ending in .png or .svg")
     parser.add_argument("--video", type=Path, help="file ending in .mp4")
-    record_demonstrations(**vars(parser.parse_args()))
+    arguments = parser.parse_args()
+    record_demonstrations(**vars(arguments))
+    return f"{', '.join(str(path) for path in (arguments.strip, arguments.video) if path)}: demonstrations by score"
 
 
 if __name__ == "__main__":

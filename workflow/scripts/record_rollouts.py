@@ -14,13 +14,14 @@ from demo_score.errors import run_command
 from demo_score.rollout.recording import record
 
 
-def main() -> None:
+def main() -> str:
     parser = checkpoint_parser(__doc__, out_dir=False)
     parser.add_argument("--evaluation", type=Path, required=True, help="table of eval.py with the same overrides")
     parser.add_argument("--strip", type=Path, required=True, help="file ending in .png or .svg")
     parser.add_argument("--video", type=Path, help="file ending in .mp4")
     arguments = parser.parse_args()
     record(arguments.checkpoint, arguments.overrides, arguments.evaluation, arguments.strip, arguments.video)
+    return f"{', '.join(str(path) for path in (arguments.strip, arguments.video) if path)}: a success and a failure"
 
 
 if __name__ == "__main__":

@@ -10,13 +10,15 @@ from demo_score.curation.selection import select_classifier
 from demo_score.errors import run_command
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model-arch", required=True, help="an architecture's name, or best")
     parser.add_argument("--threshold", choices=["mean", "balanced"], default="mean", help="rule; mean: published")
     parser.add_argument("--classifiers", type=Path, nargs="+", required=True, help="files of train_classifiers.py")
     parser.add_argument("--out", type=Path, required=True, help="the choice and its reason (.yaml)")
-    select_classifier(**vars(parser.parse_args()))
+    arguments = parser.parse_args()
+    chosen = select_classifier(**vars(arguments))
+    return f"{arguments.out}: classifier {chosen['member']} of {chosen['model_arch']}, {chosen['reason']}"
 
 
 if __name__ == "__main__":

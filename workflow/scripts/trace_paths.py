@@ -11,11 +11,13 @@ from demo_score.demonstrations.paths import write_paths
 from demo_score.errors import run_command
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("demonstrations", nargs="+", type=Path, help="files of collect_demonstrations.py")
     parser.add_argument("--out", type=Path, required=True, help="paths.csv")
-    write_paths(**vars(parser.parse_args()))
+    arguments = parser.parse_args()
+    write_paths(**vars(arguments))
+    return f"{arguments.out}: the hands' paths of {len(arguments.demonstrations)} files"
 
 
 if __name__ == "__main__":

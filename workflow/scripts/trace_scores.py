@@ -11,12 +11,14 @@ from demo_score.curation.traces import trace_scores
 from demo_score.errors import run_command
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--classifier", type=Path, required=True, help="classifier.yaml of select_classifier.py")
     parser.add_argument("--scores", type=Path, required=True, help="scores.csv of apply_filter.py")
     parser.add_argument("--out", type=Path, required=True, help="traces.csv")
-    trace_scores(**vars(parser.parse_args()))
+    arguments = parser.parse_args()
+    trace_scores(**vars(arguments))
+    return f"{arguments.out}: scores in time of the episodes of {arguments.scores}"
 
 
 if __name__ == "__main__":

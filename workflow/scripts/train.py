@@ -12,11 +12,12 @@ from demo_score.command_line import read_settings, settings_parser
 from demo_score.errors import run_command
 
 
-def main() -> None:
+def main() -> str:
     settings, run_dir = read_settings(settings_parser(__doc__).parse_args())
     from demo_score.training.loop import train  # torch takes seconds to import: only for settings that are right
 
     train(settings, run_dir)
+    return f"{run_dir}: checkpoints, the last after {settings.training.offline_steps} steps, and metrics.csv"
 
 
 if __name__ == "__main__":

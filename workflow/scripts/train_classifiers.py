@@ -10,7 +10,7 @@ from demo_score.curation.sweep import train_classifiers
 from demo_score.errors import run_command
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=Path, required=True, help="YAML file of the sweep")
     parser.add_argument("--model-arch", required=True, help="a name in model_archs")
@@ -18,7 +18,9 @@ def main() -> None:
     parser.add_argument("--cross-val", type=Path, nargs="+", required=True, help="rollouts of other checkpoints")
     parser.add_argument("--out", type=Path, required=True, help="classifiers (.safetensors)")
     parser.add_argument("--metrics", type=Path, required=True, help="losses of every evaluated epoch (.csv)")
-    train_classifiers(**vars(parser.parse_args()))
+    arguments = parser.parse_args()
+    n_members = train_classifiers(**vars(arguments))
+    return f"{arguments.out}: {n_members} classifiers {arguments.model_arch}; {arguments.metrics}: their losses"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from demo_score.errors import run_command
 from demo_score.provenance.manifest import write_manifest
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True, help="the experiment in config.yaml, as JSON")
     parser.add_argument("--seed-inputs", nargs="+", type=Path, required=True, help="seed<seed>/inputs.json")
@@ -20,7 +20,9 @@ def main() -> None:
     parser.add_argument("--tables", nargs="+", type=Path, required=True)
     parser.add_argument("--data", nargs="?", type=Path, help="data.yaml where data are given")
     parser.add_argument("--out", type=Path, required=True, help="tables/manifest.json")
-    write_manifest(**vars(parser.parse_args()))
+    arguments = parser.parse_args()
+    write_manifest(**vars(arguments))
+    return f"{arguments.out}: what the tables are made of"
 
 
 if __name__ == "__main__":

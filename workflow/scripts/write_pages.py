@@ -11,11 +11,13 @@ from demo_score.errors import run_command
 from demo_score.reporting.pages import write_pages
 
 
-def main() -> None:
+def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--out-dir", type=Path, required=True, dest="out")
-    write_pages(**vars(parser.parse_args()))
+    arguments = parser.parse_args()
+    write_pages(**vars(arguments))
+    return f"{arguments.out}: pages of {len(arguments.files)} tables"
 
 
 if __name__ == "__main__":

@@ -13,14 +13,15 @@ from demo_score.files import check_outputs, write_text
 Candidate = tuple[str, str, Path, int, Member]  # type, model_arch, file, member number, member
 
 
-def select_classifier(model_arch: str, threshold: str, classifiers: list[Path], out: Path) -> None:
+def select_classifier(model_arch: str, threshold: str, classifiers: list[Path], out: Path) -> dict:
     """Write to `out` (YAML) which member to use: of `model_arch`, or of all architectures when it is "best".
 
     `threshold` names the rule for the score above which an episode is kept: mean (published: the mean score of
     the training rollouts) or balanced (best balanced accuracy on the cross-validation rollouts).
 
     The lowest cross-validation loss wins. Frame losses (step-wise) and trajectory losses (transformer) are on
-    different scales, so where both types compete the lowest loss of each type meets on cross-validation AUC.
+    different scales, so where both types compete the lowest loss of each type meets on cross-validation AUC. Returns
+    what was written.
     """
     check_outputs({"--out": out}, classifiers)
     candidates = [
@@ -39,6 +40,7 @@ def select_classifier(model_arch: str, threshold: str, classifiers: list[Path], 
     reason = f"{rule} among {len(named)} candidates"
     selection = {**chosen, "n_candidates": len(named), "runner_up": runner_up, "reason": reason}
     write_text(out, yaml.safe_dump(selection, sort_keys=False, allow_unicode=True))
+    return selection
 
 
 def _rank(candidates: list[Candidate]) -> tuple[list[Candidate], str]:

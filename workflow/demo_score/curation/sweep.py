@@ -38,12 +38,12 @@ COLUMNS = [
 
 def train_classifiers(
     settings: Path, model_arch: str, train: list[Path], cross_val: list[Path], out: Path, metrics: Path
-) -> None:
+) -> int:
     """Train all members of `model_arch`; write them at their best epochs to `out`, and the table to `metrics`.
 
     `train` and `cross_val` are episode files, one a checkpoint. The table has a row for each member and
     evaluated epoch; accuracy there is at the published threshold. A sweep that was killed goes on from the state last
-    stored, to the same bits. Raises UserError for bad settings or data.
+    stored, to the same bits. Returns the number of members. Raises UserError for bad settings or data.
     """
     check_outputs({"--out": out, "--metrics": metrics}, [settings, *train, *cross_val])
     torch.set_num_threads(available_threads())
@@ -64,6 +64,7 @@ def train_classifiers(
         _table(progress.measured, variants).to_csv(temporary, index=False, float_format="%.9g")
     save_classifiers(out, classifiers, trainer.named(progress.best), normalisation)
     folder.remove()
+    return len(members)
 
 
 def _read_split(settings: CurationSettings, training: list[Path], cross_val: list[Path]) -> list[Rollouts]:

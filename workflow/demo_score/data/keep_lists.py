@@ -62,8 +62,10 @@ def write_mask(source: Path, kept: list[int], key: str, out: Path) -> None:
 
 def export_keep_list(
     list_path: Path, out: Path, key: str = "demo_score", sources: Iterable[Path] | None = None
-) -> None:
+) -> tuple[int, int]:
     """Write what other tools take of a list, below the folder `out`; files that are there are replaced.
+
+    Returns how many episodes are kept, and how many are not.
 
     LeRobot folders: <name>.kept.txt and <name>.remaining.txt with the option; robomimic files: a copy <name>.hdf5 with
     the filter key `key`; ALOHA folders: <name>.kept.txt and <name>.remaining.txt with names of files, one a line.
@@ -89,6 +91,8 @@ def export_keep_list(
         _export(dataset, selection[dataset.path], out / name, key)
     table = pd.DataFrame(rows, columns=["source", "format", "episode", "kept"])
     write_text(out / TABLE, table.to_csv(index=False, lineterminator="\n"))
+    n_kept = int(table["kept"].sum())
+    return n_kept, len(table) - n_kept
 
 
 def _export(dataset: DataSet, kept: list[int], target: Path, key: str) -> None:

@@ -53,6 +53,12 @@ _FORMS = [
 ]
 
 
+def count_episodes(selection: Selection) -> str:
+    """How many a list holds, in words."""
+    n_sets = len(selection)
+    return f"{sum(map(len, selection.values()))} episodes of {n_sets} data set{'' if n_sets == 1 else 's'}"
+
+
 def write_list(path: str | Path, selection: Selection) -> None:
     """Write a list; sources of which nothing is selected are left out. Paths are stored relative to the list."""
     lines = [
