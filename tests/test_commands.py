@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import one_line_error
 from demo_score.command_line import checkpoint_parser, rollout_arguments, settings_parser
-from processes import PATIENCE, is_running
+from processes import PATIENCE, is_running, wait_for
 
 WORKFLOW = Path(__file__).parents[1] / "workflow"
 SCRIPTS = WORKFLOW / "scripts"
@@ -59,6 +59,12 @@ def test_an_error_that_nobody_foresaw_is_one_line_and_a_log(tmp_path, main) -> N
     assert status == 1 and told.startswith("error: command.py ") and "please report it" in told and str(log) in told
     content = log.read_text()
     assert "Traceback" in content and sys.version in content and main.split("(")[0] in content
+
+
+def test_what_breaks_while_a_failed_command_is_taken_apart_adds_no_line(tmp_path) -> None:
+    before = "class Half:\n    def __del__(self): raise ValueError"
+    status, told = ended(start(tmp_path, "half = Half()\nraise UserError('so and so')", before))
+    assert (status, told) == (2, "error: so and so\n")
 
 
 def test_a_log_that_cannot_be_written_here_is_written_elsewhere(tmp_path) -> None:
@@ -158,7 +164,7 @@ child.join()
     process = start(tmp_path, main)
     child = int(process.stdout.readline())
     assert ended(process)[0] == 3
-    assert not is_running(child)
+    wait_for(lambda: not is_running(child))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,11 @@ import subprocess
 import sys
 
 import pytest
-from demo_score import memory
+import torch
+from conftest import one_line_error
+from demo_score import memory, policies
+from demo_score.policies import check_memory, make_policy
+from demo_score.settings import compose_settings
 from processes import WORKFLOW
 
 GIB = 2**30
@@ -35,6 +39,17 @@ def test_the_limit_of_a_container_counts(monkeypatch, tmp_path) -> None:
         (tmp_path / "memory.max").write_text(limit)
         monkeypatch.setattr(memory, "_limits", lambda: iter([tmp_path / "memory.max", tmp_path / "gone"]))
         assert memory.available_memory() == min(expected, machine)
+
+
+@pytest.mark.parametrize("policy", [["policy=act_state"], ["policy=diffusion_state", "env=pusht_state"]])
+def test_a_policy_that_cannot_be_trained_here_is_told_before_it_is_built(policy, monkeypatch) -> None:
+    settings, _ = compose_settings(["env=aloha_cube_state", *policy, "seed=1"])
+    n_weights = sum(weights.numel() for weights in make_policy(settings).parameters())
+    monkeypatch.setattr(policies, "available_memory", lambda: 16 * n_weights)
+    check_memory(settings, torch.device("cpu"))
+    monkeypatch.setattr(policies, "available_memory", lambda: 16 * n_weights - 1)
+    with one_line_error("out of memory", f"{n_weights:,} weights", "smaller sizes under policy"):
+        check_memory(settings, torch.device("cpu"))
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,20 @@ def test_override_that_cannot_be_read_is_reported(override) -> None:
         compose_settings([*CHOICES, "seed=0", override])
 
 
+@pytest.mark.parametrize("defaults", ["[mine, _self_]", "[_self_, other]"])
+def test_a_file_in_its_own_defaults_is_reported(tmp_path, defaults) -> None:
+    (tmp_path / "mine.yaml").write_text(f"defaults: {defaults}\nseed: 1\n")
+    (tmp_path / "other.yaml").write_text("defaults: [mine, _self_]\n")
+    with one_line_error("mine.yaml", "lead back to itself"):
+        compose_settings([], tmp_path, "mine")
+
+
+def test_a_results_folder_without_a_name_is_reported() -> None:
+    for empty in ("hydra.run.dir=", "hydra.run.dir=''"):
+        with one_line_error("hydra.run.dir", "no folder"):
+            compose_settings([*CHOICES, "seed=1", empty])
+
+
 def test_missing_settings_file_is_reported(tmp_path) -> None:
     with one_line_error(tmp_path, "mine.yaml", "--config-name"):
         compose_settings([], tmp_path, "mine")

@@ -116,5 +116,6 @@ def _of_file(error: OSError) -> str:
 
 
 def _report(message: str, status: int) -> int:
+    sys.unraisablehook = lambda *_: None  # what then breaks while things are taken apart tells nobody more
     say(f"error: {message}")
     return status

@@ -93,8 +93,14 @@ class SettingsTree:
         return settings
 
     def _compose(self, overrides: list[str]) -> DictConfig:
-        with _search(self.places):
-            return compose(self.config_name, overrides, return_hydra_config=True)
+        try:
+            with _search(self.places):
+                return compose(self.config_name, overrides, return_hydra_config=True)
+        except RecursionError:
+            raise UserError(
+                f"{self.config_name}.yaml: its defaults, or those of a file that they name, lead back to itself; "
+                "remove the file's own name from its defaults"
+            ) from None
 
     def _check_removals(self, overrides: list[str], chosen: DictConfig) -> None:
         """~KEY takes a setting away that every run, or the chosen environment or policy, reads."""

@@ -10,9 +10,11 @@ A policy is a torch module (base.Policy) with
 All randomness of `act` follows from the seeds, each episode's from its own.
 """
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from demo_score.errors import UserError
+from demo_score.memory import available_memory
 from demo_score.policies.act import ACT
 from demo_score.policies.base import Policy
 from demo_score.policies.diffusion import DiffusionPolicy
@@ -33,6 +35,22 @@ def make_policy(settings: DictConfig, pretrained: bool = False) -> Policy:
     if pretrained and policy.backbone is not None and settings.policy.pretrained_backbone_weights is not None:
         load_pretrained(policy.backbone, settings.policy.pretrained_backbone_weights)
     return policy
+
+
+def check_memory(settings: DictConfig, device: torch.device) -> None:
+    """Raise UserError where a policy of these settings cannot be trained in the memory of `device`.
+
+    A lower bound: the weights, their gradient and AdamW's two means, all float32. Nothing is built for it.
+    """
+    check_policy(OmegaConf.to_container(settings.policy, resolve=True))
+    with torch.device("meta"):
+        n = sum(parameter.numel() for parameter in _policy_class(settings)(settings.policy).parameters())
+    there = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else available_memory()
+    if (needed := 4 * 4 * n) > there:
+        raise UserError(
+            f"out of memory: a policy of these sizes has {n:,} weights, to train them takes {needed / 2**30:,.0f} GiB, "
+            f"and there are {there / 2**30:,.0f}; set smaller sizes under policy"
+        )
 
 
 def action_offsets(settings: DictConfig) -> range:

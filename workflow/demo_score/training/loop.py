@@ -21,7 +21,7 @@ from demo_score.envs import make_env
 from demo_score.errors import StoppedError, UserError, ignore_sigterm, sigterm_deferred
 from demo_score.hardware import autocast, available_threads, compiled, memory_advice, select_device
 from demo_score.observations import IMAGE
-from demo_score.policies import action_offsets, make_policy
+from demo_score.policies import action_offsets, check_memory, make_policy
 from demo_score.policies.checkpoints import METRICS, check_run_dir, save_checkpoint
 from demo_score.progress import progress_bar
 from demo_score.resume import ResumeFolder
@@ -153,6 +153,7 @@ def load_data(settings: DictConfig) -> ChunkDataset:
 
 def start_run(settings: DictConfig, data: ChunkDataset, device: torch.device) -> Run:
     """An untrained policy with its optimiser; all randomness follows from settings.seed."""
+    check_memory(settings, device)
     torch.manual_seed(settings.seed)
     policy = make_policy(settings, pretrained=True)
     policy.normalization.set_statistics(data.statistics(), settings.policy.min_std)
