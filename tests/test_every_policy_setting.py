@@ -8,13 +8,12 @@ import torch
 from demo_score.data.chunks import Statistics
 from demo_score.envs import make_env
 from demo_score.policies import action_offsets, make_policy
-from demo_score.settings import compose_settings
+from demo_score.settings import compose_settings, leaves
 from demo_score.settings_tree import CONFIGS, choices
 from guide import SMALL_IMAGES
 from omegaconf import OmegaConf
 from setting_effects import assert_effective, composed_policy, digest, keys_of, observed
 from test_every_setting import DEFAULT
-from test_settings import leaves
 
 # policy/: what a policy learns and does
 
@@ -223,4 +222,4 @@ def test_environment_that_is_only_recorded(key) -> None:
 def test_keys_of_experiments_are_those_above() -> None:
     for name in choices("experiment"):
         text = OmegaConf.load(CONFIGS / f"experiment/{name}.yaml")
-        assert leaves(OmegaConf.to_container(text)).keys() <= set(DEFAULT) | set(ACT) | set(DIFFUSION)
+        assert dict(leaves(OmegaConf.to_container(text))).keys() <= set(DEFAULT) | set(ACT) | set(DIFFUSION)

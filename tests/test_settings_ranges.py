@@ -11,11 +11,10 @@ from demo_score.observations import STATE
 from demo_score.policies import POLICIES
 from demo_score.policy_checks import POLICY_SCHEMA
 from demo_score.schema import read_schema
-from demo_score.settings import compose_settings
+from demo_score.settings import compose_settings, leaves
 from demo_score.settings_checks import SCHEMA, check_settings
 from demo_score.settings_tree import choices
 from omegaconf import OmegaConf
-from test_settings import leaves
 
 SEED = "seed=1"
 CHOICES = ("env=aloha", "policy=act", SEED), ("env=pusht", "policy=diffusion", SEED)
@@ -43,7 +42,9 @@ def settings_with(values: dict, key: str, value: object) -> dict:
 VALUES = {choice: composed(choice) for choice in (*CHOICES, RECORDED)}
 
 
-@pytest.mark.parametrize(("choice", "key"), [(choice, key) for choice in VALUES for key in leaves(VALUES[choice])])
+@pytest.mark.parametrize(
+    ("choice", "key"), [(choice, key) for choice in VALUES for key in dict(leaves(VALUES[choice]))]
+)
 def test_no_setting_takes_a_value_of_another_kind(choice, key) -> None:
     wrong = [{"a": 1}, math.inf, -math.inf, math.nan]
     if "_shapes" in key:
@@ -90,6 +91,10 @@ def test_schema_says_what_the_code_knows() -> None:
         ("policy.use_vae=3", ("policy.use_vae: 3", "true or false")),
         ("policy.feedforward_activation=tanh", ("policy.feedforward_activation: 'tanh'", "one of relu, gelu")),
         ("policy.vision_backbone=vgg11", ("policy.vision_backbone: 'vgg11'", "resnet18, resnet34")),
+        ("training.log_freq=0", ("training.log_freq: 0", "at least 1")),
+        ("training.lr=-1", ("training.lr", "0")),
+        ("training.start_fraction=1.5", ("training.start_fraction: 1.5", "at most 1")),
+        ("eval.batch_size=0", ("eval.batch_size: 0", "at least 1")),
         ("training.lr=nan", ("training.lr", "nan", "above 0")),
         ("training.weight_decay=inf", ("training.weight_decay", "inf")),
         ("training.adam_betas=[0.9,1]", ("training.adam_betas.1: 1", "below 1")),
@@ -98,6 +103,7 @@ def test_schema_says_what_the_code_knows() -> None:
         ("device=xla", ("device: 'xla'", "cuda:N")),
         ("device=meta", ("device: 'meta'", "cpu")),
         ("device=gpu", ("device: 'gpu'", "cuda")),
+        ("seed=abc", ("seed", "'abc' is not a whole number")),
         ("seed=-1", ("seed: -1", "at least 0")),
         ("seed=99999999999999999999", ("seed: 99999999999999999999", "at most 4294967295")),
         ("seed=4294967295 eval.n_episodes=2", ("seed=4294967295", "eval.n_episodes", "4294967296")),

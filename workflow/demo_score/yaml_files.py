@@ -39,11 +39,6 @@ def parse_yaml(text: str, where: str) -> Any:
         raise UserError(f"{where}: not YAML: {' '.join(str(error).split())[:200]}") from None
 
 
-def check_yaml(text: str, where: str) -> None:
-    """Raise UserError as `parse_yaml` does, for a text that another library reads afterwards."""
-    parse_yaml(text, where)
-
-
 def _construct(text: str, where: str) -> Any:
     _check_characters(text, where)
     _check_levels(text, where)

@@ -6,6 +6,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from demo_score.schema import check_against
+from demo_score.seeds import N_SEEDS
 from demo_score.settings import load
 
 _COUNT = {"type": "integer", "minimum": 1, "maximum": 1000000000}
@@ -24,7 +25,7 @@ _SCHEMA = {
         "inputs": _list_of({"type": "string"}),
         "tr_dataset_size": _COUNT_OR_ALL,
         "cross_val_dataset_size": _COUNT_OR_ALL,
-        "seeds": _list_of({"type": "integer", "minimum": 0, "maximum": 2**32 - 1}),
+        "seeds": _list_of({"type": "integer", "minimum": 0, "maximum": N_SEEDS - 1}),
         "lr": _list_of({"type": "number", "exclusiveMinimum": 0}),
         "weight_decay": _list_of({"type": "number", "minimum": 0}),
         "epochs": _COUNT,

@@ -85,17 +85,22 @@ def export_data(
     entries = _without_problems(entries, parts, problems, seen)
     told = agreed_description(datasets) if to == "lerobot" else {}
     say_left_out(datasets, to, seen, told)
+    episodes = _read(entries, aloha_jpeg=aloha_jpeg)
     if to == "lerobot":
-        partly = seen.partly(entries)
-        for column, what in partly.items():
-            print(f"{out}: without the column {column}: {what}", file=sys.stderr)
+        partly = _say_partly(out, seen.partly(entries))
         about = {"robot_type": told.get("robot_type"), "names": names_of(told), "without": partly}
-        write_lerobot(out, _read(entries, aloha_jpeg=aloha_jpeg), rate, images=images, codec=codec, **about)
+        write_lerobot(out, episodes, rate, images=images, codec=codec, **about)
     elif to == "aloha":
-        write_aloha(out, _read(entries, aloha_jpeg=aloha_jpeg), sim)
+        write_aloha(out, episodes, sim)
     else:
-        write_episodes(out, _read(entries, aloha_jpeg=aloha_jpeg), _env_args(parts[0].dataset, rate))
+        write_episodes(out, episodes, _env_args(parts[0].dataset, rate))
     return len(entries)
+
+
+def _say_partly(out: Path, partly: dict[str, str]) -> dict[str, str]:
+    for column, what in partly.items():
+        print(f"{out}: without the column {column}: {what}", file=sys.stderr)
+    return partly
 
 
 def masked_numbers(dataset: DataSet, filter_key: str) -> list[int]:
