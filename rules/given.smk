@@ -52,7 +52,8 @@ for experiment_name in GIVEN:
         message:
             "Check the given data (what is wrong: {log})"
         shell:
-            "python workflow/scripts/prepare_data.py --settings {input.settings} --out-dir {params.out_dir} > {log} 2>&1"
+            "python workflow/scripts/prepare_data.py --settings {input.settings} --out-dir {params.out_dir} "
+            "--content {params.data} > {log} 2>&1"
 
 
 rule export_lists:

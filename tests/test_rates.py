@@ -228,6 +228,13 @@ def test_episodes_without_frames_in_between_are_read_and_the_gap_is_named(demons
     assert line.startswith(": in every episode, time stamps leap by 0.4 s after frame 4")
 
 
+def test_frames_that_are_missing_are_named_where_time_stamps_hide_it(demonstrations) -> None:
+    frames = np.array(parquet.read_table(demonstrations / ROWS)["frame_index"])
+    set_column(demonstrations / ROWS, "frame_index", frames + 3 * (frames >= 5))
+    (line,) = problems(demonstrations)
+    assert line.startswith(": in every episode, frame_index leaps from 4 to 8, where no time stamp does")
+
+
 def test_rows_out_of_their_order_are_not_called_damaged(demonstrations) -> None:
     table = parquet.read_table(demonstrations / ROWS)
     parquet.write_table(table.take([1, 0, *range(2, len(table))]), demonstrations / ROWS)

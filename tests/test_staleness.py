@@ -8,6 +8,7 @@ import h5py
 import yaml
 from conftest import random_episode
 from demo_score.data.formats.robomimic import write_episodes
+from demo_score.data.lists import Entry, read_table, write_table
 from test_workflow import copy_repository, snakemake
 
 CONFIG = "tests/tiny/bring_your_own.yaml"
@@ -57,3 +58,13 @@ def test_older_files_in_the_place_of_given_data_and_of_what_they_link_to_are_not
         assert is_stale()
         shutil.copy2(tmp_path / "kept.hdf5", data / name)
         assert not is_stale()
+
+
+def test_tables_of_other_data_are_other_tables_so_that_a_run_that_was_stopped_after_them_goes_on(tmp_path) -> None:
+    entries = [Entry(tmp_path / "a.hdf5", 0, True, "003000")]
+    write_episodes(tmp_path / "a.hdf5", [random_episode(5, 0)], {})
+    tables = {content: tmp_path / f"{content}.csv" for content in ("one", "two", None)}
+    for content, path in tables.items():
+        write_table(path, entries, content)
+        assert read_table(path) == entries
+    assert len({path.read_bytes() for path in tables.values()}) == 3

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 STATE = "observation.state"
+CAMERA = "observation.images.top"
 
 
 @dataclass
@@ -18,6 +19,7 @@ class TrueEpisode:
     success: bool | None
     checkpoint: str | None
     task: str | None
+    unread: dict[str, np.ndarray] = field(default_factory=dict)  # what is stored besides, to be named and not read
 
     def __len__(self) -> int:
         return len(self.actions)

@@ -22,8 +22,10 @@ def main() -> str:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--settings", type=Path, required=True, help="YAML file of the data")
     parser.add_argument("--out-dir", type=Path, required=True, help="folder of the tables")
+    parser.add_argument("--content", help="stands in the tables for what the data hold: others where the data are")
     arguments = parser.parse_args()
-    prepare_data(read_given(arguments.settings), arguments.out_dir, str(arguments.settings))
+    settings = read_given(arguments.settings)
+    prepare_data(settings, arguments.out_dir, str(arguments.settings), arguments.content)
     return f"{arguments.out_dir}: tables of the episodes that passed"
 
 

@@ -24,6 +24,7 @@ class Episode:
     checkpoint: str | None = None  # of a rollout: the training step, such as "003000"
     task: str | None = None  # in words
     times: np.ndarray | None = None  # (T,) seconds, as recorded
+    frame_indices: np.ndarray | None = None  # (T,) as recorded
     frame_tasks: list[str] | None = None  # (T,) where not all frames have the same; the first is `task`
     source: tuple[Path, int] | None = None  # the data set and the number in it from which it was read
 

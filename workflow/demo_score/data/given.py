@@ -27,12 +27,12 @@ def read_given(path: Path) -> dict:
     return read_yaml(path)
 
 
-def prepare_data(settings: dict, out: Path, where: str = "data") -> None:
+def prepare_data(settings: dict, out: Path, where: str = "data", content: str | None = None) -> None:
     """Check given data and write tables of the episodes to use below `out`.
 
     demonstrations/all.csv, rollouts/<checkpoint>.csv, and problems.csv: what was wrong and is left out
-    (`problems: skip`). `where` stands in errors for the settings. Raises UserError for problems otherwise, for data
-    that cannot be opened, and where no episode is left of a checkpoint.
+    (`problems: skip`). `where` stands in errors for the settings; `content` as in `write_table`. Raises UserError for
+    problems otherwise, for data that cannot be opened, and where no episode is left of a checkpoint.
     """
     check_writable(out, folder=True)
     check_given(settings, where)
@@ -43,7 +43,7 @@ def prepare_data(settings: dict, out: Path, where: str = "data") -> None:
     known = [problem for group in groups for problem in group.problems]
     parts, problems = settle([group.part for group in groups], settings.get("problems", REFUSE), known)
     for table, entries in _tables(groups, parts).items():
-        write_table(out / table, entries)
+        write_table(out / table, entries, content)
         print(f"{table}: {len(entries)} episodes, {_outcomes(entries)}")
     for dataset in {part.dataset.path: part.dataset for part in parts}.values():
         if not_read := dataset.not_read():

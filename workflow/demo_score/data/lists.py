@@ -69,14 +69,19 @@ def write_list(path: str | Path, selection: Selection) -> None:
     write_text(path, "".join(lines))
 
 
-def write_table(path: str | Path, entries: Iterable[Entry]) -> None:
-    """Write an episode table; paths are stored relative to it."""
+def write_table(path: str | Path, entries: Iterable[Entry], content: str | None = None) -> None:
+    """Write an episode table; paths are stored relative to it.
+
+    `content`: a last column, which stands for what the sources held: the table is another one where they are.
+    """
+    more = {} if content is None else {"content": content}
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_COLUMNS)
+        writer.writerow([*_COLUMNS, *more])
         for entry in entries:
             success = None if entry.success is None else int(entry.success)
-            writer.writerow(astuple(replace(entry, file=_relative(entry.file, Path(path)), success=success)))
+            row = astuple(replace(entry, file=_relative(entry.file, Path(path)), success=success))
+            writer.writerow([*row, *more.values()])
 
 
 def _relative(source: Path, path: Path) -> str:

@@ -183,7 +183,7 @@ def _look(part: Part, number: int, images: bool, visit: Visit | None) -> _Look:
         return look
     arrays = {ACTION: episode.actions, **episode.observations}
     look.shapes = {key: tuple(values.shape[1:]) for key, values in arrays.items()}
-    look.stamps = look_at(episode.times)
+    look.stamps = look_at(episode.times, episode.frame_indices)
     numbers = {key: values for key, values in arrays.items() if _is_number(values)}
     for key in (key for key in arrays if key not in numbers and isinstance(arrays[key], np.ndarray)):
         look.wrong.append(f"{key} holds {arrays[key].dtype}, which are no real numbers")

@@ -24,10 +24,13 @@ class Stamps:
     wrong: str = ""
 
 
-def look_at(times: np.ndarray | None) -> Stamps:
-    """What time stamps `times` (T,), in seconds, show; nothing where a format has none, or of a single one."""
+def look_at(times: np.ndarray | None, indices: np.ndarray | None = None) -> Stamps:
+    """What time stamps `times` (T,), in seconds, show; nothing where a format has none, or of a single one.
+
+    `indices` (T,): the frames' numbers, which rise; a leap in them is wrong where time shows none.
+    """
     if times is None or len(times) < 2:
-        return Stamps()
+        return Stamps(wrong=_leap(indices))
     if not np.isfinite(times).all():
         return Stamps(wrong="time stamps hold NaN or infinite values")
     steps = np.diff(times.astype(np.float64))
@@ -41,7 +44,14 @@ def look_at(times: np.ndarray | None) -> Stamps:
         return Stamps(
             usual, f"time stamps leap by {steps[first]:.3g} s after frame {first}, where {usual:.3g} s is usual"
         )
-    return Stamps(usual)
+    return Stamps(usual, _leap(indices))
+
+
+def _leap(indices: np.ndarray | None) -> str:
+    if indices is None or not (leaps := np.flatnonzero(np.diff(indices) > 1)).size:
+        return ""
+    before, after = indices[leaps[0] : leaps[0] + 2]
+    return f"frame_index leaps from {before} to {after}, where no time stamp does; make the data set again"
 
 
 def contradicts(step: float | None, fps: float | None) -> bool:

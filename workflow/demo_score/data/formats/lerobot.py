@@ -159,6 +159,7 @@ class LeRobotFolder(DataSet):
             actions=self._values(ACTION, rows),
             rewards=rewards(_rows_of(rows[REWARD]), f"{place}: {REWARD}") if REWARD in have else None,
             times=_times(rows) if "timestamp" in have else None,
+            frame_indices=_flat(rows["frame_index"]),
             **told_of(rows, location, place) | self._tasks_of(rows),
         )
 
