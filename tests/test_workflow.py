@@ -1,6 +1,7 @@
 """The whole workflow in miniature (tests/tiny/config.yaml): results, staleness, reproducibility, kills."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,9 @@ from demo_score.data.formats import read_episodes
 from demo_score.observations import ENVIRONMENT_STATE
 from demo_score.reporting.report import make_report
 from demo_score.workflow_config import stage_overrides, stage_seed, training_overrides
+from guide import SMALL as SMALL_TRAINING
 from processes import wait_for
+from test_docs import blocks
 
 REPOSITORY = Path(__file__).parents[1]
 TINY = "tests/tiny/config.yaml"
@@ -31,6 +34,19 @@ OTHER_FIGURES = {"plot_classifier_curves", "plot_scores", "plot_traces", "plot_p
 MANIFEST = {"digest_inputs", "write_manifest"}
 AFTER_EVALUATION = {"make_tables", "write_pages", "all"} | TABLE_FIGURES | MANIFEST
 AFTER_FILTER = {"choose_episodes", FINAL, "evaluate", "trace_scores"} | OTHER_FIGURES | AFTER_EVALUATION
+
+# The README's commands by hand: what they name -> what the miniature has instead.
+MINIATURE = {
+    r"results/aloha_cube_state": "results/tiny",
+    r"\$R/rollouts/001250.hdf5 ": "",
+    r"rollouts/001000.hdf5": "rollouts/000300.hdf5",
+    r"rollouts/001500.hdf5": "rollouts/000400.hdf5",
+    r"base/checkpoints/001000": "base/checkpoints/000300",
+    r"curated_demos/checkpoints/001500": "curated_demos/checkpoints/000060",
+    r"eval.n_episodes=100": "eval.n_episodes=6",
+    r"experiment=small_act": f"experiment=small_act {SMALL_TRAINING}",
+    r"python workflow/scripts/compare.py": "",  # which needs published results: test_compare.py
+}
 
 
 def copy_repository(folder: Path) -> Path:
@@ -97,6 +113,23 @@ def test_run_ends_in_tables_and_figures(finished: Path) -> None:
     for figure in ("success", "differences", "checkpoints", "classifier_curves", "scores", "kept", "traces", "paths"):
         assert (finished / f"results/tiny/figures/{figure}.png").stat().st_size > 5000
         assert "<svg" in (finished / f"results/tiny/figures/{figure}.svg").read_text()
+
+
+def test_each_command_of_the_readme_runs_on_a_finished_run(edited: Path) -> None:
+    """As a block of shell, made to name the miniature's files and to take seconds."""
+    shutil.copytree(REPOSITORY / "tests/data/bring_your_own", edited / "tests/data/bring_your_own")
+    shutil.copy(edited / TINY, edited / "config.yaml")
+    (block,) = [text for text in blocks(REPOSITORY / "README.md", "bash") if "O=outputs/by_hand" in text]
+    for pattern, instead in MINIATURE.items():
+        assert re.search(pattern, block), pattern
+        block = re.sub(pattern, instead, block)
+    environment = {**ENVIRONMENT, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    run = subprocess.run(
+        ["bash", "-eux"], input=block, cwd=edited, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    made = {path.suffix for path in (edited / "outputs/by_hand").rglob("*") if path.stat().st_size}
+    assert {".hdf5", ".txt", ".safetensors", ".csv", ".md", ".png", ".svg", ".mp4", ".html", ".parquet"} <= made
 
 
 def test_start_decides_who_succeeds_and_the_filter_finds_out(finished: Path) -> None:
