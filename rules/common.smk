@@ -76,7 +76,7 @@ wildcard_constraints:
 
 
 def code(script):
-    """A digest of a command and all library files that it imports: an edit to any of them makes its results stale.
+    """A digest of what a command does, see demo_score.dependencies: an edit that changes it makes its results stale.
 
     A parameter, not input files: forty of them for each job would be most of the graph.
     """

@@ -290,9 +290,12 @@ def test_edit_of_the_settings_tree_counts_only_where_it_changes_a_run(edited: Pa
 
 
 def test_edit_of_a_library_module_makes_its_stages_stale(edited: Path) -> None:
-    append(edited / "workflow/demo_score/plots/figures.py", "\n# edited\n")
+    for module in ("plots/figures.py", "curation/scoring.py"):
+        append(edited / "workflow/demo_score" / module, "\n# a comment\n\n\ndef nobody_calls(): pass\n")
+    assert stale_rules(edited) == set()
+    append(edited / "workflow/demo_score/plots/figures.py", "\nassert True\n")
     assert stale_rules(edited) == {"all"} | TABLE_FIGURES | OTHER_FIGURES
-    append(edited / "workflow/demo_score/curation/scoring.py", "\n# edited\n")
+    append(edited / "workflow/demo_score/curation/scoring.py", "\nassert True\n")
     assert stale_rules(edited) == {"apply_filter"} | AFTER_FILTER
 
 
