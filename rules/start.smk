@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
 from demo_score.errors import UserError
+from demo_score.files import check_writable
 from demo_score.workflow_files import check_configfiles, check_target
 
 
@@ -25,4 +26,5 @@ def errors_in_one_line():
 
 if workflow.is_main_process:
     with errors_in_one_line():
+        check_writable(Path(".snakemake"), folder=True)
         check_configfiles([Path("config.yaml"), *workflow.overwrite_configfiles])

@@ -66,6 +66,9 @@ def test_folder_that_is_no_checkpoint_is_reported(tmp_path) -> None:
         read_checkpoint_settings(tmp_path, [])
     with one_line_error("model.safetensors"):
         read_checkpoint_settings(tmp_path / "gone", [])
+    (tmp_path / "model.safetensors").write_text("")
+    with one_line_error(tmp_path, "no settings.yaml", "checkpoints/003000"):
+        read_checkpoint_settings(tmp_path, [])
 
 
 def test_weights_that_are_no_numbers_are_reported(tmp_path) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from conftest import one_line_error
+from demo_score.arguments import Parser
 from demo_score.command_line import checkpoint_parser, rollout_arguments, settings_parser
+from demo_score.seeds import count_argument
 from processes import PATIENCE, is_running, wait_for
 
 WORKFLOW = Path(__file__).parents[1] / "workflow"
@@ -82,6 +84,8 @@ def test_a_log_that_cannot_be_written_here_is_written_elsewhere(tmp_path) -> Non
         ("raise MemoryError", 3, "out of memory"),
         ("import torch; torch.empty(10**15)", 3, "out of memory"),
         ("raise KeyboardInterrupt", 130, "interrupted"),
+        ("raise OSError(28, 'No space left on device')", 2, "cannot read or write: no space left on device"),
+        ("raise BrokenPipeError(32, 'Broken pipe')", 2, "broken pipe: whatever read the output"),
     ],
 )
 def test_errors_that_were_foreseen_leave_no_log(tmp_path, main, status, words) -> None:
@@ -199,6 +203,14 @@ def test_work_is_no_wait(tmp_path, main) -> None:
 def test_settings_in_dashes_are_told_how_to_be_written(typed, words) -> None:
     with one_line_error(*words):
         settings_parser("").parse_args(["env=aloha", *typed.split()])
+
+
+def test_a_command_line_that_cannot_be_read_is_told_in_one_line() -> None:
+    parser = Parser(prog="command.py")
+    parser.add_argument("--n", type=count_argument, required=True)
+    for typed, words in (("", "required: --n"), ("--n 0", "'0' is no number"), ("--n 1 x", "arguments: x")):
+        with one_line_error(words, "command.py --help"):
+            parser.parse_args(typed.split())
 
 
 def test_settings_may_stand_between_options() -> None:

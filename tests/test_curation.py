@@ -338,7 +338,7 @@ def test_split_with_one_outcome_is_refused(tmp_path: Path, outcome: bool, word: 
         ({"tr_dataset_size": 82}, "holds 40 rollouts but tr_dataset_size=82 asks for 41 .* to 80 or less"),
         ({"lr": [1e38]}, "the loss of seed 0, lr 1e\\+38, .* is nan at epoch 1; set a smaller lr"),
         ({"epochs": 0}, "epochs: 0 is not a whole number, at least 1"),
-        ({"epoch": 3}, "'epoch' was unexpected"),
+        ({"epoch": 3}, "there is no key epoch; there are .*epochs"),
         ({"model_archs": {"small": STEPWISE}}, "no small_stepwise; choose from: small"),
         ({"model_archs": {"small_stepwise": {"type": "mlp"}}}, "model_archs.small_stepwise: type: 'mlp' is not one of"),
         ({"model_archs": {"small_stepwise": STEPWISE | {"dropout": 1}}}, "dropout: 1 "),
@@ -386,6 +386,8 @@ def test_outputs_are_files_of_their_own(folder: Path) -> None:
     before = (folder / "rollouts_1.hdf5").read_bytes()
     with one_line_error("--metrics", "--out"):
         sweep(folder, "same", metrics=folder / "same.safetensors")
+    with one_line_error("rollouts_1.hdf5 is a file, so that nothing can be made below it"):
+        sweep(folder, "same", metrics=folder / "rollouts_1.hdf5/metrics.csv")
     with one_line_error("--metrics", "is an input"):
         sweep(folder, "same", metrics=folder / "rollouts_1.hdf5")
     with one_line_error("--out", "is an input"):

@@ -386,3 +386,6 @@ def test_command_exits_with_status_1_and_a_line_a_problem(published) -> None:
     assert "does not follow from the tables" in problem and last == "2 problems"
     run = subprocess.run([sys.executable, script, "nowhere"], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (2, "error: nowhere: no such folder; give results or results/<experiment>\n")
+    command = [sys.executable, script, published, "--documents", "nowhere.md"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (2, "error: --documents nowhere.md: no such document; correct the path\n")

@@ -8,7 +8,7 @@ from conftest import one_line_error
 from demo_score import settings as settings_files
 from demo_score.command_line import read_settings, settings_parser
 from demo_score.policies import make_policy
-from demo_score.settings import CONFIGS, compose_settings, leaves, load, save, to_yaml
+from demo_score.settings import CONFIGS, compose_settings, environment_of, leaves, load, save, to_yaml
 from omegaconf import OmegaConf
 
 CHOICES = ["env=aloha_cube_state", "policy=act_state"]
@@ -33,6 +33,11 @@ def test_every_missing_setting_is_named(tmp_path) -> None:
     (tmp_path / "policy/mine.yaml").write_text("policy: {name: mine}\n")
     with one_line_error("seed=VALUE training.batch_size=VALUE training.eval_freq=VALUE training.lr=VALUE"):
         compose_settings([], tmp_path, "my_experiment")
+
+
+def test_missing_settings_of_an_environment_are_named() -> None:
+    with one_line_error("missing settings: give env.action_dim=VALUE env.state_dim=VALUE"):
+        environment_of(compose_settings(["env=recorded"], complete=False)[0])
 
 
 def test_unknown_key_is_reported() -> None:
@@ -63,9 +68,22 @@ def test_what_was_added_can_be_removed() -> None:
     assert settings.policy.mine == {"b": 2}
 
 
-@pytest.mark.parametrize("override", ["seed", "seed=[1", "=1", "policy=1", "training.lr={a:"])
-def test_override_that_cannot_be_read_is_reported(override) -> None:
-    with one_line_error():
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("seed", ["seed: cannot be read", "KEY=VALUE"]),
+        ("seed=[1", ["seed=[1: cannot be read", "[A,B]"]),
+        ("'seed=1'", ["'seed=1': cannot be read", "quotes"]),
+        ("training.lr={a:", ["training.lr={a:: cannot be read"]),
+        ("=1", ["=1: names no setting", "KEY=VALUE"]),
+        ("policy=1", ["Got int: env, policy and experiment take names"]),
+        ("seed=1,2", ["seed=1,2", "key=[value1,value2]"]),
+        ("hydra.run.dir=null", ["hydra.run.dir=null", "not Optional"]),
+        ("+a=${a}", ["${KEY}", "circle"]),
+    ],
+)
+def test_override_that_cannot_be_read_is_reported(override, words) -> None:
+    with one_line_error(*words):
         compose_settings([*CHOICES, "seed=0", override])
 
 
@@ -173,7 +191,7 @@ def test_results_folder_names_env_policy_and_job() -> None:
 
 def test_settings_that_are_not_complete_say_what_they_lack(tmp_path) -> None:
     (tmp_path / "mine.yaml").write_text("seed: 1\n")
-    with one_line_error("'device' is a required property"):
+    with one_line_error("device is required; add it"):
         compose_settings([], tmp_path, "mine")
 
 

@@ -105,6 +105,13 @@ def test_two_runs_leave_the_same_bytes(tmp_path, data) -> None:
     assert first == second
 
 
+def test_a_folder_that_cannot_be_made_is_told_before_training(tmp_path, data) -> None:
+    (tmp_path / "file").write_text("")
+    for run_dir, words in ((tmp_path / "file", "is a file, where a folder"), (tmp_path / "file/run", "nothing can be")):
+        with one_line_error(run_dir, words):
+            train(tiny_settings(data), run_dir)
+
+
 def test_another_seed_leaves_other_weights(tmp_path, data) -> None:
     first, second = (trained(tmp_path / seed, data, f"seed={seed}") for seed in "12")
     assert first["checkpoints/000012/model.safetensors"] != second["checkpoints/000012/model.safetensors"]

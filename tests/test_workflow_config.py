@@ -45,7 +45,8 @@ def experiment(config) -> dict:
 
 
 @pytest.mark.parametrize("path", ["config.yaml", "tests/tiny/config.yaml", "tests/tiny/images.yaml"])
-def test_delivered_configuration_passes(path) -> None:
+def test_delivered_configuration_passes(path, monkeypatch) -> None:
+    monkeypatch.syspath_prepend(REPOSITORY / "tests/tiny")  # as PYTHONPATH does
     values = yaml.safe_load((REPOSITORY / path).read_text())
     check_against(values, SCHEMA, "config")
     check_config(values)
@@ -92,7 +93,11 @@ def test_wrong_experiment_is_named(config, experiment) -> None:
         (("demonstrations", "reliable", "seed"), 1.0e6, ["demonstrations.reliable.seed", "write 1000000"]),
         (("evaluation", "n_episodes"), 200.5, ["evaluation.n_episodes: 200.5 is not a whole number"]),
         (("evaluation", "n_episodes"), True, ["evaluation.n_episodes: true is not a whole number"]),
-        (("evaluation", "n_episodes"), "1e3", ["evaluation.n_episodes: '1e3'", "to YAML it is a text: write 1000.0"]),
+        (
+            ("evaluation", "n_episodes"),
+            "1e3",
+            ["evaluation.n_episodes: '1e3'", "to YAML it is a text: write 1000, without"],
+        ),
         (("seeds",), [10**20 - 1], ["seeds.0", "99999999999999999999", "at most 4294967295"]),
         (("seeds",), [-1], ["seeds.0: -1", "at least 0"]),
         (("rollouts", "success_reward"), float("nan"), ["rollouts.success_reward: .nan is not a number"]),
@@ -331,6 +336,35 @@ def test_what_the_workflow_owns_is_refused_in_overrides(experiment, stage, overr
         experiment["overrides"] = [override]
     with one_line_error(f"{stage}.overrides" if stage else "overrides", override, "remove it"):
         check_experiment(experiment)
+
+
+@pytest.mark.parametrize(
+    ("stage", "override", "words"),
+    [
+        ("base_policy", "policy.name=nope", ["policy.name=nope", "act, diffusion"]),
+        ("evaluation", "policy.dim_model=32", ["evaluation.overrides: policy.dim_model=32", "base_policy.overrides"]),
+        ("rollouts", "++policy.latent_dim=5", ["rollouts.overrides: ++policy.latent_dim=5", "base_policy.overrides"]),
+    ],
+)
+def test_what_a_stage_would_fail_on_hours_later_is_named(experiment, stage, override, words) -> None:
+    experiment[stage]["overrides"] = [override]
+    with one_line_error(*words):
+        check_experiment(experiment)
+
+
+def test_simulators_of_what_runs_must_be_installed(config, experiment) -> None:
+    experiment["rollouts"]["overrides"] = ["env.name=no.pe"]
+    with one_line_error("rollouts: env.name=no.pe", "no Python package gym_no.pe", "PYTHONPATH"):
+        check_config(config)
+    config["experiments"]["other"] = {**delivered()["experiments"]["bring_your_own"]}
+    config["run"] = ["other"]
+    check_config(config)
+
+
+def test_how_a_policy_acts_may_be_changed_where_it_is_tried(experiment) -> None:
+    for stage in ("rollouts", "evaluation"):
+        experiment[stage]["overrides"] = ["policy.sample_latent=true", "policy.n_action_steps=50"]
+    check_experiment(experiment)
 
 
 @pytest.mark.parametrize("override", ["eval.n_episodes=5", "++eval.n_episodes=5", "eval={n_episodes: 5}"])

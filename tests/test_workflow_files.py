@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import one_line_error
-from demo_score.workflow_files import check_configfiles, check_options, check_target
+from demo_score.workflow_files import check_cache, check_configfiles, check_options, check_target
 
 REPOSITORY = Path(__file__).parents[1]
 PLACES = {"one": {"seed": ["1", "2"], "arm": ["base"]}, "two": {"seed": ["3"], "arm": ["base", "random"]}}
@@ -42,6 +42,15 @@ def test_options_that_end_in_tracebacks_of_snakemake_are_named(tmp_path, monkeyp
         check_options(options)
 
 
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with one_line_error("snakemake's cache", tmp_path / "file", "XDG_CACHE_HOME=FOLDER"):
+        check_cache()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "new"))
+    check_cache()
+
+
 def test_a_configuration_that_is_not_there_is_left_to_snakemake(tmp_path) -> None:
     check_configfiles([tmp_path / "config.yaml"])
 
@@ -60,12 +69,15 @@ def test_a_configuration_that_is_not_there_is_left_to_snakemake(tmp_path) -> Non
             ["no arm random", "base"],
         ),
         ("one", [], ["one: is an experiment", "--config 'run=[\"one\"]'"]),
+        ("results/one", [], ["results/one: is an experiment", "--config 'run=[\"one\"]'"]),
         ("plots", [], ["plots", "all, figures or videos", "results/one/"]),
         ("results", [], ["all, figures or videos"]),
         ("/results/one/tables.csv", [], ["all, figures or videos"]),
         ("results/three/tables.csv", [], ["no experiment three; there are one, two"]),
         ("results/two/tabels.csv", [], ["no rule makes this", "results/two/tables.csv"]),
-        ("results/two/seed3/bas/evaluation.csv", [], ["no rule", "results/two/seed{seed}/{arm}/evaluation.csv"]),
+        ("results/two/seed3/base/evaluation.svg", [], ["no rule", "results/two/seed{seed}/{arm}/evaluation.csv"]),
+        ("results/two/seed3/bas/evaluation.csv", [], ["two has no arm bas; it has base, random"]),
+        ("results/two/seed4/base/evaluation.csv", [], ["two has no seed 4; it has 3"]),
     ],
 )
 def test_a_target_that_nothing_makes_is_named_with_what_could_be(target, makers, parts) -> None:
@@ -122,6 +134,12 @@ def test_a_target_of_another_s_seed_stops_snakemake(folder) -> None:
     target = "results/aloha_cube/seed30000/base/metrics.csv"
     assert stopped(folder, target) == f"error: {target}: aloha_cube has no seed 30000; it has 10000"
     assert "there is no experiment nope" in stopped(folder, "results/nope/tables/summary.md")
+
+
+def test_a_folder_that_cannot_be_written_stops_snakemake(tmp_path) -> None:
+    shutil.copy(REPOSITORY / "config.yaml", tmp_path)
+    (tmp_path / ".snakemake").write_text("")
+    assert stopped(tmp_path).startswith(f"error: {tmp_path / '.snakemake'}: is a file, where a folder")
 
 
 def test_run_workflow_stops_where_snakemake_would_show_a_traceback(folder) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from demo_score.arguments import Parser
 from demo_score.errors import UserError
 from demo_score.settings import compose_settings, environment_of, missing_keys, to_yaml
 from demo_score.settings_tree import CONFIGS, GROUPS, choices
 
 
-class SettingsParser(argparse.ArgumentParser):
+class SettingsParser(Parser):
     """A parser whose settings may stand anywhere between the options, and that knows LeRobot's way to write them."""
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: None = None) -> tuple:

@@ -112,7 +112,10 @@ def _handle(*_: object) -> None:
 
 def _of_file(error: OSError) -> str:
     """What an error of the system's says, beginning with the file where it names one."""
-    return f"{error.filename}: {(error.strerror or str(error)).lower()}" if error.filename else str(error)
+    what = error.strerror.lower() if error.strerror else str(error)
+    if isinstance(error, BrokenPipeError):
+        what = f"{what}: whatever read the output ended before all was written"
+    return f"{error.filename}: {what}" if error.filename else f"cannot read or write: {what}"
 
 
 def _report(message: str, status: int) -> int:

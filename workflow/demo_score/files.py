@@ -90,7 +90,7 @@ def read_text(path: str | Path) -> str:
 
 
 def check_outputs(outputs: Mapping[str, Path], inputs: Iterable[Path]) -> None:
-    """Raise UserError where two outputs (option -> file) are one file, or one is an input, which would be lost."""
+    """Raise UserError for an output (option -> file) that cannot be written, or is another's file, or an input, too."""
     given = {path.resolve() for path in inputs}
     options: dict[Path, str] = {}
     for option, path in outputs.items():
@@ -98,6 +98,7 @@ def check_outputs(outputs: Mapping[str, Path], inputs: Iterable[Path]) -> None:
             raise UserError(f"{option} {path}: is an input, which is never replaced; name another file")
         if file in options:
             raise UserError(f"{option} {path}: is the file of {options[file]} too; name another file")
+        check_writable(path)
         options[file] = option
 
 

@@ -19,7 +19,7 @@ def check_policy(policy: Policy) -> None:
     `policy` holds plain values, as OmegaConf.to_container gives them; those of a policy that is not ours are free.
     """
     check_against({"policy": policy}, POLICY_SCHEMA, "settings")
-    for problem in _CHECKS.get(policy["name"], lambda _: iter(()))(policy):
+    for problem in POLICY_CHECKS.get(policy["name"], lambda _: iter(()))(policy):
         raise UserError(f"settings: {problem}")
 
 
@@ -73,4 +73,4 @@ def _check_crops(policy: Policy) -> Iterator[str]:
         yield "policy.pretrained_backbone_weights come with batch norm; set policy.use_group_norm=false"
 
 
-_CHECKS: dict[str, Callable[[Policy], Iterator[str]]] = {"act": _check_act, "diffusion": _check_diffusion}
+POLICY_CHECKS: dict[str, Callable[[Policy], Iterator[str]]] = {"act": _check_act, "diffusion": _check_diffusion}

@@ -95,6 +95,12 @@ def _problem(error: ValidationError) -> str:
     if error.validator == "uniqueItems":
         repeated = next(value for position, value in enumerate(error.instance) if value in error.instance[:position])
         return f"{_shown(repeated)} is given twice; remove one"
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        unknown = next(key for key in error.instance if key not in known)
+        return f"there is no key {unknown}; there are {', '.join(known)}"
+    if error.validator == "required":
+        return f"{next(key for key in error.validator_value if key not in error.instance)} is required; add it"
     if error.validator not in _RANGE_WORDS:
         return error.message
     return f"{_shown(error.instance)} is not {describe(error.schema)}{_advice(error)}"
@@ -106,7 +112,9 @@ def _advice(error: ValidationError) -> str:
     if error.validator == "type" and isinstance(value, float) and value.is_integer():
         return f"; write {int(value)}"
     if error.validator == "type" and isinstance(value, str) and _NUMBER.fullmatch(value):
-        return f"; to YAML it is a text: write {float(value)}, without quotes"
+        number = float(value)
+        whole = number.is_integer() and "integer" in error.schema["type"]
+        return f"; to YAML it is a text: write {int(number) if whole else number}, without quotes"
     return ""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -38,7 +38,7 @@ def compose_settings(
                 if "env" in settings and not any(key.startswith("env.") for key in missing):
                     environment_of(settings)
                 return settings, run_dir
-            raise UserError(f"missing settings: give {' '.join(f'{key}=VALUE' for key in missing)}")
+            raise _missing(missing)
         OmegaConf.resolve(settings)
         fill_input_shapes(settings)
     except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
@@ -53,6 +53,8 @@ def compose_settings(
 
 def environment_of(settings: DictConfig) -> dict:
     """The settings `env`, resolved and checked, of settings that may lack others."""
+    if missing := [key for key in missing_keys(settings) if key.startswith("env.")]:
+        raise _missing(missing)
     try:
         env = OmegaConf.to_container(settings.env, resolve=True)
     except OmegaConfBaseException as error:
@@ -80,6 +82,10 @@ def missing_keys(settings: DictConfig) -> list[str]:
     return sorted(key for key, value in leaves(OmegaConf.to_container(settings)) if value == "???")
 
 
+def _missing(keys: list[str]) -> UserError:
+    return UserError(f"missing settings: give {' '.join(f'{key}=VALUE' for key in keys)}")
+
+
 def leaves(values: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
     """Dotted keys and values of nested mappings."""
     for key, value in values.items():
@@ -97,9 +103,21 @@ def fill_input_shapes(settings: DictConfig) -> None:
 
 
 def _one_line(error: Exception) -> str:
-    """What Hydra or YAML says, without the stack of places it looked at."""
-    lines = [line.strip() for line in str(error).partition("\nConfig search path")[0].splitlines()]
-    return " ".join(line for line in lines if line)
+    """What Hydra or YAML says, without the stack of places it looked at, and what is not to be had here."""
+    if isinstance(error, OverrideParseException):
+        return (
+            f"{error.override}: cannot be read; settings are KEY=VALUE: a word, a number, a list [A,B] or a mapping "
+            "{A: B}; other texts need quotes of their own (\"KEY='A (B)'\")"
+        )
+    text = str(error).partition("\nConfig search path")[0].partition("\n3. To sweep over it")[0]
+    line = " ".join(filter(None, map(str.strip, text.splitlines())))
+    if line.startswith("Error merging override") and error.__cause__:
+        return f"{line}: {str(error.__cause__).splitlines()[0]}"
+    if line.startswith("Config group override"):
+        return f"{line}: env, policy and experiment take names, such as env=pusht"
+    if line == "Recursive interpolation detected":
+        return "settings: values ${KEY} refer to one another in a circle; write one of them out"
+    return line
 
 
 def to_yaml(settings: DictConfig, resolve: bool = True) -> str:

@@ -78,6 +78,8 @@ class SettingsTree:
 
         Raises UserError for a key, mistyped in a settings file, that no default has; +key=value adds one on purpose.
         """
+        if unnamed := [override for override in overrides if not override.lstrip("+~").partition("=")[0].strip()]:
+            raise UserError(f"{unnamed[0]}: names no setting; settings are KEY=VALUE")
         if removed := [
             key for key in ("env", "policy") for override in overrides if override.split("=")[0] == f"~{key}"
         ]:

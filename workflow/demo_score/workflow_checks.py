@@ -1,13 +1,17 @@
 """What config.yaml must satisfy beyond its schema: all that can be known before anything runs."""
 
 from collections.abc import Iterator
+from importlib.machinery import PathFinder
 from itertools import pairwise
+
+from omegaconf import DictConfig
 
 from demo_score.curation.settings import check_classifier_settings
 from demo_score.data.given_settings import check_given, check_places, is_given
 from demo_score.demonstrations.seeds import demonstration_seeds
 from demo_score.errors import UserError
 from demo_score.observations import ACTION, observation_shapes
+from demo_score.policy_checks import POLICY_CHECKS
 from demo_score.seeds import N_SEEDS
 from demo_score.workflow_config import (
     POLICY_STAGES,
@@ -41,6 +45,7 @@ def check_config(config: dict) -> None:
             check_experiment(experiment)
             if name in config["run"]:
                 check_places(given_data(experiment), "given data")
+                _check_packages(experiment)
         except UserError as error:
             raise UserError(f"experiments.{name}: {error}") from None
 
@@ -64,12 +69,55 @@ def check_experiment(experiment: dict) -> None:
         get_strategy(environment_settings(experiment).task, strategy)
     for stage in stages(experiment):
         if stage in POLICY_STAGES or experiment[stage]["overrides"]:
-            stage_settings(experiment, stage)
+            _check_stage(experiment, stage)
     _check_inputs(experiment)
     if "rollouts" in stages(experiment):
         _check_saved(experiment)
         _check_sizes(experiment)
     _check_seeds(experiment)
+
+
+def _check_stage(experiment: dict, stage: str) -> None:
+    """The settings of a stage compose, and name a policy that there is."""
+    settings = stage_settings(experiment, stage)
+    if settings.policy.name not in POLICY_CHECKS:
+        from demo_score.policies import policy_class  # imports torch, which takes seconds: ours need not be asked for
+
+        policy_class(settings)
+    if stage not in POLICY_STAGES:
+        _check_weights(experiment, stage, settings)
+
+
+def _check_packages(experiment: dict) -> None:
+    """The simulators in which policies are tried are installed."""
+    for stage in stages(experiment):
+        settings = stage_settings(experiment, stage)
+        is_tried = stage not in POLICY_STAGES or settings.training.eval_freq
+        name = settings.env.name
+        if is_tried and name != "recorded" and PathFinder.find_spec(f"gym_{name}") is None:
+            raise UserError(
+                f"{stage}: env.name={name}: there is no Python package gym_{name} here; correct the name, or install "
+                "it, or add its folder to PYTHONPATH"
+            )
+
+
+def _check_weights(experiment: dict, stage: str, settings: DictConfig) -> None:
+    """Overrides of a stage that tries policies may change how they act, not the weights that they were trained with."""
+    for trained in POLICY_STAGES if stage == "evaluation" else POLICY_STAGES[:1]:
+        if trained not in experiment:
+            continue
+        before = stage_settings(experiment, trained)
+        overrides = [
+            override for override in experiment[stage]["overrides"] if override.lstrip("+").startswith("policy.")
+        ]
+        if overrides and before.policy != settings.policy:
+            from demo_score.policies import weight_shapes  # as above
+
+            if weight_shapes(before) != weight_shapes(settings):
+                raise UserError(
+                    f"{stage}.overrides: {', '.join(overrides)}: the weights are of other sizes, as {trained} trains "
+                    f"them; set it in {trained}.overrides, or remove it"
+                )
 
 
 def _check_stages(experiment: dict) -> None:

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path, PurePath
 
 from demo_score.errors import UserError
+from demo_score.files import check_writable
 from demo_score.yaml_files import read_yaml
 
 _TEMPLATE = "__use_yte__"  # Snakemake's own
@@ -25,7 +26,7 @@ def check_configfiles(paths: list[Path]) -> None:
 
 def check_options(options: list[str]) -> None:
     """Raise UserError for options of snakemake that end in its own traceback: --configfile and --config."""
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--configfile", "--configfiles", nargs="*", type=Path, action="extend", default=[])
     parser.add_argument("--config", "-C", nargs="*", action="extend", default=[])
     arguments, _ = parser.parse_known_args(options)
@@ -35,6 +36,16 @@ def check_options(options: list[str]) -> None:
     for entry in arguments.config:
         if "=" not in entry:
             raise UserError(f"--config {entry}: has no value; write KEY=VALUE, such as --config 'run=[\"NAME\"]'")
+
+
+def check_cache() -> None:
+    """Raise UserError where snakemake, which keeps its sources in the user's cache, cannot: it ends in a traceback."""
+    from snakemake.common import get_appdirs
+
+    try:
+        check_writable(Path(get_appdirs().user_cache_dir), folder=True)
+    except UserError as error:
+        raise UserError(f"snakemake's cache: {error} (XDG_CACHE_HOME=FOLDER)") from None
 
 
 def check_target(
@@ -51,8 +62,9 @@ def check_target(
     if makers:
         return
     parts = PurePath(target).parts
-    if target in places:
-        raise UserError(f"{target}: is an experiment; to make it, write --config 'run=[\"{target}\"]'")
+    name = target if len(parts) == 1 else "/".join(parts[1:]) if parts[0] == "results" else ""
+    if name in places:
+        raise UserError(f"{target}: is an experiment; to make it, write --config 'run=[\"{name}\"]'")
     if parts[0] != "results" or len(parts) < 2:
         raise UserError(
             f"{target}: no rule makes this; ask for all, figures or videos, or for a file of an experiment, "
@@ -60,10 +72,19 @@ def check_target(
         )
     if parts[1] not in (*places, "overview"):
         raise UserError(f"{target}: there is no experiment {parts[1]}; there are {', '.join(places)}")
+    for pattern in sorted(patterns, key=lambda pattern: len(_WILDCARD.findall(pattern))):
+        _check_wildcards(target, _wildcards(pattern, target), places)
     shown = {_WILDCARD.sub(r"{\1}", pattern).replace("{experiment}", parts[1]) for pattern in patterns}
     own = sorted(pattern for pattern in shown if pattern.startswith(f"results/{parts[1]}/"))
     close = get_close_matches(target, own, n=3, cutoff=0.3) or own[:3]
     raise UserError(f"{target}: no rule makes this; there are {', '.join(close)} (README, Where results lie)")
+
+
+def _wildcards(pattern: str, target: str) -> dict[str, str]:
+    """What stands in `target` in the places of a pattern's wildcards, known or not; empty where the rest differs."""
+    texts, names = _WILDCARD.split(pattern)[::2], _WILDCARD.findall(pattern)
+    found = re.fullmatch("([^/]+)".join(map(re.escape, texts)), target)
+    return dict(zip(names, found.groups(), strict=True)) if found else {}
 
 
 def _check_wildcards(target: str, wildcards: Mapping[str, str], places: Mapping[str, Mapping[str, list[str]]]) -> None:

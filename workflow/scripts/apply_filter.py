@@ -1,17 +1,17 @@
 """Step 4: score demonstrations and rollouts, and list those to train on."""
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo_score.arguments import Parser
 from demo_score.curation.scoring import apply_filter
 from demo_score.errors import run_command
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--classifier", type=Path, required=True, help="the choice of select_classifier.py")
     parser.add_argument("--demonstrations", type=Path, required=True, help="list, table or data set")
     parser.add_argument("--rollouts", type=Path, nargs="+", required=True, help="likewise, of all checkpoints")

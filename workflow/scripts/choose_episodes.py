@@ -1,11 +1,11 @@
 """Choose the episodes that an arm of the comparison trains on, from the scores of the filter."""
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo_score.arguments import Parser
 from demo_score.curation.arms import ARMS, choose_episodes
 from demo_score.data.lists import count_episodes, write_list
 from demo_score.errors import run_command
@@ -14,7 +14,7 @@ from demo_score.seeds import seed_argument
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("arm", help=f"one of {', '.join(ARMS)}")
     parser.add_argument("--scores", type=Path, required=True, help="scores.csv of apply_filter.py")
     parser.add_argument("--seed", type=seed_argument, required=True, help="of the random choices")

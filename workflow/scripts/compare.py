@@ -5,14 +5,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import argparse
 
+from demo_score.arguments import Parser
 from demo_score.errors import run_command
 from demo_score.evaluation.compare import compare_all
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"), help="(results)")
     parser.add_argument("--published", type=Path, default=Path("results/published"), help="(results/published)")
     print(compare_all(**vars(parser.parse_args())))

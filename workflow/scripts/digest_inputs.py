@@ -5,14 +5,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import argparse
 
+from demo_score.arguments import Parser
 from demo_score.errors import run_command
 from demo_score.provenance.manifest import write_digests
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="seed<seed>/inputs.json")
     arguments = parser.parse_args()

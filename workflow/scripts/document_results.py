@@ -1,18 +1,18 @@
 """Write the tables of results in README.md anew, from results/published. `make docs` calls it."""
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo_score.arguments import Parser
 from demo_score.errors import run_command
 from demo_score.files import write_text
 from demo_score.provenance.readme import with_tables
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--document", type=Path, default=Path("README.md"), help="with markers (README.md)")
     parser.add_argument("--published", type=Path, default=Path("results/published"), help="(results/published)")
     arguments = parser.parse_args()

@@ -1,12 +1,12 @@
 """Write the tables of settings in docs/ anew, from the comments in the settings files. `make docs` calls it."""
 
-import argparse
 import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo_score.arguments import Parser
 from demo_score.errors import run_command
 from demo_score.files import write_text
 from demo_score.settings_reference import documents
@@ -15,7 +15,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a document is out of date")
     check = parser.parse_args().check
     for path, text in documents(DOCS).items():

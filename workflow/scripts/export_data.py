@@ -1,11 +1,11 @@
 """Write a data set's episodes, or those of a list, as LeRobot v3.0, a folder of ALOHA files, or robomimic HDF5."""
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo_score.arguments import Parser
 from demo_score.data.conversion import FORMATS, export_data
 from demo_score.data.formats.aloha import ACT, JPEGS
 from demo_score.data.formats.lerobot_writer import KINDS_OF_IMAGES
@@ -14,7 +14,7 @@ from demo_score.errors import run_command
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("source", type=Path, help="data set, dataset list (.txt) or episode table (.csv)")
     parser.add_argument("--to", choices=FORMATS, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder, which must not exist, or robomimic file")

@@ -1,17 +1,17 @@
 """Write a keep-list in the forms that LeRobot, robomimic and ALOHA's users take, and as a table of all episodes."""
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo_score.arguments import Parser
 from demo_score.data.keep_lists import export_keep_list
 from demo_score.errors import run_command
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("list_path", type=Path, metavar="LIST", help="dataset list, or episode table, of what is kept")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--filter-key", dest="key", default="demo_score", help="robomimic: mask/<this> in a copy")

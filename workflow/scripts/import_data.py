@@ -6,6 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo_score.arguments import Parser
 from demo_score.data.conversion import import_data
 from demo_score.data.formats.aloha import ACT, JPEGS
 from demo_score.data.problems import CHOICES, REFUSE
@@ -13,7 +14,7 @@ from demo_score.errors import run_command
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("source", type=Path, help="data set, dataset list (.txt) or episode table (.csv)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.hdf5", help="file to write")
     numbers = parser.add_mutually_exclusive_group()
@@ -28,7 +29,10 @@ def main() -> None:
 
 
 def _numbers(text: str) -> list[int]:
-    return [int(number) for number in text.split(",")]
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of numbers; give 0,1,2, say") from None
 
 
 if __name__ == "__main__":

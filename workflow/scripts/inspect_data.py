@@ -1,6 +1,5 @@
 """Tell what a data set holds, and what is wrong with it. Exit status: 0, 1 with problems, 2 if it cannot be opened."""
 
-import argparse
 import json
 import sys
 from dataclasses import asdict
@@ -8,12 +7,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo_score.arguments import Parser
 from demo_score.data.inspection import inspect, report
 from demo_score.errors import run_command
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("path", type=Path, help="LeRobot folder, robomimic HDF5 file, or folder of ALOHA episodes")
     parser.add_argument("--labels", type=Path, help="labels.csv: episode,success and, if wished, checkpoint")
     parser.add_argument("--json", action="store_true", help="print JSON")

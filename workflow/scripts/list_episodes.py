@@ -1,18 +1,18 @@
 """List all episodes of some data sets (LeRobot, robomimic, ALOHA), as a dataset list."""
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo_score.arguments import Parser
 from demo_score.data.lists import all_episodes, count_episodes, write_list
 from demo_score.errors import run_command
 from demo_score.files import check_outputs
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, help="data sets")
     parser.add_argument("--out", type=Path, required=True, help="dataset list (.txt)")
     arguments = parser.parse_args()

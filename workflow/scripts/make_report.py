@@ -5,14 +5,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import argparse
 
+from demo_score.arguments import Parser
 from demo_score.errors import run_command
 from demo_score.reporting.report import make_report
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("results/report.html"), help="(results/report.html)")
     parser.add_argument(
         "--videos", action="store_true", help="make what is missing, and videos where they can be drawn"

@@ -5,14 +5,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import argparse
 
+from demo_score.arguments import Parser
 from demo_score.errors import run_command
 from demo_score.evaluation.tables import make_tables
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--evaluations", nargs="*", type=Path, default=[], help="seed<seed>/<arm>/evaluation.csv")
     parser.add_argument("--rollouts", nargs="+", type=Path, required=True, help="[seed<seed>/]rollouts/<step>.csv")
     parser.add_argument("--scores", nargs="+", type=Path, required=True, help="seed<seed>/demo_score/scores.csv")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import argparse
 import inspect
 
+from demo_score.arguments import Parser
 from demo_score.errors import run_command
 from demo_score.plots import classifier, figures, forest, traces
 from demo_score.plots.style import figure_style, save
@@ -17,7 +17,7 @@ FIGURES += [forest.differences, forest.overview, traces.traces, traces.paths]
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     commands = parser.add_subparsers(metavar="FIGURE", required=True)
     for draw in FIGURES:
         command = commands.add_parser(draw.__name__, description=draw.__doc__)

@@ -11,12 +11,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo_score.arguments import Parser
 from demo_score.errors import run_command
 from demo_score.provenance.publish import publish
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("experiment", type=Path, help="folder results/<experiment>")
     parser.add_argument("--config", type=Path, default=Path("config.yaml"))
     parser.add_argument("--command", required=True, help="the command that made it")

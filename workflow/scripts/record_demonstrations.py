@@ -5,14 +5,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import argparse
 
+from demo_score.arguments import Parser
 from demo_score.demonstrations.recording import record_demonstrations
 from demo_score.errors import run_command
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--scores", type=Path, required=True, help="scores.csv of apply_filter.py")
     parser.add_argument("--strip", type=Path, required=True, help="file ending in .png or .svg")
     parser.add_argument("--video", type=Path, help="file ending in .mp4")

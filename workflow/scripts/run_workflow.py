@@ -9,12 +9,13 @@ import argparse
 
 from demo_score.errors import run_command
 from demo_score.reporting.terminal import run_with_progress
-from demo_score.workflow_files import check_options
+from demo_score.workflow_files import check_cache, check_options
 
 
 def main() -> None:
     _, options = argparse.ArgumentParser(description=__doc__).parse_known_args()
     check_options(options)
+    check_cache()
     sys.exit(run_with_progress([sys.executable, "-m", "snakemake", *options], Path("logs")))
 
 

@@ -1,17 +1,17 @@
 """Step 4: choose the classifier that filters."""
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo_score.arguments import Parser
 from demo_score.curation.selection import select_classifier
 from demo_score.errors import run_command
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--model-arch", required=True, help="an architecture's name, or best")
     parser.add_argument("--threshold", choices=["mean", "balanced"], default="mean", help="rule; mean: published")
     parser.add_argument("--classifiers", type=Path, nargs="+", required=True, help="files of train_classifiers.py")

@@ -5,14 +5,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import argparse
 
+from demo_score.arguments import Parser
 from demo_score.demonstrations.paths import write_paths
 from demo_score.errors import run_command
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("demonstrations", nargs="+", type=Path, help="files of collect_demonstrations.py")
     parser.add_argument("--out", type=Path, required=True, help="paths.csv")
     arguments = parser.parse_args()

@@ -1,17 +1,17 @@
 """Step 3: train all classifiers of one architecture on one split of the rollouts."""
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo_score.arguments import Parser
 from demo_score.curation.sweep import train_classifiers
 from demo_score.errors import run_command
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--settings", type=Path, required=True, help="YAML file of the sweep")
     parser.add_argument("--model-arch", required=True, help="a name in model_archs")
     parser.add_argument("--train", type=Path, nargs="+", required=True, help="rollouts: data sets, lists or tables")

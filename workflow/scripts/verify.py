@@ -10,17 +10,20 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo_score.errors import run_command
+from demo_score.arguments import Parser
+from demo_score.errors import UserError, run_command
 from demo_score.provenance.verify import verify
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", nargs="?", type=Path, default=Path("results"))
-    documents = [Path("README.md"), Path("docs/walk.md")]
+    documents = [path for path in (Path("README.md"), Path("docs/walk.md")) if path.is_file()]
     help_text = "Markdown that reports numbers of results/published (README.md docs/walk.md)"
     parser.add_argument("--documents", nargs="*", type=Path, default=documents, help=help_text)
     arguments = parser.parse_args()
+    if missing := [path for path in arguments.documents if not path.is_file()]:
+        raise UserError(f"--documents {missing[0]}: no such document; correct the path")
     problems, notes = verify(arguments.results, arguments.documents)
     for line in notes:
         print(f"note: {line}")

@@ -5,15 +5,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import argparse
 import json
 
+from demo_score.arguments import Parser
 from demo_score.errors import run_command
 from demo_score.provenance.manifest import write_manifest
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True, help="the experiment in config.yaml, as JSON")
     parser.add_argument("--seed-inputs", nargs="+", type=Path, required=True, help="seed<seed>/inputs.json")
     parser.add_argument("--shared", nargs="*", type=Path, default=[], help="files that all seeds share")

@@ -20,7 +20,7 @@ from demo_score.data.formats.lerobot import LeRobotFolder
 from demo_score.data.formats.robomimic import RobomimicFile
 from demo_score.data.lists import Selection, read_list
 from demo_score.errors import UserError
-from demo_score.files import atomic_path, write_text
+from demo_score.files import atomic_path, check_writable, write_text
 
 TABLE = "episodes.csv"
 
@@ -80,6 +80,7 @@ def export_keep_list(
     selection = _complete(kept, [source for part in considered for source in part])
     if not selection:
         raise UserError(f"{list_path}: lists no episode, and no sources were named; name those that were considered")
+    check_writable(out, folder=True)
     _check_folder(out, [list_path, *selection])
     datasets = [open_dataset(source) for source in selection]
     rows = []

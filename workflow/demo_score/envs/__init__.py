@@ -49,7 +49,8 @@ def _make_gym_env(settings: Mapping[str, Any], drawing: bool) -> Environment:
 
 def _no_simulator(settings: Mapping[str, Any], drawing: bool) -> Environment:
     raise UserError(
-        "env.name=recorded: there is no simulator to try a policy in; set training.eval_freq=0, or choose another env"
+        "env.name=recorded: there is no simulator to try a policy in; train with "
+        "training.eval_freq=0, or choose another env"
     )
 
 

@@ -22,7 +22,7 @@ from demo_score.evaluation.inputs import (
 from demo_score.evaluation.over_runs import OVER_RUNS, SINGLE_RUN, t_interval
 from demo_score.evaluation.statistics import wilson_interval
 from demo_score.evaluation.summary import summarise
-from demo_score.files import write_text
+from demo_score.files import check_writable, write_text
 
 SUCCESS = ["arm", "seed", "runs", "n", "successes", "rate", "low", "high", "interval", "mean_max_reward"]
 CHECKPOINTS = ["seed", "arm", "step", "runs", "n", "successes", "rate", "low", "high", "interval"]
@@ -45,6 +45,7 @@ def make_tables(
     that the oracle keeps, no detection. `problems`: what was wrong with given data. Raises UserError for inputs that
     are missing, damaged, or not paired over the same starts.
     """
+    check_writable(out, folder=True)
     scored = read_scores(scores)
     tables = {
         "checkpoints": checkpoint_table(read_rollouts(rollouts)),

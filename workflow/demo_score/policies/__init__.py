@@ -31,7 +31,7 @@ def make_policy(settings: DictConfig, pretrained: bool = False) -> Policy:
     for one whose weights a checkpoint holds. Raises UserError for settings that make none.
     """
     check_policy(OmegaConf.to_container(settings.policy, resolve=True))
-    policy = _policy_class(settings)(settings.policy)
+    policy = policy_class(settings)(settings.policy)
     if pretrained and policy.backbone is not None and settings.policy.pretrained_backbone_weights is not None:
         load_pretrained(policy.backbone, settings.policy.pretrained_backbone_weights)
     return policy
@@ -44,7 +44,7 @@ def check_memory(settings: DictConfig, device: torch.device) -> None:
     """
     check_policy(OmegaConf.to_container(settings.policy, resolve=True))
     with torch.device("meta"):
-        n = sum(parameter.numel() for parameter in _policy_class(settings)(settings.policy).parameters())
+        n = sum(parameter.numel() for parameter in policy_class(settings)(settings.policy).parameters())
     there = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else available_memory()
     if (needed := 4 * 4 * n) > there:
         raise UserError(
@@ -53,12 +53,19 @@ def check_memory(settings: DictConfig, device: torch.device) -> None:
         )
 
 
+def weight_shapes(settings: DictConfig) -> dict[str, torch.Size]:
+    """The names and shapes of what a checkpoint of these settings holds. Nothing is built for it."""
+    with torch.device("meta"):
+        return {name: tensor.shape for name, tensor in policy_class(settings)(settings.policy).state_dict().items()}
+
+
 def action_offsets(settings: DictConfig) -> range:
     """Which steps, relative to now, the actions of a training batch cover."""
-    return _policy_class(settings).action_offsets(settings.policy)
+    return policy_class(settings).action_offsets(settings.policy)
 
 
-def _policy_class(settings: DictConfig) -> type[Policy]:
+def policy_class(settings: DictConfig) -> type[Policy]:
+    """The class that policy.name names."""
     name = settings.policy.name
     if name not in POLICIES:
         raise UserError(f"policy.name={name}: no such policy; there are {', '.join(sorted(POLICIES))}")

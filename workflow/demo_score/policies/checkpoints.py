@@ -27,8 +27,8 @@ def save_checkpoint(folder: Path, policy: nn.Module, settings: DictConfig) -> No
 
 def read_checkpoint_settings(folder: str | Path, overrides: list[str]) -> DictConfig:
     """The settings a checkpoint was trained with, changed by `overrides`."""
-    if not (Path(folder) / WEIGHTS).is_file():
-        raise UserError(f"{folder}: not a checkpoint (no {WEIGHTS}); -p takes a folder such as checkpoints/003000")
+    if missing := [name for name in (WEIGHTS, SETTINGS) if not (Path(folder) / name).is_file()]:
+        raise UserError(f"{folder}: not a checkpoint (no {missing[0]}); -p takes a folder such as checkpoints/003000")
     return settings_files.compose_settings(overrides, folder, Path(SETTINGS).stem)[0]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from demo_score.errors import UserError
-from demo_score.files import atomic_path, write_text
+from demo_score.files import atomic_path, check_writable, write_text
 from demo_score.plots.forest import overview
 from demo_score.plots.style import figure_style, save
 from demo_score.provenance.manifest import inputs_within, read_manifest, write_digests_below
@@ -25,6 +25,7 @@ def publish(experiment: Path, config: Path, command: str, out: Path, figures: bo
     published/, the figure of all published experiments is drawn again. Raises UserError if the experiment is not
     finished, or a number in its tables does not follow.
     """
+    check_writable(out, folder=True)
     for name in ("summary.md", "manifest.json", "run.json"):
         if not (experiment / "tables" / name).is_file():
             raise UserError(f"{experiment}: has no tables/{name}; run snakemake for this experiment first")

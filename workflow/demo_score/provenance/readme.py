@@ -8,6 +8,7 @@ import pandas as pd
 from demo_score.errors import UserError
 from demo_score.evaluation.inputs import ALL_RUNS, CONTROLS
 from demo_score.evaluation.numbers import percent
+from demo_score.files import read_text
 
 PUBLISHED = "published"
 EXPERIMENTS, ARITHMETICS = "experiments", "arithmetics"  # blocks, beside one of each published experiment's name
@@ -47,7 +48,7 @@ def check_document(document: Path, published: Path) -> tuple[list[str], int]:
     Compared are the tables between markers, and every `x [low, high]` elsewhere, which some published table must hold.
     Other numbers are not.
     """
-    text = document.read_text(encoding="utf-8")
+    text = read_text(document)
     problems, n = [], 0
     for _, name, found, _ in BLOCK.findall(text):
         lines, wanted = found.strip().splitlines(), _table(name, published).splitlines()

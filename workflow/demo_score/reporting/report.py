@@ -8,7 +8,7 @@ from pathlib import Path
 
 from demo_score.errors import UserError
 from demo_score.reporting.terminal import run_with_progress
-from demo_score.workflow_files import check_options
+from demo_score.workflow_files import check_cache, check_options
 
 DRAW = "from mujoco.egl import GLContext; GLContext(8, 8).free()"
 NO_VIDEOS = (
@@ -23,6 +23,7 @@ def make_report(out: Path, videos: bool, cores: str, options: list[str]) -> None
     written, and where snakemake fails, whose log says why.
     """
     check_options(options)
+    check_cache()
     folder = next(parent for parent in out.absolute().parents if parent.exists())
     if not os.access(folder, os.W_OK):
         raise UserError(f"{out}: no report: {folder} cannot be written; set --out FILE to write it elsewhere")

@@ -19,6 +19,7 @@ from demo_score.dependencies import code_digest
 from demo_score.digests import digest
 from demo_score.envs import make_env
 from demo_score.errors import StoppedError, UserError, ignore_sigterm, sigterm_deferred
+from demo_score.files import check_writable
 from demo_score.hardware import autocast, available_threads, compiled, memory_advice, select_device
 from demo_score.observations import IMAGE
 from demo_score.policies import action_offsets, check_memory, make_policy
@@ -79,6 +80,7 @@ def train(settings: DictConfig, run_dir: Path) -> None:
     UserError for bad settings or data, and when the loss is no longer finite.
     """
     device = select_device(settings.device)
+    check_writable(run_dir, folder=True)
     check_run_dir(run_dir, settings)
     torch.backends.cudnn.benchmark = True  # batches are all of one size: a GPU tries its convolutions out once
     if settings.training.eval_freq:
