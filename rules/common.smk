@@ -6,14 +6,14 @@ from itertools import product
 from types import SimpleNamespace
 from pathlib import Path
 
-from demo_score import workflow_checks, workflow_config
-from demo_score.data import given_settings as given
-from demo_score.data import staleness
+from demo_score.experiments import checks as workflow_checks, config as workflow_config
+from demo_score.ingest import given_settings as given
+from demo_score.ingest import staleness
 from demo_score.demonstrations import WITH_PATHS
-from demo_score.dependencies import code_digest
-from demo_score.digests import settings_digest
-from demo_score.schema import check_against
-from demo_score.workflow_config import trained_arms
+from demo_score.runtime.dependencies import code_digest
+from demo_score.runtime.digests import settings_digest
+from demo_score.config.schema import check_against
+from demo_score.experiments.config import trained_arms
 
 workflow_config.keep_settings(Path(".snakemake/settings"))
 if workflow.is_main_process:  # not again in each job on a cluster
@@ -76,7 +76,7 @@ wildcard_constraints:
 
 
 def code(script):
-    """A digest of what a command does, see demo_score.dependencies: an edit that changes it makes its results stale.
+    """A digest of what a command does, see demo_score.runtime.dependencies: an edit that changes it makes its results stale.
 
     A parameter, not input files: forty of them for each job would be most of the graph.
     """

@@ -9,9 +9,9 @@ sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 # The commands run with the Python that runs snakemake, also where its environment is not activated.
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
 
-from demo_score.errors import UserError
-from demo_score.files import check_writable
-from demo_score.workflow_files import check_configfiles, check_target
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import check_writable
+from demo_score.experiments.files import check_configfiles, check_target
 
 
 @contextmanager

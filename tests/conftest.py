@@ -17,9 +17,9 @@ with suppress(ImportError):  # before OpenGL, see envs/aloha.py
 
 import numpy as np
 import pytest
+from demo_score.config.settings import compose_settings
 from demo_score.data.episodes import Episode
-from demo_score.errors import UserError
-from demo_score.settings import compose_settings
+from demo_score.runtime.errors import UserError
 from omegaconf import DictConfig
 from policy_settings import TINY_ACT
 

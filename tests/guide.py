@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 from lerobot_fixture import write_lerobot
 
 SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"

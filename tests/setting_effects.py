@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from demo_score.errors import UserError
-from demo_score.settings import compose_settings
-from demo_score.settings_reference import read_settings_file
-from demo_score.settings_tree import CONFIGS
+from demo_score.config.reference import read_settings_file
+from demo_score.config.settings import compose_settings
+from demo_score.config.tree import CONFIGS
+from demo_score.runtime.errors import UserError
 from guide import SMALL_IMAGES, SMALL_POLICY
 from omegaconf import DictConfig
 

@@ -11,7 +11,7 @@ from conftest import one_line_error, random_episode
 from demo_score.curation.arms import choose_episodes, kept_demonstrations, kept_episodes, selection_of
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import Selection, read_list
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 
 ORACLE = ["good"]
 RANDOM_ARMS = ["random", "length_matched"]

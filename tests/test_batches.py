@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import one_line_error, random_episode
-from demo_score.data.chunks import ChunkDataset
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.frames import MAX_OPEN_FILES, OpenFiles
 from demo_score.training.batches import Batch, Batches, _Reader
+from demo_score.training.chunks import ChunkDataset
 from lerobot_fixture import write_lerobot
 from processes import is_running, wait_for
 
@@ -145,7 +145,7 @@ def test_worker_that_is_killed_is_reported_in_one_line(sources) -> None:
 
 SCRIPT = """
 import multiprocessing, sys, torch
-from demo_score.data.chunks import ChunkDataset
+from demo_score.training.chunks import ChunkDataset
 from demo_score.data.formats import read_episodes
 from demo_score.training.batches import Batches
 dataset = ChunkDataset(read_episodes({path!r}), ["observation.image"], 1, range(2))

@@ -3,9 +3,9 @@
 import pytest
 import torch
 from conftest import one_line_error, tiny_settings
+from demo_score.config.settings import to_yaml
 from demo_score.policies import make_policy
 from demo_score.policies.checkpoints import check_run_dir, load_policy, read_checkpoint_settings, save_checkpoint
-from demo_score.settings import to_yaml
 from demo_score.training.steps import saved_steps
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import one_line_error, random_episode
-from demo_score.data.chunks import ChunkDataset
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.images import prepare_observations
+from demo_score.training.chunks import ChunkDataset
 
 KEYS = ["observation.state"]
 IMAGE = "observation.images.top"

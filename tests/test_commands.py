@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from conftest import one_line_error
-from demo_score.arguments import Parser
 from demo_score.command_line import checkpoint_parser, rollout_arguments, settings_parser
-from demo_score.seeds import count_argument
+from demo_score.config.seeds import count_argument
+from demo_score.runtime.arguments import Parser
 from processes import PATIENCE, is_running, wait_for
 
 WORKFLOW = Path(__file__).parents[1] / "workflow"
@@ -19,8 +19,8 @@ SCRIPTS = WORKFLOW / "scripts"
 # A command whose main does what a test says; `before` runs first.
 COMMAND = """
 import multiprocessing, os, signal, sys, time
-from demo_score import watching
-from demo_score.errors import UserError, ignore_sigterm, run_command, sigterm_deferred
+from demo_score.runtime import watching
+from demo_score.runtime.errors import UserError, ignore_sigterm, run_command, sigterm_deferred
 watching.IDLE, watching.PACE = 1.5, 0.3
 {before}
 def main():

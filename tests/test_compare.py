@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import one_line_error
-from demo_score.evaluation.compare import (
+from demo_score.analysis.compare import (
     ADDED,
     MISSING,
     NO_INTERVAL,
@@ -18,8 +18,8 @@ from demo_score.evaluation.compare import (
     describe,
     welch_test,
 )
-from demo_score.evaluation.numbers import percent
-from demo_score.evaluation.tables import make_tables
+from demo_score.analysis.numbers import percent
+from demo_score.analysis.tables import make_tables
 from synthetic_results import SEEDS, write_experiment
 
 INPUTS = ("evaluations", "rollouts", "scores", "classifiers")

@@ -9,13 +9,13 @@ import h5py
 import numpy as np
 import pytest
 from conftest import one_line_error, random_episode
-from demo_score.data.conversion import export_data, import_data
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset, read_episodes
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.robomimic import RobomimicFile, write_episodes
 from demo_score.data.lists import Entry, write_list, write_table
-from demo_score.errors import run_command
+from demo_score.ingest.conversion import export_data, import_data
+from demo_score.runtime.errors import run_command
 from lerobot_fixture import write_lerobot
 from scripts import export_data as export_command
 from scripts import import_data as import_command

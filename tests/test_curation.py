@@ -18,7 +18,7 @@ from demo_score.data.episodes import Episode
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import Entry, read_list, write_list
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 

@@ -21,7 +21,7 @@ from demo_score.curation.storage import Classifiers, Member, Variant, save_class
 from demo_score.curation.training import AdamW, Samples, Trainer
 from demo_score.data.episodes import Episode
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 
 STEPWISE = Stepwise(hidden_sizes=[6, 5], dropout=0.3)
 TRANSFORMER = Transformer(dim_model=8, dim_feedforward=10, n_heads=2, n_layers=2, trajectory_steps=7, dropout=0.3)

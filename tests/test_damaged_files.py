@@ -10,7 +10,7 @@ from conftest import random_episode
 from demo_score.data.formats import open_dataset
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 
 DAMAGES = 30
 

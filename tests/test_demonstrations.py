@@ -16,7 +16,7 @@ from demo_score.demonstrations.seeds import demonstration_seeds
 from demo_score.demonstrations.strategies import follow_plan
 from demo_score.demonstrations.waypoints import Plan, Waypoint, interpolate, pitch, roll
 from demo_score.envs import make_env
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 from dm_control.mujoco import Physics
 from gym_aloha.env import AlohaEnv as StockEnv
 

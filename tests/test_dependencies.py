@@ -7,17 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from demo_score import dependencies
-from demo_score.dependencies import LIBRARY, WITHOUT_RESULTS, code_digest, source_files
+from demo_score.runtime import dependencies
+from demo_score.runtime.dependencies import LIBRARY, WITHOUT_RESULTS, code_digest, source_files
 
 SCRIPTS = LIBRARY.parent / "scripts"
 ERRORS = {
     "__init__.py",
-    "errors.py",
-    "memory.py",
-    "stopping.py",
-    "unexpected.py",
-    "watching.py",
+    *(f"runtime/{name}.py" for name in ("__init__", "errors", "memory", "stopping", "unexpected", "watching")),
 }  # what depends on errors depends on
 
 
@@ -35,7 +31,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_training_depends_on_the_policy_but_not_on_figures_or_curation() -> None:
     files = names(SCRIPTS / "train.py")
-    assert {"policies/act.py", "policies/transformer.py", "training/loop.py", "settings.py"} <= files
+    assert {"policies/act.py", "policies/transformer.py", "training/loop.py", "config/settings.py"} <= files
     assert not [name for name in files if name.startswith(("plots/", "curation/", "demonstrations/"))]
 
 
@@ -47,22 +43,22 @@ def test_figures_depend_on_no_policy() -> None:
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.name)
 def test_every_command_depends_on_how_errors_are_reported(script) -> None:
-    assert {"__init__.py", "errors.py"} <= names(script)
+    assert {"__init__.py", "runtime/errors.py"} <= names(script)
 
 
 def test_import_inside_a_function_counts(tmp_path) -> None:
     script = written(tmp_path, "def main():\n    from demo_score.data.episodes import Episode\n    return Episode\n")
     files = {f"data/{name}.py" for name in ("__init__", "episodes", "frames")}
-    assert names(script) == files | ERRORS | {"unreadable.py"}
+    assert names(script) == files | ERRORS | {"runtime/unreadable.py"}
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        "import demo_score.errors",
-        "import numpy, demo_score.errors as f",
-        "from demo_score import errors",
-        "from demo_score.errors import *",
+        "import demo_score.runtime.errors",
+        "import numpy, demo_score.runtime.errors as f",
+        "from demo_score.runtime import errors",
+        "from demo_score.runtime.errors import *",
     ],
 )
 def test_all_forms_of_import_count(tmp_path, line) -> None:
@@ -124,10 +120,10 @@ INTERVALS = {"collect_rollouts", "eval", "make_tables", "publish", "train", "ver
     ("file", "before", "after", "commands"),
     [
         ("demonstrations/pusht_planner.py", "WIDTH = 100", "WIDTH = 50", {"collect_demonstrations"}),
-        ("evaluation/statistics.py", "def mcnemar_p(", "def mcnemar_p(\n    *", {"make_tables", "publish", "verify"}),
+        ("analysis/statistics.py", "def mcnemar_p(", "def mcnemar_p(\n    *", {"make_tables", "publish", "verify"}),
         ("data/formats/lerobot_videos.py", "SVT_PRESET = 12", "SVT_PRESET = 8", {"export_data"}),
-        ("evaluation/statistics.py", "def wilson_interval(", "def wilson_interval(\n    *", INTERVALS),
-        ("errors.py", "def _report(", "def _report(\n    *", set()),
+        ("analysis/statistics.py", "def wilson_interval(", "def wilson_interval(\n    *", INTERVALS),
+        ("runtime/errors.py", "def _report(", "def _report(\n    *", set()),
     ],
 )
 def test_an_edit_reruns_exactly_who_uses_it(library, file, before, after, commands) -> None:
@@ -186,13 +182,13 @@ def test_another_library_in_its_place_counts(toy) -> None:
 
 
 def test_modules_without_results_are_there() -> None:
-    assert all((LIBRARY / f"{name}.py").is_file() for name in WITHOUT_RESULTS)
+    assert all((LIBRARY / f"runtime/{name}.py").is_file() for name in WITHOUT_RESULTS)
 
 
-@pytest.mark.parametrize("module", ["training.loop", "rollout.runs", "workflow_config"])
+@pytest.mark.parametrize("module", ["training.loop", "rollout.runs", "experiments.config"])
 def test_what_takes_seconds_to_import_is_imported_where_it_is_needed(module) -> None:
     slow = {"torchvision", "scipy.stats", "scipy.spatial", "diffusers", "mujoco", "dm_control", "wandb"}
-    slow |= {"huggingface_hub.hf_api"} | ({"torch"} if module == "workflow_config" else set())
+    slow |= {"huggingface_hub.hf_api"} | ({"torch"} if module == "experiments.config" else set())
     code = f"import sys, demo_score.{module}; print(*{slow} & set(sys.modules))"
     command = [sys.executable, "-c", code]
     run = subprocess.run(command, cwd=LIBRARY.parent, capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from demo_score.dependencies import source_files
+from demo_score.runtime.dependencies import source_files
 
 TESTS = Path(__file__).parent
 ENVS = TESTS.parent / "envs"

@@ -11,7 +11,7 @@ import pytest
 from conftest import assert_half_the_rate_is_two_steps
 from demo_score.envs import make_env
 from demo_score.envs.aloha import _StateTask
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 from dm_control.mujoco import Physics
 from gym_aloha.env import AlohaEnv as StockEnv
 
@@ -289,7 +289,12 @@ def run_python(code: str, variables: dict[str, str]) -> str:
 @pytest.mark.parametrize("variables", NO_OPENGL)
 def test_images_without_opengl_are_answered_with_the_packages_to_install(variables):
     error = run_python("make_env(images)", variables).splitlines()[-1]
-    for part in ("demo_score.errors.UserError", f"MUJOCO_GL={variables['MUJOCO_GL']}", "libegl1", "libgl1-mesa-dri"):
+    for part in (
+        "demo_score.runtime.errors.UserError",
+        f"MUJOCO_GL={variables['MUJOCO_GL']}",
+        "libegl1",
+        "libgl1-mesa-dri",
+    ):
         assert part in error
 
 

@@ -5,11 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from demo_score.data.chunks import Statistics
+from demo_score.config.settings import compose_settings, leaves
+from demo_score.config.tree import CONFIGS, choices
 from demo_score.envs import make_env
 from demo_score.policies import action_offsets, make_policy
-from demo_score.settings import compose_settings, leaves
-from demo_score.settings_tree import CONFIGS, choices
+from demo_score.training.chunks import Statistics
 from guide import SMALL_IMAGES
 from omegaconf import OmegaConf
 from setting_effects import assert_effective, composed_policy, digest, keys_of, observed

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import TINY, random_episode
+from demo_score.config.settings import compose_settings
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.hardware import has_bfloat16
 from demo_score.policies import make_policy
 from demo_score.rollout import loop as rollout_loop
-from demo_score.settings import compose_settings
+from demo_score.runtime.hardware import has_bfloat16
 from demo_score.training.batches import Batches
 from demo_score.training.loop import load_data, prepare_batch, start_run, train
 from guide import SMALL_IMAGES, SMALL_POLICY, go_to_datasets

@@ -20,11 +20,11 @@ from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.hdf5 import new_hdf5
 from demo_score.data.formats.lerobot_writer import write_lerobot
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.digests import digest
-from demo_score.files import ABANDONED_AFTER, atomic_path, write_text
 from demo_score.policies.checkpoints import save_checkpoint
 from demo_score.reporting.report import make_report
-from demo_score.resume import ResumeFolder
+from demo_score.runtime.digests import digest
+from demo_score.runtime.files import ABANDONED_AFTER, atomic_path, write_text
+from demo_score.runtime.resume import ResumeFolder
 
 SPACE = 2**21  # bytes
 

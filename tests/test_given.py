@@ -9,10 +9,10 @@ import pytest
 from conftest import one_line_error, random_episode
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.data.given import prepare_data, read_given
-from demo_score.data.given_settings import check_places, given_files
-from demo_score.data.keep_lists import write_mask
 from demo_score.data.lists import read_entries, read_table
+from demo_score.ingest.given import prepare_data, read_given
+from demo_score.ingest.given_settings import check_places, given_files
+from demo_score.ingest.keep_lists import write_mask
 from lerobot_fixture import write_lerobot
 
 STEPS = ["003000", "004000"]

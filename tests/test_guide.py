@@ -14,10 +14,10 @@ import pytest
 import torch
 import yaml
 from conftest import one_line_error
-from demo_score import memory
 from demo_score.curation.scoring import Scorer
 from demo_score.data.formats import read_episodes
 from demo_score.data.lists import read_entries, read_list
+from demo_score.runtime import memory
 from guide import SCRIPTS, here, results, run, settings_of, shrink
 from lerobot_fixture import write_lerobot
 from omegaconf import OmegaConf

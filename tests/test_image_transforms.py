@@ -3,7 +3,7 @@
 import pytest
 import torch
 from conftest import one_line_error
-from demo_score.settings import compose_settings
+from demo_score.config.settings import compose_settings
 from demo_score.training.image_transforms import CHANGES, ImageTransforms
 from omegaconf import DictConfig, OmegaConf
 from torchvision.transforms.v2 import functional

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from demo_score.config.settings import load
 from demo_score.data.formats import read_episodes
 from demo_score.data.lists import read_list
-from demo_score.settings import load
 from safetensors.numpy import load_file
 from test_workflow import copy_repository, snakemake
 

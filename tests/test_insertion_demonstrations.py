@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from demo_score.config.settings import compose_settings
 from demo_score.data.formats import read_episodes
 from demo_score.demonstrations import aloha_insertion
 from demo_score.demonstrations.aloha_insertion import reliable, unreliable
@@ -9,7 +10,6 @@ from demo_score.demonstrations.collect import demonstrate
 from demo_score.demonstrations.inverse_kinematics import joint_actions
 from demo_score.demonstrations.waypoints import metres
 from demo_score.envs import make_env
-from demo_score.settings import compose_settings
 from guide import run
 from omegaconf import OmegaConf
 

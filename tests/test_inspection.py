@@ -10,8 +10,8 @@ import pytest
 from conftest import one_line_error, random_episode
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.data.inspection import Frame, Lengths, inspect, report
-from demo_score.errors import run_command
+from demo_score.ingest.inspection import Frame, Lengths, inspect, report
+from demo_score.runtime.errors import run_command
 from lerobot_fixture import write_lerobot
 from scripts import inspect_data
 

@@ -11,8 +11,8 @@ from conftest import one_line_error, random_episode
 from demo_score.data.formats import open_dataset
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.robomimic import RobomimicFile, write_episodes
-from demo_score.data.keep_lists import export_keep_list, lerobot_options, write_mask
 from demo_score.data.lists import write_list
+from demo_score.ingest.keep_lists import export_keep_list, lerobot_options, write_mask
 from lerobot_fixture import write_lerobot
 
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/export_list.py"

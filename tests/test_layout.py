@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import yaml
+from demo_score.analysis.inputs import ARMS as LABELS
 from demo_score.curation.arms import ARMS as CHOICES
-from demo_score.evaluation.inputs import ARMS as LABELS
 
 REPOSITORY = Path(__file__).parents[1]
 LIBRARY = REPOSITORY / "workflow/demo_score"

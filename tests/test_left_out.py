@@ -10,13 +10,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from conftest import one_line_error, random_episode
-from demo_score.data.conversion import export_data, import_data
 from demo_score.data.formats import open_dataset, read_episodes
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.lerobot_writer import write_lerobot
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.data.given import prepare_data
-from demo_score.data.inspection import inspect
+from demo_score.ingest.conversion import export_data, import_data
+from demo_score.ingest.given import prepare_data
+from demo_score.ingest.inspection import inspect
 from pyarrow import parquet
 
 STATE, ROWS, EPISODES = (

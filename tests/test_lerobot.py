@@ -17,7 +17,7 @@ from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
 from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.frames import Frames
-from demo_score.data.sources import training_episodes
+from demo_score.training.sources import training_episodes
 from lerobot_fixture import lerobot_content, write_lerobot
 from pyarrow import parquet
 

@@ -9,7 +9,7 @@ from conftest import one_line_error, random_episode
 from demo_score.data.formats import open_dataset
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import Entry, all_episodes, check_distinct, read_entries, read_list, write_list
-from demo_score.data.sources import training_episodes
+from demo_score.training.sources import training_episodes
 from lerobot_fixture import write_lerobot
 from omegaconf import DictConfig, OmegaConf
 

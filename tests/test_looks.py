@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import one_line_error
+from demo_score.config.settings import compose_settings
 from demo_score.curation.features import frames_of
 from demo_score.curation.scoring import Scorer
 from demo_score.curation.traces import POINTS, trace_scores
@@ -20,8 +21,7 @@ from demo_score.demonstrations.inverse_kinematics import TwoArms
 from demo_score.demonstrations.paths import write_paths
 from demo_score.demonstrations.recording import record_demonstrations
 from demo_score.envs import make_env
-from demo_score.errors import UserError
-from demo_score.settings import compose_settings
+from demo_score.runtime.errors import UserError
 from omegaconf import OmegaConf
 from PIL import Image
 from synthetic_results import write_table

@@ -7,9 +7,10 @@ import sys
 import pytest
 import torch
 from conftest import one_line_error
-from demo_score import memory, policies
+from demo_score import policies
+from demo_score.config.settings import compose_settings
 from demo_score.policies import check_memory, make_policy
-from demo_score.settings import compose_settings
+from demo_score.runtime import memory
 from processes import WORKFLOW
 
 GIB = 2**30
@@ -56,7 +57,7 @@ def test_a_policy_that_cannot_be_trained_here_is_told_before_it_is_built(policy,
     "allocation", ["bytearray(10**15)", "import torch; torch.ones(10**13)", "import numpy; numpy.ones(10**13)"]
 )
 def test_a_command_that_asks_for_too_much_says_one_line(allocation, tmp_path) -> None:
-    code = f"import sys; sys.path.insert(0, {str(WORKFLOW)!r})\nfrom demo_score.errors import run_command\n"
+    code = f"import sys; sys.path.insert(0, {str(WORKFLOW)!r})\nfrom demo_score.runtime.errors import run_command\n"
     code += f"def main():\n    {allocation}\nrun_command(main)\n"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert (run.returncode, run.stderr.count("\n")) == (3, 1) and run.stderr.startswith("error: out of memory")

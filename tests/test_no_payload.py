@@ -10,22 +10,22 @@ import pyarrow as pa
 import pytest
 import torch
 from conftest import TINY, one_line_error, random_episode, tiny_settings
+from demo_score.analysis.inputs import read_classifiers
+from demo_score.config.settings import compose_settings, load
 from demo_score.curation.scoring import apply_filter
 from demo_score.curation.settings import read_settings
 from demo_score.curation.storage import load_description
 from demo_score.data.formats import open_dataset, read_episodes
 from demo_score.data.formats.aloha import write_aloha
-from demo_score.data.given import read_given
-from demo_score.data.inspection import inspect
 from demo_score.data.labels import read_labels
 from demo_score.data.lists import read_entries
-from demo_score.errors import UserError
-from demo_score.evaluation.inputs import read_classifiers
+from demo_score.experiments.files import check_configfiles
+from demo_score.ingest.given import read_given
+from demo_score.ingest.inspection import inspect
 from demo_score.policies import make_policy
 from demo_score.policies.checkpoints import load_policy, read_checkpoint_settings
-from demo_score.resume import ResumeFolder
-from demo_score.settings import compose_settings, load
-from demo_score.workflow_files import check_configfiles
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.resume import ResumeFolder
 from lerobot_fixture import write_lerobot
 from pyarrow import parquet
 

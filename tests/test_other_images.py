@@ -7,12 +7,12 @@ import h5py
 import numpy as np
 import pytest
 from conftest import one_line_error, random_episode
-from demo_score.data.conversion import export_data
 from demo_score.data.formats import open_dataset
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.data.inspection import inspect
-from demo_score.data.sources import training_episodes
+from demo_score.ingest.conversion import export_data
+from demo_score.ingest.inspection import inspect
+from demo_score.training.sources import training_episodes
 from omegaconf import OmegaConf
 
 CAMERA = "observation.cam"

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from demo_score.errors import UserError
-from demo_score.evaluation.inputs import ALL_RUNS, ARMS, CONTROLS
-from demo_score.evaluation.tables import make_tables
+from demo_score.analysis.inputs import ALL_RUNS, ARMS, CONTROLS
+from demo_score.analysis.tables import make_tables
 from demo_score.plots import classifier, figures, forest, traces
 from demo_score.plots.style import ARM_COLOURS, WIDTH, arm_label, figure_style
+from demo_score.runtime.errors import UserError
 from matplotlib.collections import PathCollection
 from synthetic_results import THRESHOLD, write_experiment, write_table
 

@@ -15,7 +15,7 @@ from demo_score.data.formats import open_dataset
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.labels import Label
-from demo_score.data.problems import Part, Problem, find_problems, settle, usable
+from demo_score.ingest.problems import Part, Problem, find_problems, settle, usable
 from lerobot_fixture import write_lerobot
 from pyarrow import parquet
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from demo_score import hardware
+from demo_score.runtime import hardware
 from snakemake.api import ConfigSettings, OutputSettings, ResourceSettings, SnakemakeApi
 from snakemake.iocontainers import Wildcards
 from snakemake.settings.types import Quietness

@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 
 import pytest
-from demo_score import progress
-from demo_score.progress import progress_bar, read_progress
 from demo_score.reporting.terminal import SILENT, jobs_under_way
+from demo_score.runtime import progress
+from demo_score.runtime.progress import progress_bar, read_progress
 
 WORKFLOW = Path(__file__).parents[1] / "workflow"
 STEPS = """
 import sys, time
-from demo_score.progress import progress_bar
+from demo_score.runtime.progress import progress_bar
 with progress_bar(2000, "base", "step") as bar:
     for step in range(2000):
         time.sleep(0.001)

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import one_line_error
-from demo_score.evaluation.tables import make_tables
+from demo_score.analysis.tables import make_tables
 from demo_score.provenance.manifest import SCRIPTS, describe_machine, write_digests, write_manifest
 from demo_score.provenance.publish import publish
 from demo_score.provenance.readme import with_tables

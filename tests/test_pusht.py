@@ -6,10 +6,10 @@ import gymnasium
 import numpy as np
 import pytest
 from conftest import assert_half_the_rate_is_two_steps, one_line_error
+from demo_score.config.settings import compose_settings
 from demo_score.envs import make_env
 from demo_score.envs.base import substeps
 from demo_score.envs.pusht_block import observe
-from demo_score.settings import compose_settings
 from gym_pusht.envs import PushTEnv as StockEnv
 from omegaconf import OmegaConf
 

@@ -7,6 +7,7 @@ import gymnasium
 import numpy as np
 import pytest
 from conftest import one_line_error
+from demo_score.config.settings import compose_settings
 from demo_score.data.formats import read_episodes
 from demo_score.demonstrations import pusht_strategies
 from demo_score.demonstrations.collect import collect_demonstrations, demonstrate
@@ -15,7 +16,6 @@ from demo_score.demonstrations.pusht_planner import Planner
 from demo_score.demonstrations.pusht_primitives import AGENT_RADIUS, GAP, contacts, pushes
 from demo_score.envs import make_env
 from demo_score.envs.pusht_block import CENTRE, OUTLINE, Pose, block_pose
-from demo_score.settings import compose_settings
 from guide import run
 from omegaconf import OmegaConf
 from shapely import LineString, Polygon

@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from conftest import one_line_error, random_episode
-from demo_score.data.conversion import export_data, import_data
 from demo_score.data.formats import open_dataset, read_episodes
 from demo_score.data.formats.robomimic import RobomimicFile, write_episodes
-from demo_score.data.inspection import inspect
 from demo_score.data.lists import write_list
-from demo_score.data.problems import Part, find_problems
 from demo_score.data.rates import contradicts, look_at
-from demo_score.data.sources import training_episodes
+from demo_score.ingest.conversion import export_data, import_data
+from demo_score.ingest.inspection import inspect
+from demo_score.ingest.problems import Part, find_problems
+from demo_score.training.sources import training_episodes
 from omegaconf import OmegaConf
 from pyarrow import parquet
 

@@ -206,7 +206,7 @@ def test_drawing_without_opengl_is_answered_with_the_packages_to_install(variabl
     code = f"from demo_score.envs import make_env; make_env({env_settings('env=aloha_cube_state')}, drawing=True)"
     environment = {**os.environ, "PYTHONPATH": "workflow", **variables}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    for part in ("demo_score.errors.UserError", f"MUJOCO_GL={variables['MUJOCO_GL']}", "libegl1", "record no videos"):
+    for part in ("runtime.errors.UserError", f"MUJOCO_GL={variables['MUJOCO_GL']}", "libegl1", "record no videos"):
         assert part in run.stderr.splitlines()[-1]
 
 

@@ -11,17 +11,17 @@ import psutil
 import pytest
 import torch
 from conftest import TINY, random_episode, tiny_settings
-from demo_score import errors
 from demo_score.curation import sweep
 from demo_score.curation.sweep import train_classifiers
 from demo_score.curation.training import Trainer
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.digests import digest
-from demo_score.errors import StoppedError, UserError, run_command, sigterm_deferred
 from demo_score.policies.checkpoints import save_checkpoint
-from demo_score.resume import ResumeFolder
 from demo_score.rollout import loop as rollout_loop
 from demo_score.rollout import runs
+from demo_score.runtime import errors
+from demo_score.runtime.digests import digest
+from demo_score.runtime.errors import StoppedError, UserError, run_command, sigterm_deferred
+from demo_score.runtime.resume import ResumeFolder
 from demo_score.training import loop as training_loop
 from processes import PATIENCE, is_running, struck_training, wait_for
 from test_curation import make_rollouts, write_settings

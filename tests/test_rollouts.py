@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 import torch
 from conftest import one_line_error, tiny_settings
-from demo_score import hardware
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.robomimic import RobomimicFile
@@ -20,6 +19,7 @@ from demo_score.rollout import runs
 from demo_score.rollout.chunk_env import ChunkEnv
 from demo_score.rollout.loop import rollout, rollout_settings
 from demo_score.rollout.runs import collect_rollouts, evaluate, run_checkpoint, write_outcomes
+from demo_score.runtime import hardware
 from gym_aloha.constants import START_ARM_POSE
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn

@@ -4,9 +4,9 @@ import argparse
 
 import pytest
 from conftest import one_line_error
+from demo_score.config.seeds import N_SEEDS, check_seeds, count_argument, seed_argument
+from demo_score.config.settings import compose_settings
 from demo_score.demonstrations.collect import collect_demonstrations
-from demo_score.seeds import N_SEEDS, check_seeds, count_argument, seed_argument
-from demo_score.settings import compose_settings
 from omegaconf import OmegaConf
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import one_line_error
-from demo_score import settings as settings_files
 from demo_score.command_line import read_settings, settings_parser
+from demo_score.config import settings as settings_files
+from demo_score.config.settings import CONFIGS, compose_settings, environment_of, leaves, load, save, to_yaml
 from demo_score.policies import make_policy
-from demo_score.settings import CONFIGS, compose_settings, environment_of, leaves, load, save, to_yaml
 from omegaconf import OmegaConf
 
 CHOICES = ["env=aloha_cube_state", "policy=act_state"]

@@ -5,15 +5,15 @@ import math
 
 import pytest
 from conftest import one_line_error
+from demo_score.config.policy_checks import POLICY_SCHEMA
+from demo_score.config.schema import read_schema
+from demo_score.config.settings import compose_settings, leaves
+from demo_score.config.settings_checks import SCHEMA, check_settings
+from demo_score.config.tree import choices
 from demo_score.data.formats.aloha import JPEGS
 from demo_score.data.videos import BACKENDS
 from demo_score.observations import STATE
 from demo_score.policies import POLICIES
-from demo_score.policy_checks import POLICY_SCHEMA
-from demo_score.schema import read_schema
-from demo_score.settings import compose_settings, leaves
-from demo_score.settings_checks import SCHEMA, check_settings
-from demo_score.settings_tree import choices
 from omegaconf import OmegaConf
 
 SEED = "seed=1"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from conftest import one_line_error
-from demo_score import settings_store
-from demo_score.settings import compose_settings
-from demo_score.settings_store import compose_stored
+from demo_score.config import store as settings_store
+from demo_score.config.settings import compose_settings
+from demo_score.config.store import compose_stored
 
 OVERRIDES = ["env=pusht", "policy=diffusion", "seed=1", "training.offline_steps=10", "training.lr=1e-5"]
 OVERRIDES += [f"training.{key}=10" for key in ("eval_freq", "save_freq")]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from demo_score.evaluation.detection import better_pairs
-from demo_score.evaluation.over_runs import holm, sign_flip_p, t_interval, two_level_bootstrap, variance_split
-from demo_score.evaluation.statistics import count_pairs, mcnemar_p, paired_difference, wilson_interval
+from demo_score.analysis.detection import better_pairs
+from demo_score.analysis.over_runs import holm, sign_flip_p, t_interval, two_level_bootstrap, variance_split
+from demo_score.analysis.statistics import count_pairs, mcnemar_p, paired_difference, wilson_interval
 
 
 def pairs(both: int, only_a: int, only_b: int, neither: int) -> tuple[list[int], list[int]]:

@@ -10,7 +10,7 @@ from processes import WORKFLOW, wait_for
 
 BUSY = """
 import hashlib, os, sys, threading
-from demo_score.errors import ignore_sigterm, run_command, sigterm_deferred
+from demo_score.runtime.errors import ignore_sigterm, run_command, sigterm_deferred
 
 def busy():
     threading.Timer(1, lambda: print("busy", flush=True)).start()  # which by then runs beside

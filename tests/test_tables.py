@@ -8,10 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from demo_score.errors import UserError
-from demo_score.evaluation.detection import detection_table, length_strata
-from demo_score.evaluation.differences import compared_arms, difference_table
-from demo_score.evaluation.inputs import (
+from demo_score.analysis.detection import detection_table, length_strata
+from demo_score.analysis.differences import compared_arms, difference_table
+from demo_score.analysis.inputs import (
     ARMS,
     CONTROLS,
     read_classifiers,
@@ -20,8 +19,9 @@ from demo_score.evaluation.inputs import (
     read_scores,
     seed_of,
 )
-from demo_score.evaluation.summary import summarise
-from demo_score.evaluation.tables import checkpoint_table, kept_table, make_tables, success_table
+from demo_score.analysis.summary import summarise
+from demo_score.analysis.tables import checkpoint_table, kept_table, make_tables, success_table
+from demo_score.runtime.errors import UserError
 from synthetic_results import write_experiment, write_table
 
 SCRIPT = Path(__file__).resolve().parents[1] / "workflow/scripts/make_tables.py"

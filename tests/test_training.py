@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 import torch
 from conftest import TINY, one_line_error, random_episode, tiny_settings
-from demo_score import hardware
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.hardware import select_device
+from demo_score.runtime import hardware
+from demo_score.runtime.hardware import select_device
 from demo_score.training import loop
 from demo_score.training.loop import learning_rate_factor, load_data, start_run, take_step, train
 from demo_score.training.metrics import MetricsTable

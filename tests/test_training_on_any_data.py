@@ -7,12 +7,12 @@ import h5py
 import numpy as np
 import pytest
 from conftest import one_line_error
+from demo_score.config.settings import compose_settings
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.data.sources import training_episodes
-from demo_score.settings import compose_settings
 from demo_score.training.loop import train
+from demo_score.training.sources import training_episodes
 from fixture_content import CAMERA, FPS, small_episodes
 from policy_settings import TINY_ACT, TINY_DIFFUSION, TINY_KEYPOINTS
 

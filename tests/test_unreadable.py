@@ -11,17 +11,17 @@ import h5py
 import numpy as np
 import pytest
 from conftest import one_line_error, random_episode
-from demo_score.data.conversion import export_data, import_data
 from demo_score.data.formats import open_dataset, read_episodes
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.hdf5_links import other_files
 from demo_score.data.formats.robomimic import RobomimicFile, write_episodes
-from demo_score.data.given_settings import given_files
-from demo_score.data.inspection import inspect
-from demo_score.data.keep_lists import write_mask
-from demo_score.data.staleness import LARGE, content_digest
-from demo_score.files import check_writable, read_text
-from demo_score.unreadable import reason_unreadable
+from demo_score.ingest.conversion import export_data, import_data
+from demo_score.ingest.given_settings import given_files
+from demo_score.ingest.inspection import inspect
+from demo_score.ingest.keep_lists import write_mask
+from demo_score.ingest.staleness import LARGE, content_digest
+from demo_score.runtime.files import check_writable, read_text
+from demo_score.runtime.unreadable import reason_unreadable
 from lerobot_fixture import write_lerobot
 
 NOBODY = 65534
@@ -239,7 +239,7 @@ def test_content_decides_not_time(tmp_path, demos) -> None:
 
 
 def test_what_looks_the_same_is_not_read_again_and_large_files_at_their_ends(tmp_path, monkeypatch) -> None:
-    from demo_score.data import staleness
+    from demo_score.ingest import staleness
 
     with (tmp_path / "large.mp4").open("wb") as file:
         file.truncate(LARGE + 1)

@@ -16,9 +16,9 @@ from browser import CHROMIUM, DRIVER, Reader
 from conftest import one_line_error
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import read_episodes
+from demo_score.experiments.config import stage_overrides, stage_seed, training_overrides
 from demo_score.observations import ENVIRONMENT_STATE
 from demo_score.reporting.report import make_report
-from demo_score.workflow_config import stage_overrides, stage_seed, training_overrides
 from guide import SMALL as SMALL_TRAINING
 from processes import wait_for
 from test_docs import blocks

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import one_line_error
-from demo_score.errors import UserError
-from demo_score.schema import check_against
-from demo_score.settings import compose_settings
-from demo_score.workflow_checks import check_config, check_experiment
-from demo_score.workflow_config import (
+from demo_score.config.schema import check_against
+from demo_score.config.settings import compose_settings
+from demo_score.experiments.checks import check_config, check_experiment
+from demo_score.experiments.config import (
     environment_settings,
     final_step,
     rollout_seed,
@@ -22,6 +21,7 @@ from demo_score.workflow_config import (
     stage_settings,
     training_overrides,
 )
+from demo_score.runtime.errors import UserError
 
 REPOSITORY = Path(__file__).parents[1]
 SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
@@ -516,7 +516,7 @@ def test_only_what_runs_must_lie_where_it_is_said_to(monkeypatch, tmp_path) -> N
 def test_the_configuration_is_checked_without_the_libraries_that_read_data() -> None:
     """Snakemake starts anew for every job on a cluster."""
     heavy = ("torch", "pandas", "pyarrow", "av", "cv2", "h5py")
-    script = f"import sys, demo_score.workflow_checks; print([name for name in {heavy} if name in sys.modules])"
+    script = f"import sys, demo_score.experiments.checks; print([name for name in {heavy} if name in sys.modules])"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "workflow")}
     output = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert output.stdout == "[]\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import one_line_error
-from demo_score.workflow_files import check_cache, check_configfiles, check_options, check_target
+from demo_score.experiments.files import check_cache, check_configfiles, check_options, check_target
 
 REPOSITORY = Path(__file__).parents[1]
 PLACES = {"one": {"seed": ["1", "2"], "arm": ["base"]}, "two": {"seed": ["3"], "arm": ["base", "random"]}}

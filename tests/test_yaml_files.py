@@ -2,8 +2,8 @@
 
 import pytest
 from conftest import one_line_error
-from demo_score.settings import load
-from demo_score.yaml_files import MOST_LEVELS, MOST_VALUES, parse_yaml, read_yaml
+from demo_score.config.settings import load
+from demo_score.config.yaml_files import MOST_LEVELS, MOST_VALUES, parse_yaml, read_yaml
 
 BOMB = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
     f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 10)

@@ -15,8 +15,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow"))
 
-from demo_score.evaluation.over_runs import sign_flip_p, t_interval, two_level_bootstrap
-from demo_score.evaluation.statistics import Interval, paired_difference
+from demo_score.analysis.over_runs import sign_flip_p, t_interval, two_level_bootstrap
+from demo_score.analysis.statistics import Interval, paired_difference
 
 STARTS = 200
 CORRELATION = 0.5  # of what makes the same start hard for both arms

@@ -19,7 +19,7 @@ from demo_score.data.formats import open_dataset
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.lerobot_writer import write_lerobot
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.data.problems import Part, find_problems
+from demo_score.ingest.problems import Part, find_problems
 
 LENGTH, WIDTH = 400, 14
 

@@ -14,11 +14,11 @@ import av
 import h5py
 import numpy as np
 import torch
-from demo_score.data.chunks import ChunkDataset
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.training.batches import Batches
+from demo_score.training.chunks import ChunkDataset
 from lerobot_fixture import write_lerobot
 
 IMAGE = "observation.image"

@@ -16,11 +16,11 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 
 import gymnasium
 import numpy as np
+from demo_score.config.settings import compose_settings
 from demo_score.demonstrations.collect import demonstrate
 from demo_score.envs import make_env
-from demo_score.errors import UserError
 from demo_score.rollout.environments import open_environments
-from demo_score.settings import compose_settings
+from demo_score.runtime.errors import UserError
 from omegaconf import OmegaConf
 
 SEED = 90_000_000

@@ -22,11 +22,11 @@ os.environ.setdefault("SVT_LOG", "1")  # the video encoder tells of errors only
 import av
 import h5py
 import numpy as np
+from demo_score.config.settings import compose_settings
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.demonstrations.collect import collect_demonstrations
-from demo_score.settings import compose_settings
 from omegaconf import OmegaConf
 
 KEY = "observation.images.top"

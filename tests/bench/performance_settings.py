@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from demo_score.config.settings import compose_settings
 from demo_score.data.episodes import Episode
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.hardware import has_bfloat16
-from demo_score.settings import compose_settings
+from demo_score.runtime.hardware import has_bfloat16
 from demo_score.training.batches import Batches
 from demo_score.training.loop import load_data, start_run, take_step
 

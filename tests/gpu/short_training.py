@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import torch
+from demo_score.analysis.statistics import wilson_interval
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.demonstrations.collect import collect_demonstrations
 from demo_score.envs import make_env
-from demo_score.evaluation.statistics import wilson_interval
 from demo_score.policies.checkpoints import WEIGHTS
 from demo_score.rollout.runs import run_checkpoint
 from demo_score.training.loop import load_data, start_run, take_step, train

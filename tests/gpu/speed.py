@@ -7,9 +7,9 @@ from collections.abc import Callable
 from statistics import median
 
 import torch
-from demo_score.data.chunks import ChunkDataset
-from demo_score.errors import UserError
-from demo_score.hardware import has_bfloat16
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.hardware import has_bfloat16
+from demo_score.training.chunks import ChunkDataset
 from demo_score.training.image_transforms import ImageTransforms
 from demo_score.training.loop import prepare_batch, start_run, take_step
 from lerobot_act import make_step

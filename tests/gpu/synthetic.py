@@ -1,10 +1,10 @@
 """Settings, and episodes of noise in memory, for a training that needs no data set."""
 
 import numpy as np
-from demo_score.data.chunks import ChunkDataset
+from demo_score.config.settings import compose_settings
 from demo_score.data.episodes import Episode
 from demo_score.policies import action_offsets
-from demo_score.settings import compose_settings
+from demo_score.training.chunks import ChunkDataset
 from omegaconf import DictConfig
 
 COMMON = ["seed=0", "training.num_workers=0", "training.eval_freq=0", "training.save_freq=1000000"]

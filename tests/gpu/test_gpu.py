@@ -6,10 +6,10 @@ import os
 import pytest
 import torch
 from demo_score.data.images import prepare_observations
-from demo_score.errors import UserError
-from demo_score.hardware import has_bfloat16, select_device
 from demo_score.policies import make_policy
 from demo_score.policies.checkpoints import load_policy, save_checkpoint
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.hardware import has_bfloat16, select_device
 from demo_score.training.evaluation import evaluate_in_training
 from demo_score.training.loop import Run, start_run, take_step
 from omegaconf import DictConfig

@@ -11,15 +11,15 @@ from contextlib import redirect_stderr
 from pathlib import Path
 
 import numpy as np
-from demo_score.data.conversion import export_data, import_data
+from demo_score.config.settings import compose_settings
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
-from demo_score.data.given import prepare_data
-from demo_score.data.inspection import inspect
-from demo_score.data.keep_lists import TABLE, export_keep_list
 from demo_score.data.lists import read_table, write_list
-from demo_score.errors import UserError
-from demo_score.settings import compose_settings
+from demo_score.ingest.conversion import export_data, import_data
+from demo_score.ingest.given import prepare_data
+from demo_score.ingest.inspection import inspect
+from demo_score.ingest.keep_lists import TABLE, export_keep_list
+from demo_score.runtime.errors import UserError
 from demo_score.training.loop import train
 from draw import LOSSY
 from policy_settings import TINY_ACT

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from demo_score.data.episodes import Episode
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.data.keep_lists import write_mask
+from demo_score.ingest.keep_lists import write_mask
 from robomimic.utils.dataset import SequenceDataset
 from robomimic.utils.obs_utils import initialize_obs_utils_with_obs_specs
 

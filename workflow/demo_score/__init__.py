@@ -3,6 +3,6 @@
 Source: Chen, Lessing, Liu, Finn, "Curating Demonstrations using Online Experience" (arXiv 2503.03707).
 """
 
-from demo_score import unexpected
+from demo_score.runtime import unexpected
 
 unexpected.install()

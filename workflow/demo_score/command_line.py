@@ -6,10 +6,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from demo_score.arguments import Parser
-from demo_score.errors import UserError
-from demo_score.settings import compose_settings, environment_of, missing_keys, to_yaml
-from demo_score.settings_tree import CONFIGS, GROUPS, choices
+from demo_score.config.settings import compose_settings, environment_of, missing_keys, to_yaml
+from demo_score.config.tree import CONFIGS, GROUPS, choices
+from demo_score.runtime.arguments import Parser
+from demo_score.runtime.errors import UserError
 
 
 class SettingsParser(Parser):

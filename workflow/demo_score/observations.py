@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 
 ACTION = "action"
 STATE, ENVIRONMENT_STATE, IMAGE = "observation.state", "observation.environment_state", "observation.image"

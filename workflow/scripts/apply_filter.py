@@ -5,9 +5,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo_score.arguments import Parser
 from demo_score.curation.scoring import apply_filter
-from demo_score.errors import run_command
+from demo_score.runtime.arguments import Parser
+from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from demo_score.command_line import checkpoint_parser, rollout_arguments
-from demo_score.errors import run_command
 from demo_score.rollout.runs import collect_rollouts
+from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

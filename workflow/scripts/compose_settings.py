@@ -9,8 +9,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from demo_score.command_line import read_settings, settings_parser
-from demo_score.errors import run_command
-from demo_score.settings import save
+from demo_score.config.settings import save
+from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

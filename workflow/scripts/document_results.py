@@ -5,10 +5,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo_score.arguments import Parser
-from demo_score.errors import run_command
-from demo_score.files import write_text
 from demo_score.provenance.readme import with_tables
+from demo_score.runtime.arguments import Parser
+from demo_score.runtime.errors import run_command
+from demo_score.runtime.files import write_text
 
 
 def main() -> str:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo_score.arguments import Parser
 from demo_score.data.lists import all_episodes, count_episodes, write_list
-from demo_score.errors import run_command
-from demo_score.files import check_outputs
+from demo_score.runtime.arguments import Parser
+from demo_score.runtime.errors import run_command
+from demo_score.runtime.files import check_outputs
 
 
 def main() -> str:

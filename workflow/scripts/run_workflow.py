@@ -7,9 +7,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import argparse
 
-from demo_score.errors import run_command
+from demo_score.experiments.files import check_cache, check_options
 from demo_score.reporting.terminal import run_with_progress
-from demo_score.workflow_files import check_cache, check_options
+from demo_score.runtime.errors import run_command
 
 
 def main() -> None:

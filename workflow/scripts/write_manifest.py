@@ -7,9 +7,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import json
 
-from demo_score.arguments import Parser
-from demo_score.errors import run_command
 from demo_score.provenance.manifest import write_manifest
+from demo_score.runtime.arguments import Parser
+from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from demo_score.analysis.inputs import read_columns
 from demo_score.data.lists import Selection
-from demo_score.errors import UserError
-from demo_score.evaluation.inputs import read_columns
+from demo_score.runtime.errors import UserError
 
 COLUMNS = ["kind", "file", "episode", "length", "source", "success", "kept"]  # of scores.csv that decide
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from demo_score.data.episodes import Episode
 from demo_score.data.lists import Entry, read_entries, read_entry_episodes
-from demo_score.errors import UserError
 from demo_score.observations import ACTION
+from demo_score.runtime.errors import UserError
 
 STD_FLOOR = 1e-2  # as in ACT: a joint that never moves must not blow its noise up
 

@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from demo_score.config.yaml_files import read_yaml
 from demo_score.curation.arms import kept_demonstrations, kept_episodes, selection_of
 from demo_score.curation.classifiers import Architecture, Parameters
 from demo_score.curation.features import Normalisation, check_outcomes_known, read_frames
@@ -21,10 +22,9 @@ from demo_score.curation.storage import load_description, load_member
 from demo_score.curation.training import evaluation_logits
 from demo_score.data.episodes import Episode
 from demo_score.data.lists import Entry, check_distinct, read_entries, write_list
-from demo_score.errors import UserError
-from demo_score.files import atomic_path, check_outputs
-from demo_score.hardware import available_threads
-from demo_score.yaml_files import read_yaml
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import atomic_path, check_outputs
+from demo_score.runtime.hardware import available_threads
 
 KEPT, BELOW, FAILED = "score above threshold", "score not above threshold", "failed rollout"
 

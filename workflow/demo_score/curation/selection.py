@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 
 from demo_score.curation.storage import Member, load_description
-from demo_score.errors import UserError
-from demo_score.files import check_outputs, write_text
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import check_outputs, write_text
 
 Candidate = tuple[str, str, Path, int, Member]  # type, model_arch, file, member number, member
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from demo_score.schema import check_against
-from demo_score.seeds import N_SEEDS
-from demo_score.settings import load
+from demo_score.config.schema import check_against
+from demo_score.config.seeds import N_SEEDS
+from demo_score.config.settings import load
 
 _COUNT = {"type": "integer", "minimum": 1, "maximum": 1000000000}
 _SIZE = {"type": "integer", "minimum": 1, "maximum": 65536}

@@ -13,9 +13,9 @@ from safetensors.torch import save
 
 from demo_score.curation.classifiers import Architecture, Parameters, build_architecture
 from demo_score.curation.features import Normalisation
-from demo_score.errors import UserError
-from demo_score.files import atomic_path
-from demo_score.weights import check_finite
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import atomic_path
+from demo_score.runtime.weights import check_finite
 
 _METADATA = "classifiers"
 

@@ -17,13 +17,13 @@ from demo_score.curation.settings import CurationSettings, read_settings
 from demo_score.curation.storage import Classifiers, Member, Variant, save_classifiers
 from demo_score.curation.training import Evaluation, Samples, Trainer
 from demo_score.data.lists import check_distinct, read_entries
-from demo_score.dependencies import code_digest
-from demo_score.digests import digest
-from demo_score.errors import StoppedError, UserError, ignore_sigterm, sigterm_deferred
-from demo_score.files import atomic_path, check_outputs
-from demo_score.hardware import available_threads
-from demo_score.progress import progress_bar
-from demo_score.resume import ResumeFolder
+from demo_score.runtime.dependencies import code_digest
+from demo_score.runtime.digests import digest
+from demo_score.runtime.errors import StoppedError, UserError, ignore_sigterm, sigterm_deferred
+from demo_score.runtime.files import atomic_path, check_outputs
+from demo_score.runtime.hardware import available_threads
+from demo_score.runtime.progress import progress_bar
+from demo_score.runtime.resume import ResumeFolder
 
 STORED_EVERY = 60  # seconds
 COLUMNS = [

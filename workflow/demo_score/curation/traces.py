@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import torch
 
+from demo_score.analysis.inputs import read_columns
 from demo_score.curation.features import read_frames
 from demo_score.curation.scoring import Scorer
 from demo_score.data.lists import Entry
-from demo_score.evaluation.inputs import read_columns
-from demo_score.files import write_text
-from demo_score.hardware import available_threads
+from demo_score.runtime.files import write_text
+from demo_score.runtime.hardware import available_threads
 
 POINTS = 26  # in time, evenly up to the longest episode that the classifier sees
 KEYS = ["kind", "source", "file", "episode", "success", "kept"]

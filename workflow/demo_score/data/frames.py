@@ -16,8 +16,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from demo_score.errors import UserError
-from demo_score.unreadable import unreadable
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.unreadable import unreadable
 
 MAX_OPEN_FILES = 16
 HDF5_ERRORS = (OSError, LookupError, RuntimeError, TypeError, ValueError, MemoryError)  # h5py's, of damaged files

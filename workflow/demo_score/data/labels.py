@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo_score.data.values import checkpoint_name, truth
-from demo_score.errors import UserError
-from demo_score.files import atomic_path, read_text
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import atomic_path, read_text
 
 COLUMNS = ("episode", "success", "checkpoint")
 

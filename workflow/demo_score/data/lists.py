@@ -19,8 +19,8 @@ from pathlib import Path
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import is_dataset, open_dataset
 from demo_score.data.values import checkpoint_name, text, truth, whole_number
-from demo_score.errors import UserError
-from demo_score.files import atomic_path, read_text, write_text
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import atomic_path, read_text, write_text
 
 Selection = dict[Path, list[int]]  # source -> episode numbers, in the order of the list
 

@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 
 from demo_score.data.formats.base import DataSet
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 
 TOLERANCE = 0.02  # of a rate: 29.97 is 30, and stamps in whole milliseconds will do
 GAP = 1.5  # usual steps: at twice the step one frame is missing

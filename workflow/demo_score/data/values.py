@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 
 _WHOLE = re.compile(r"([0-9]{1,18})(?:\.0*)?")  # pandas turns whole numbers with a gap among them into floats
 

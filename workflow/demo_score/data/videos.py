@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from demo_score.data.frames import Frames, OpenFiles, SourceFile
-from demo_score.errors import UserError
-from demo_score.unreadable import damaged_download, unreadable
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.unreadable import damaged_download, unreadable
 
 if TYPE_CHECKING:
     import av

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from demo_score.config.seeds import check_seeds
 from demo_score.data.episodes import Episode
 from demo_score.data.frames import PackedFrames
 from demo_score.demonstrations.seeds import demonstration_seeds
 from demo_score.demonstrations.strategies import get_strategy
 from demo_score.envs import make_env
 from demo_score.envs.base import Environment
-from demo_score.errors import UserError
-from demo_score.progress import progress_bar
-from demo_score.seeds import check_seeds
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.progress import progress_bar
 
 
 def collect_demonstrations(

@@ -12,9 +12,9 @@ from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
 from demo_score.demonstrations import WITH_PATHS
 from demo_score.envs import make_env
-from demo_score.errors import UserError
-from demo_score.files import write_text
 from demo_score.observations import STATE
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import write_text
 
 SECONDS = 0.1  # of simulated time, between two points
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from demo_score.analysis.inputs import read_columns
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
 from demo_score.envs import make_env
 from demo_score.envs.base import Environment
-from demo_score.errors import UserError
-from demo_score.evaluation.inputs import read_columns
 from demo_score.plots.episodes import Row, save_episodes, steps_between_drawings
+from demo_score.runtime.errors import UserError
 
 VERDICTS = {1: "kept", 0: "dropped"}
 

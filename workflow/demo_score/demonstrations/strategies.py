@@ -8,7 +8,7 @@ import numpy as np
 
 from demo_score.demonstrations import aloha_insertion, aloha_transfer_cube, pusht_strategies
 from demo_score.demonstrations.waypoints import Plan
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 
 RESTING_STEPS = 50  # recorded after the plan: what a policy that is late has yet to do is then in its data
 Strategy = Callable[[np.ndarray, np.random.Generator], Plan]  # environment state at reset -> waypoints

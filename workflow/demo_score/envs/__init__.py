@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from demo_score.envs.base import Environment, asks_for_images, no_opengl
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 
 
 def make_env(settings: Mapping[str, Any], drawing: bool = False) -> Environment:

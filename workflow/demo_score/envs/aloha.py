@@ -26,8 +26,8 @@ from gym_aloha.tasks.sim import BOX_POSE, BimanualViperXTask, InsertionTask, Tra
 from gym_aloha.utils import sample_box_pose, sample_insertion_pose
 
 from demo_score.envs.base import Environment, Observation, check_choice, check_sizes, no_opengl, substeps
-from demo_score.errors import UserError
 from demo_score.observations import ENVIRONMENT_STATE, STATE, image_keys, image_size
+from demo_score.runtime.errors import UserError
 
 SUCCESS_REWARD = 4  # the stock environment's: lifted and touched by the left arm, or the peg touching the pin
 ACTION_DIM = 14  # per arm, left first: 6 joint positions (rad) and the gripper (0 closed .. 1 open)

@@ -8,8 +8,8 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from demo_score.errors import UserError
 from demo_score.observations import image_size, observation_shapes
+from demo_score.runtime.errors import UserError
 
 Observation = dict[str, np.ndarray]  # key -> float32 array, or for an image (H, W, 3) uint8
 

@@ -8,8 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from demo_score.errors import UserError
-from demo_score.evaluation.inputs import read_classifiers, read_columns, read_scores, seed_of
+from demo_score.analysis.inputs import read_classifiers, read_columns, read_scores, seed_of
 from demo_score.plots.style import (
     GREY,
     HELD_OUT_COLOUR,
@@ -19,6 +18,7 @@ from demo_score.plots.style import (
     new_figure,
     row_heights,
 )
+from demo_score.runtime.errors import UserError
 
 BINS = 30
 METRICS = ["member", "epoch", "training_loss", "cross_val_loss", "cross_val_auc"]

@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from demo_score.errors import UserError
-from demo_score.evaluation.inputs import ARMS, GIVEN, read_columns
+from demo_score.analysis.inputs import ARMS, GIVEN, read_columns
 from demo_score.plots.runs import describe_runs, draw_row, legend, mean_and_runs, name_rows
 from demo_score.plots.style import (
     ARM_COLOURS,
@@ -20,6 +19,7 @@ from demo_score.plots.style import (
     percent_axis,
     wrap,
 )
+from demo_score.runtime.errors import UserError
 
 RATE_COLUMNS = ["seed", "n", "low", "high"]
 ROW = 0.27  # inches

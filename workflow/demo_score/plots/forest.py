@@ -6,10 +6,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from demo_score.errors import UserError
-from demo_score.evaluation.inputs import ARMS, CONTROLS, read_columns
+from demo_score.analysis.inputs import ARMS, CONTROLS, read_columns
 from demo_score.plots.runs import describe_runs, draw_row, legend, name_rows
 from demo_score.plots.style import ARM_COLOURS, GREY, arm_label, new_figure, wrap
+from demo_score.runtime.errors import UserError
 
 COLUMNS = ["arm", "against", "seed", "n", "difference", "low", "high"]
 ROW, TITLE = 0.24, 0.3  # inches: of a difference, of what is above and below a panel

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from demo_score.evaluation.inputs import ALL_RUNS
+from demo_score.analysis.inputs import ALL_RUNS
 from demo_score.plots.style import GREY, count_range, error_bars
 
 MEAN = {"fmt": "o", "markersize": 4, "capsize": 2, "elinewidth": 1.2, "zorder": 4, "clip_on": False}

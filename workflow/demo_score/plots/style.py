@@ -16,9 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
-from demo_score.errors import UserError
-from demo_score.evaluation.inputs import ARMS
-from demo_score.files import atomic_path
+from demo_score.analysis.inputs import ARMS
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import atomic_path
 
 WIDTH = 3.4  # inches: one column of a two-column page
 ARM_COLOURS = {

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from demo_score.errors import UserError
-from demo_score.evaluation.inputs import read_classifiers, read_columns, read_scores, seed_of
+from demo_score.analysis.inputs import read_classifiers, read_columns, read_scores, seed_of
 from demo_score.plots.style import GREY, KEPT_COLOURS, OUTCOME_COLOURS, new_figure, row_heights
+from demo_score.runtime.errors import UserError
 
 N_SINGLE = 3  # episodes of each group that are drawn as lines of their own
 N_PATHS = 60  # demonstrations at most in a panel

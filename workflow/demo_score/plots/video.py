@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from demo_score.errors import UserError
-from demo_score.files import atomic_path
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import atomic_path
 
 # The first that PyAV has, with its options. One thread: the bytes depend on how many there are. No mbtree: on CPUs with
 # AVX-512 its bits vary from call to call.

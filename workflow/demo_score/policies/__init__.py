@@ -13,13 +13,13 @@ All randomness of `act` follows from the seeds, each episode's from its own.
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from demo_score.errors import UserError
-from demo_score.memory import available_memory
+from demo_score.config.policy_checks import check_policy
 from demo_score.policies.act import ACT
 from demo_score.policies.base import Policy
 from demo_score.policies.diffusion import DiffusionPolicy
 from demo_score.policies.vision import load_pretrained
-from demo_score.policy_checks import check_policy
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.memory import available_memory
 
 POLICIES: dict[str, type[Policy]] = {"act": ACT, "diffusion": DiffusionPolicy}
 

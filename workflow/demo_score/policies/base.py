@@ -3,9 +3,9 @@
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from demo_score.errors import UserError
 from demo_score.observations import ACTION
 from demo_score.policies.normalization import Normalization
+from demo_score.runtime.errors import UserError
 
 
 class Policy(nn.Module):

@@ -8,11 +8,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from demo_score import settings as settings_files
-from demo_score.errors import UserError
-from demo_score.files import atomic_path
+from demo_score.config import settings as settings_files
 from demo_score.policies import make_policy
-from demo_score.weights import check_finite
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import atomic_path
+from demo_score.runtime.weights import check_finite
 
 WEIGHTS, SETTINGS, METRICS = "model.safetensors", "settings.yaml", "metrics.csv"
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from demo_score.errors import UserError
 from demo_score.observations import ACTION, ENVIRONMENT_STATE, IMAGE, STATE
+from demo_score.runtime.errors import UserError
 
 Statistics = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]  # mean, std, min, max: (features,) each
 

@@ -16,7 +16,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 
 TIMEOUT = 20.0  # seconds without an answer after which a download has failed
 

@@ -14,12 +14,12 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from demo_score.data.given_settings import given_files
-from demo_score.dependencies import LIBRARY, code_digest
-from demo_score.digests import settings_digest
-from demo_score.errors import UserError
-from demo_score.files import write_text
-from demo_score.yaml_files import read_yaml
+from demo_score.config.yaml_files import read_yaml
+from demo_score.ingest.given_settings import given_files
+from demo_score.runtime.dependencies import LIBRARY, code_digest
+from demo_score.runtime.digests import settings_digest
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import write_text
 
 LEARNING = ["torch", "torchvision", "safetensors", "diffusers", "numpy", "pandas", "scipy", "h5py", "pyarrow", "av"]
 SIMULATORS = ["gymnasium", "mujoco", "dm-control", "gym-aloha", "pymunk", "gym-pusht"]

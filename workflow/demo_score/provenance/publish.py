@@ -6,15 +6,15 @@ from pathlib import Path
 
 import yaml
 
-from demo_score.errors import UserError
-from demo_score.files import atomic_path, check_writable, write_text
+from demo_score.config.yaml_files import read_yaml
 from demo_score.plots.forest import overview
 from demo_score.plots.style import figure_style, save
 from demo_score.provenance.manifest import inputs_within, read_manifest, write_digests_below
 from demo_score.provenance.readme import PUBLISHED
 from demo_score.provenance.recompute import inputs_of_tables
 from demo_score.provenance.verify import DIGESTS, verify_experiment
-from demo_score.yaml_files import read_yaml
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import atomic_path, check_writable, write_text
 
 
 def publish(experiment: Path, config: Path, command: str, out: Path, figures: bool = True) -> None:

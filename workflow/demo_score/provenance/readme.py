@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from demo_score.errors import UserError
-from demo_score.evaluation.inputs import ALL_RUNS, CONTROLS
-from demo_score.evaluation.numbers import percent
-from demo_score.files import read_text
+from demo_score.analysis.inputs import ALL_RUNS, CONTROLS
+from demo_score.analysis.numbers import percent
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import read_text
 
 PUBLISHED = "published"
 EXPERIMENTS, ARITHMETICS = "experiments", "arithmetics"  # blocks, beside one of each published experiment's name

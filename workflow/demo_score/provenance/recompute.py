@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from demo_score.errors import UserError
-from demo_score.evaluation.inputs import ALL_RUNS
-from demo_score.evaluation.tables import make_tables
+from demo_score.analysis.inputs import ALL_RUNS
+from demo_score.analysis.tables import make_tables
+from demo_score.runtime.errors import UserError
 
 KEYS = {  # the columns that name a row
     "success": ["arm", "seed"],

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from demo_score.errors import UserError
+from demo_score.config.yaml_files import read_yaml
 from demo_score.provenance.manifest import code_digests, file_digest, inputs_within, locate, read_manifest
 from demo_score.provenance.readme import PUBLISHED, check_document, published_folders
 from demo_score.provenance.recompute import check_against_inputs, inputs_of_tables
-from demo_score.yaml_files import read_yaml
+from demo_score.runtime.errors import UserError
 
 DIGESTS = "digests.json"  # of everything in a published folder
 BEFORE_ARMS = (

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 from markdown_it import MarkdownIt
 
-from demo_score.errors import UserError
-from demo_score.files import write_text
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import write_text
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from demo_score.errors import UserError
+from demo_score.experiments.files import check_cache, check_options
 from demo_score.reporting.terminal import run_with_progress
-from demo_score.workflow_files import check_cache, check_options
+from demo_score.runtime.errors import UserError
 
 DRAW = "from mujoco.egl import GLContext; GLContext(8, 8).free()"
 NO_VIDEOS = (

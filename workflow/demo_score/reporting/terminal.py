@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.live import Live
 from rich.text import Text
 
-from demo_score.progress import SECONDS_IN_LOG, read_progress
+from demo_score.runtime.progress import SECONDS_IN_LOG, read_progress
 
 SILENT = 6 * SECONDS_IN_LOG  # a job whose log is older than that has ended, or has nothing to tell
 

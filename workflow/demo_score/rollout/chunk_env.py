@@ -14,7 +14,7 @@ from gymnasium.vector.utils import batch_space
 from demo_score.data.episodes import Episode
 from demo_score.data.frames import PackedFrames
 from demo_score.envs.base import Environment, Observation
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 
 from demo_score.envs import make_env
 from demo_score.envs.base import asks_for_images
-from demo_score.errors import UserError
 from demo_score.rollout.chunk_env import ChunkEnv, Drawing
+from demo_score.runtime.errors import UserError
 
 # What every process imports, unless it is forked from one that has done so.
 PRELOADED = ["gymnasium", "h5py"]

@@ -10,7 +10,7 @@ import torch
 
 from demo_score.data.episodes import Episode
 from demo_score.data.frames import PackedFrames
-from demo_score.resume import ResumeFolder, State
+from demo_score.runtime.resume import ResumeFolder, State
 
 
 class FinishedBatches:

@@ -11,12 +11,12 @@ from torch import nn
 
 from demo_score.data.episodes import Episode
 from demo_score.data.images import prepare_observations
-from demo_score.errors import UserError
-from demo_score.hardware import autocast, memory_advice
-from demo_score.progress import progress_bar
 from demo_score.rollout.chunk_env import Drawing
 from demo_score.rollout.environments import open_environments
 from demo_score.rollout.finished import FinishedBatches
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.hardware import autocast, memory_advice
+from demo_score.runtime.progress import progress_bar
 
 
 def rollout(

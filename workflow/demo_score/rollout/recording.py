@@ -5,13 +5,13 @@ from pathlib import Path
 import pandas as pd
 from omegaconf import DictConfig
 
+from demo_score.analysis.inputs import read_columns
 from demo_score.data.episodes import Episode
-from demo_score.errors import UserError
-from demo_score.evaluation.inputs import read_columns
 from demo_score.plots.episodes import Row, save_episodes, steps_between_drawings
 from demo_score.policies.checkpoints import read_checkpoint_settings
 from demo_score.rollout.chunk_env import Drawing, DrawnEpisode
 from demo_score.rollout.runs import run_checkpoint
+from demo_score.runtime.errors import UserError
 
 OUTCOMES = {1: "success", 0: "failure"}
 

@@ -6,19 +6,19 @@ import pandas as pd
 import torch
 from omegaconf import OmegaConf
 
+from demo_score.analysis.statistics import wilson_interval
+from demo_score.config.settings import to_yaml
 from demo_score.data.episodes import Episode
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.dependencies import code_digest
-from demo_score.digests import digest
-from demo_score.evaluation.statistics import wilson_interval
-from demo_score.files import check_writable, write_text
-from demo_score.hardware import select_device
 from demo_score.policies.checkpoints import WEIGHTS, load_policy, read_checkpoint_settings
-from demo_score.resume import ResumeFolder
 from demo_score.rollout.chunk_env import Drawing
 from demo_score.rollout.finished import FinishedBatches
 from demo_score.rollout.loop import rollout_settings
-from demo_score.settings import to_yaml
+from demo_score.runtime.dependencies import code_digest
+from demo_score.runtime.digests import digest
+from demo_score.runtime.files import check_writable, write_text
+from demo_score.runtime.hardware import select_device
+from demo_score.runtime.resume import ResumeFolder
 
 
 def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from demo_score.data.chunks import ChunkDataset
-from demo_score.errors import UserError
-from demo_score.hardware import cores
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.hardware import cores
+from demo_score.training.chunks import ChunkDataset
 
 Batch = dict[str, Tensor]
 

@@ -4,7 +4,7 @@ import torch
 from omegaconf import DictConfig
 from torch import nn
 
-from demo_score.evaluation.statistics import wilson_interval
+from demo_score.analysis.statistics import wilson_interval
 from demo_score.rollout.loop import rollout_settings
 
 

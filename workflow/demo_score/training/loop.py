@@ -11,26 +11,26 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from demo_score import settings as settings_files
-from demo_score.data.chunks import ChunkDataset
+from demo_score.config import settings as settings_files
 from demo_score.data.images import prepare_observations
-from demo_score.data.sources import training_episodes
-from demo_score.dependencies import code_digest
-from demo_score.digests import digest
 from demo_score.envs import make_env
-from demo_score.errors import StoppedError, UserError, ignore_sigterm, sigterm_deferred
-from demo_score.files import check_writable
-from demo_score.hardware import autocast, available_threads, compiled, memory_advice, select_device
 from demo_score.observations import IMAGE
 from demo_score.policies import action_offsets, check_memory, make_policy
 from demo_score.policies.checkpoints import METRICS, check_run_dir, save_checkpoint
-from demo_score.progress import progress_bar
-from demo_score.resume import ResumeFolder
+from demo_score.runtime.dependencies import code_digest
+from demo_score.runtime.digests import digest
+from demo_score.runtime.errors import StoppedError, UserError, ignore_sigterm, sigterm_deferred
+from demo_score.runtime.files import check_writable
+from demo_score.runtime.hardware import autocast, available_threads, compiled, memory_advice, select_device
+from demo_score.runtime.progress import progress_bar
+from demo_score.runtime.resume import ResumeFolder
 from demo_score.training.batches import Batches
+from demo_score.training.chunks import ChunkDataset
 from demo_score.training.evaluation import evaluate_in_training
 from demo_score.training.generators import capture_generators, restore_generators
 from demo_score.training.image_transforms import ImageTransforms
 from demo_score.training.metrics import MetricsTable
+from demo_score.training.sources import training_episodes
 from demo_score.training.steps import checkpoint_name, is_due
 from demo_score.training.tracking import Tracker
 

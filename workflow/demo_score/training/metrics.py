@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from demo_score.files import write_text
+from demo_score.runtime.files import write_text
 
 Row = dict[str, float]
 

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 from omegaconf import DictConfig, OmegaConf
 
-from demo_score.errors import UserError
-from demo_score.files import write_text
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import write_text
 
 INSTALL = "wandb.enable=true: Weights & Biases is not installed; run `make wandb`, or set wandb.enable=false"
 

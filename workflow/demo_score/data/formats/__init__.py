@@ -9,7 +9,7 @@ from demo_score.data.formats.base import DataSet
 from demo_score.data.formats.lerobot import LeRobotFolder
 from demo_score.data.formats.lerobot_folders import is_lerobot
 from demo_score.data.formats.robomimic import RobomimicFile
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 
 LISTS = (".txt", ".csv")  # what dataset lists and episode tables end in
 

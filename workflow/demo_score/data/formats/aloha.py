@@ -37,9 +37,9 @@ from demo_score.data.formats.hdf5_kinds import frame_shape, other_attributes, ot
 from demo_score.data.frames import Frames, SourceFile, StoredFrames
 from demo_score.data.labels import Label, read_labels, write_labels
 from demo_score.data.values import numbers
-from demo_score.errors import UserError
-from demo_score.files import atomic_folder
 from demo_score.observations import ACTION, STATE
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import atomic_folder
 
 LABELS = "labels.csv"
 ACT, STANDARD = "act", "standard"  # how JPEGs were made

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from demo_score.data.episodes import Episode
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 
 
 class DataSet(ABC):

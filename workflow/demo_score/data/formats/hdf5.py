@@ -14,8 +14,8 @@ from demo_score.data.episodes import Episode, is_image
 from demo_score.data.formats.hdf5_kinds import ChannelsFirst, frame_shape, is_channels_first
 from demo_score.data.frames import HDF5_ERRORS, Frames, PackedFrames, SourceFile, StoredFrames, first_line
 from demo_score.data.values import numbers
-from demo_score.errors import UserError
-from demo_score.unreadable import reason_unreadable, unreadable
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.unreadable import reason_unreadable, unreadable
 
 MARGIN = 2**18  # bytes: what HDF5 writes about arrays of one episode
 

@@ -9,8 +9,8 @@ import h5py
 
 from demo_score.data.formats.hdf5 import new_hdf5, open_hdf5, report_damage
 from demo_score.data.frames import HDF5_ERRORS
-from demo_score.errors import UserError
-from demo_score.unreadable import reason_unreadable
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.unreadable import reason_unreadable
 
 ROWS = 64  # of an array that are copied at a time
 

@@ -42,9 +42,9 @@ from demo_score.data.formats.lerobot_told import TOLD, TOLD_BY_FRAMES, told_of
 from demo_score.data.frames import Frames, SourceFile, first_line
 from demo_score.data.values import rewards
 from demo_score.data.videos import VideoFrames, check_backend
-from demo_score.errors import UserError
 from demo_score.observations import ACTION
-from demo_score.unreadable import damaged_download
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.unreadable import damaged_download
 
 REWARD = "next.reward"
 INDEX_COLUMNS = ("episode_index", "frame_index", "timestamp")

@@ -11,8 +11,8 @@ from pyarrow import parquet
 
 from demo_score.data.episodes import OBSERVATION_PREFIX
 from demo_score.data.formats.lerobot_told import TOLD
-from demo_score.errors import UserError
 from demo_score.observations import ACTION
+from demo_score.runtime.errors import UserError
 
 TASK_INDEX = "task_index"
 NAMES = "names of "  # and a feature: a key of what is described

@@ -10,9 +10,9 @@ from huggingface_hub import constants
 
 from demo_score.data.formats.lerobot_places import check_template
 from demo_score.data.frames import first_line
-from demo_score.errors import UserError
-from demo_score.unreadable import unreadable
-from demo_score.watching import own_patience
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.unreadable import unreadable
+from demo_score.runtime.watching import own_patience
 
 PATIENCE = 8.0  # seconds that one answer of the hub may take to come
 INFO, OLD_INFO = "meta/info.json", "meta_data/info.json"

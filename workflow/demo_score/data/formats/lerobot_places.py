@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 
 FROM, TO = "dataset_from_index", "dataset_to_index"  # rows of an episode among those of all
 _NAMES = ("chunk_index", "file_index", "episode_chunk", "episode_index", "video_key")

@@ -14,7 +14,7 @@ import av
 import numpy as np
 from av.codec.codec import UnknownCodecError
 
-from demo_score.errors import UserError
+from demo_score.runtime.errors import UserError
 
 CODECS = {"libsvtav1": "av1", "h264": "h264", "hevc": "hevc"}  # encoder -> what LeRobot calls its videos
 PIXELS = "yuv420p"

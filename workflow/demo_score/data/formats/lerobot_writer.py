@@ -28,9 +28,9 @@ from demo_score.data.formats.lerobot_statistics import PixelCounts, Statistics, 
 from demo_score.data.formats.lerobot_told import SUCCESS
 from demo_score.data.formats.lerobot_videos import CHUNK_SIZE, MEGABYTE, VideoFiles, check_codec, video_info
 from demo_score.data.frames import Frames
-from demo_score.errors import UserError
-from demo_score.files import atomic_folder
 from demo_score.observations import ACTION
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import atomic_folder
 
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"

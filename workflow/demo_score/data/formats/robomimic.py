@@ -38,9 +38,9 @@ from demo_score.data.formats.hdf5 import (
 )
 from demo_score.data.formats.hdf5_kinds import frame_shape, other_attributes, others, why_unread
 from demo_score.data.values import checkpoint_name, numbers, rewards, text, truth, whole_number
-from demo_score.errors import UserError
-from demo_score.files import atomic_path
 from demo_score.observations import ACTION
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import atomic_path
 
 _GROUP = re.compile(r"(?:demo|rollout)_(\d+)")
 _REWARDS = "rewards"

@@ -1,0 +1,151 @@
+"""A new experiment beside a published one: each number, the difference over runs with its interval, and a verdict."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from demo_score.analysis.inputs import ALL_RUNS, read_columns
+from demo_score.analysis.numbers import percent
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import write_text
+
+TABLES = {  # table -> the columns that name a row, beside the seed, and the estimate
+    "success": (["arm"], "rate"),
+    "differences": (["arm", "against"], "difference"),
+    "checkpoints": (["arm", "step"], "rate"),
+    "kept": (["kind", "source"], "fraction"),
+}
+JUDGED = ("success", "differences")  # what the verdict goes by
+LEVEL = 0.05  # of the chance that runs of one kind disagree
+COLUMNS = ["table", "row", "published", "new", "difference", "low", "high", "p", "verdict"]
+WITHIN, NOT_WITHIN, NO_INTERVAL = "within interval", "NOT within", "one run: no interval"
+MISSING, ADDED, NOT_JUDGED = "not in the new run", "not published", "a single run"
+
+
+def compare(new: Path, published: Path) -> pd.DataFrame:
+    """Each published estimate of an experiment beside the new one: COLUMNS, fractions; low and high bound 95%.
+
+    The means over runs are judged: low and high are those of Welch's t interval of the difference between the means
+    of the new and of the published runs, taken as independent. With the same demonstrations and starts they are not,
+    and the interval is rather too wide. A row agrees when the limits enclose 0: one in twenty does not by chance alone.
+    p is that of Welch's test. Single runs are listed, not judged: training is chaotic, and a seed's number elsewhere is
+    another draw.
+    """
+    rows = []
+    for name, (keys, estimate) in TABLES.items():
+        paths = [folder / f"tables/{name}.csv" for folder in (published, new)]
+        if all(path.is_file() for path in paths):
+            old, current = (_read(path, keys, estimate) for path in paths)
+            rows += [{"table": name, **row} for row in _rows(old, current)]
+    if not rows:
+        raise UserError(f"{new}: has no table that {published} has, too; run snakemake for this experiment first")
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _read(path: Path, keys: list[str], estimate: str) -> dict[tuple[str, str], float]:
+    """The estimates of a table by what they tell of and by seed."""
+    table = read_columns(path, [*keys, "seed", estimate])
+    names = table[keys].astype("str").agg(" ".join, axis=1)
+    return dict(zip(zip(names, table["seed"].astype("str"), strict=True), table[estimate], strict=True))
+
+
+def _rows(published: dict, new: dict) -> Iterator[dict]:
+    for name, seed in dict.fromkeys([*published, *new]):
+        old, now = (table.get((name, seed)) for table in (published, new))
+        row = {"row": f"{name} {seed}", "published": old, "new": now}
+        if old is None or now is None:
+            yield {**row, "verdict": MISSING if now is None else ADDED}
+        elif seed == ALL_RUNS:
+            welch = welch_test(_runs(new, name), _runs(published, name))
+            verdict = NO_INTERVAL if welch is None else WITHIN if welch["low"] <= 0 <= welch["high"] else NOT_WITHIN
+            yield {**row, "difference": now - old, **(welch or {}), "verdict": verdict}
+        else:
+            yield {**row, "difference": now - old, "verdict": NOT_JUDGED}
+
+
+def _runs(table: dict, name: str) -> list[float]:
+    """What single runs give for an estimate."""
+    return [value for (other, seed), value in table.items() if other == name and seed != ALL_RUNS]
+
+
+def welch_test(a: list[float], b: list[float]) -> dict[str, float] | None:
+    """95% limits (low, high) of the difference of the means of two independent samples, a - b, and its p value.
+
+    None where one of them holds a single value; without any spread in both, the limits are the difference itself.
+    Source: B. L. Welch, Biometrika 34 (1947) 28-35.
+    """
+    from scipy.stats import ttest_ind
+
+    if min(len(a), len(b)) < 2:
+        return None
+    if len({*a}) == len({*b}) == 1:
+        return {"low": a[0] - b[0], "high": a[0] - b[0], "p": float(a[0] == b[0])}
+    test = ttest_ind(a, b, equal_var=False)
+    limits = test.confidence_interval(0.95)
+    return {"low": float(limits.low), "high": float(limits.high), "p": float(test.pvalue)}
+
+
+def describe(rows: pd.DataFrame, experiment: str) -> str:
+    """Markdown: the means over runs in percent and points, how many numbers are the same, and the verdict."""
+    lines = [f"### {experiment}", "", "| Mean of the runs | Published (%) | New (%) | Difference (points) | |"]
+    is_mean = rows["row"].str.endswith(f" {ALL_RUNS}")
+    main = rows[is_mean & rows["table"].isin(JUDGED)]
+    lines += ["|---|---|---|---|---|", *(_line(row) for row in main.to_dict("records"))]
+    others = rows[is_mean & ~rows["table"].isin(JUDGED)]
+    lines += [_line(row) for row in others[others["verdict"] != WITHIN].to_dict("records")]
+    same, within = int((rows["difference"] == 0).sum()), int((others["verdict"] == WITHIN).sum())
+    lines += ["", f"Checkpoints and shares kept: {within} of {len(others)} within their intervals."]
+    lines += [
+        f"Of all {len(rows)} numbers, those of single runs included, {same} are exactly the same (all are on one "
+    ]
+    lines[-1] += "kind of CPU with the same number of threads; elsewhere training takes another course)."
+    return "\n".join([*lines, "", _verdict(main), ""])
+
+
+def _verdict(main: pd.DataFrame) -> str:
+    """One line: whether the new runs agree with the published ones, and by which number, taken all together."""
+    judged = main.dropna(subset="p")
+    if judged.empty:
+        return "Verdict: none; a mean over runs needs two runs in both, of the same arms."
+    worst = judged.loc[judged["p"].idxmin()]
+    together = min(len(judged) * worst["p"], 1)
+    outside = int((judged["verdict"] == NOT_WITHIN).sum())
+    reason = f"{_name(worst)} is furthest off, by {_points(worst)} points, p = {together:.2g} for the most "
+    reason += f"extreme of {len(judged)} (Bonferroni); {outside} of {len(judged)} outside their intervals"
+    return f"Verdict: {'agrees' if together > LEVEL else 'DISAGREES'}; {reason}."
+
+
+def _line(row: dict) -> str:
+    published, new = ("–" if pd.isna(row[key]) else percent(row[key]) for key in ("published", "new"))
+    found = "–" if pd.isna(row["difference"]) else _points(row)
+    return f"| {_name(row)} | {published} | {new} | {found} | {row['verdict']} |"
+
+
+def _name(row: dict | pd.Series) -> str:
+    """What a row tells of."""
+    name = row["row"].removesuffix(f" {ALL_RUNS}")
+    return f"{row['table']}: {name.replace(' ', ' minus ') if row['table'] == 'differences' else name}"
+
+
+def _points(row: dict | pd.Series) -> str:
+    """A difference in points, with its interval where it has one."""
+    limits = "" if pd.isna(row["low"]) else f" [{percent(row['low'], '+')}, {percent(row['high'], '+')}]"
+    return f"{percent(row['difference'], '+')}{limits}"
+
+
+def compare_all(results: Path, published: Path) -> str:
+    """Compare every experiment below `results` with its published self; write results/<experiment>/comparison.csv.
+
+    Returns Markdown. Raises UserError where there is nothing to compare.
+    """
+    names = sorted(path.name for path in published.glob("*") if (path / "tables").is_dir())
+    shown = []
+    for name in names:
+        if (results / name / "tables/kept.csv").is_file():
+            rows = compare(results / name, published / name)
+            write_text(results / name / "comparison.csv", rows.to_csv(index=False, float_format="%.6g"))
+            shown.append(describe(rows, name))
+    if not shown:
+        raise UserError(f"{results}: none of the published experiments is there ({', '.join(names)}); run make first")
+    return "\n".join(shown)

@@ -1,0 +1,60 @@
+"""How well scores find the demonstrations of the strategies that the oracle keeps, and whether length does it alone."""
+
+import numpy as np
+import pandas as pd
+
+from demo_score.analysis.inputs import ALL_RUNS
+
+COLUMNS = ["seed", "n", "positive", "auc", "auc_within_length", "auc_of_length"]
+
+
+def detection_table(scores: pd.DataFrame, oracle: list[str]) -> pd.DataFrame:
+    """Areas under the ROC curve of each run's scores, and ALL_RUNS: counts in all, means over the runs.
+
+    `scores`: see `read_scores`; positive are demonstrations of the strategies `oracle`. auc_within_length compares only
+    demonstrations from the same fifth of the lengths. Empty where there is nothing to compare.
+    """
+    demonstrations = scores[scores["kind"] == "demonstration"]
+    positive = demonstrations["source"].isin(oracle)
+    rows = [
+        {"seed": str(seed), **_areas(group["score"].to_numpy(), group["length"].to_numpy(), positive[group.index])}
+        for seed, group in demonstrations.groupby("seed")
+    ]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    if rows:
+        table.loc[len(table)] = [ALL_RUNS, *table[COLUMNS[1:3]].sum(), *table[COLUMNS[3:]].mean()]
+    return table.astype({"n": int, "positive": int})
+
+
+def better_pairs(values: np.ndarray, positive: np.ndarray) -> tuple[float, int]:
+    """In how many pairs of a positive and a negative the positive has the higher value (ties half), and of how many.
+
+    Source: Mann and Whitney, Annals of Mathematical Statistics 18 (1947) 50-60; the ratio is the area under the curve.
+    """
+    from scipy.stats import rankdata
+
+    n_positive = int(positive.sum())
+    better = rankdata(values)[positive].sum() - n_positive * (n_positive + 1) / 2
+    return float(better), n_positive * (len(values) - n_positive)
+
+
+def length_strata(lengths: np.ndarray) -> np.ndarray:
+    """The fifth of all `lengths` that each is in, from 0; fewer fifths where lengths tie."""
+    limits = np.unique(np.quantile(lengths, [0.2, 0.4, 0.6, 0.8]))
+    return np.searchsorted(limits, lengths)
+
+
+def _areas(scores: np.ndarray, lengths: np.ndarray, positive: pd.Series) -> dict:
+    chosen, strata = positive.to_numpy(), length_strata(lengths)
+    parts = [better_pairs(scores[strata == part], chosen[strata == part]) for part in np.unique(strata)]
+    return {
+        "n": len(scores),
+        "positive": int(chosen.sum()),
+        "auc": _ratio(*better_pairs(scores, chosen)),
+        "auc_within_length": _ratio(sum(better for better, _ in parts), sum(pairs for _, pairs in parts)),
+        "auc_of_length": _ratio(*better_pairs(lengths, chosen)),
+    }
+
+
+def _ratio(better: float, pairs: int) -> float:
+    return better / pairs if pairs else float("nan")

@@ -1,0 +1,161 @@
+"""The result of an experiment as one short Markdown page."""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from demo_score.analysis.inputs import ALL_RUNS, ARMS, CONTROLS
+from demo_score.analysis.numbers import percent
+
+NOTE = (
+    "Intervals are 95% t intervals over runs, each of which gives one number: they speak of new runs (training seeds, "
+    "rollouts, subsets and starts) on these demonstrations. p: exact test over all signs of the runs' differences, "
+    "which 5 runs or fewer cannot bring below .05, and 6 not below .031; Holm's p allows for all m arms that are "
+    "compared with the same one, and cannot be below m times that. differences.csv also has a two-level bootstrap "
+    "(runs, then starts), and each run with its own interval."
+)
+ONE_RUN = (
+    "One run gives no interval over runs: how far another would differ is unknown. success.csv and differences.csv "
+    "have intervals that speak of the starts of this run alone."
+)
+
+# Beyond this, a filter may merely prefer short or long episodes (arXiv 2606.10229).
+LENGTH_RATIO = 1.1
+
+
+def summarise(tables: dict[str, pd.DataFrame], problems: int) -> str:
+    """Markdown: how the arms compare, where policies were tested; what was kept of what; what was left out unseen."""
+    kept = _kept_lines(tables["kept"], "success" in tables and "length_matched" not in set(tables["success"]["arm"]))
+    if "detection" in tables:
+        kept += _detection_lines(tables["detection"])
+    if problems:
+        kept.append(f"- {problems} episode{'s' * (problems > 1)} of the given data left out: see problems.csv.")
+    if "success" not in tables:
+        return "\n".join([*_rollout_lines(tables["checkpoints"], tables["classifiers"]), *kept, ""])
+    compared = _comparison(tables["success"], tables["differences"])
+    return "\n".join([*compared, "", *kept, "", NOTE if tables["success"]["runs"].max() > 1 else ONE_RUN, ""])
+
+
+def _comparison(success: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
+    """A row an arm, in percent and points, and the verdict on each curated arm."""
+    seeds = [str(seed) for seed in dict.fromkeys(success["seed"]) if seed != ALL_RUNS]
+    reward = _tells_more_than_success(success)
+    header = ["Arm", f"Success, mean over {_count(len(seeds), 'run')} (%)", "n", f"Runs {', '.join(seeds)} (%)"]
+    header += ["Mean max. reward"] * reward + ["Minus base (points)", "Minus its control (points)"]
+    lines = [_cells(header), "|" + "---|" * len(header)]
+    for arm, rows in success.groupby("arm", sort=False):
+        lines.append(_cells(_arm_cells(arm, rows.assign(seed=rows["seed"].astype(str)), seeds, differences, reward)))
+    curated = [arm for arm in CONTROLS if arm in set(success["arm"])]
+    return [*lines, "", *[f"- {_verdict(arm, differences)}" for arm in curated]]
+
+
+def _tells_more_than_success(success: pd.DataFrame) -> bool:
+    """Whether the largest rewards are shares that success does not tell, such as how much of a target was covered."""
+    rewards = success["mean_max_reward"]
+    return bool((rewards <= 1).all() and ((rewards - success["rate"]).abs() > 1e-5).any())
+
+
+def _arm_cells(arm: str, rows: pd.DataFrame, seeds: list[str], differences: pd.DataFrame, reward: bool) -> list[str]:
+    rows = rows.set_index("seed")
+    over_runs = rows.loc[ALL_RUNS]
+    by_run = ", ".join(_percent(rows["rate"].get(seed)) for seed in seeds)
+    against = [_points(_over_runs(differences, arm, other)) for other in ("base", CONTROLS.get(arm, ""))]
+    rate = _percent(over_runs["rate"]) + _limits(over_runs, _percent)
+    rewards = [f"{over_runs['mean_max_reward']:.2f}"] * reward
+    return [ARMS[arm], rate, str(over_runs["n"]), by_run, *rewards, *against]
+
+
+def _verdict(arm: str, differences: pd.DataFrame) -> str:
+    """One sentence on a curated arm against the base and its control, in numbers, whichever way they point."""
+    parts = [
+        _against(arm, against, differences, found)
+        for against in ("base", CONTROLS[arm])
+        if (found := _over_runs(differences, arm, against))
+    ]
+    return f"{ARMS[arm]}: {'; '.join(parts) or 'nothing to compare with'}."
+
+
+def _against(arm: str, against: str, differences: pd.DataFrame, found: dict) -> str:
+    runs, n = found["runs"], found["n"]
+    text = f"{_points(found)} points against {ARMS[against]} ({_count(runs, 'run')}, {n} paired starts"
+    if runs == 1:
+        return f"{text})"
+    chosen = (differences["arm"] == arm) & (differences["against"] == against) & (differences["seed"] != ALL_RUNS)
+    values = differences.loc[chosen, "difference"]
+    text += f"; {(values > 0).sum()} of {runs} runs above 0, {(values < 0).sum()} below; "
+    text += f"sign-flip p = {found['sign_flip_p']:.2g}, Holm p = {found['holm_p']:.2g}; "
+    spread = [f"{100 * found[name]:.1f}" for name in ("sd_runs", "sd_starts")]
+    return f"{text}SD between runs {spread[0]} points, of starts {spread[1]} points)"
+
+
+def _rollout_lines(checkpoints: pd.DataFrame, classifiers: pd.DataFrame) -> list[str]:
+    """Without a policy that is tested: how the rollouts ended, and how well the chosen classifiers tell that."""
+    lines = ["| Checkpoint | Rollouts | Success (%) |", "|---|---|---|"]
+    single = checkpoints["runs"].max() == 1  # whose rows have an interval where the mean over runs has none
+    for row in checkpoints[(checkpoints["seed"] == ALL_RUNS) != single].to_dict("records"):
+        lines.append(_cells([f"{row['step']:06d}", str(row["n"]), _percent(row["rate"]) + _limits(row, _percent)]))
+    chosen = [f"{row.model_arch} (seed {row.seed}): {row.cross_val_auc:.2f}" for row in classifiers.itertuples()]
+    return [*lines, "", f"- Held-out AUC of the chosen classifier: {', '.join(chosen)}."]
+
+
+def _kept_lines(kept: pd.DataFrame, advise: bool) -> list[str]:
+    """What the filters kept of each strategy, in all and in each run, and how long those episodes are."""
+    rows = kept[kept["kind"] == "demonstration"]
+    if rows.empty:
+        return []
+    over_runs, of_each = rows[rows["seed"] == ALL_RUNS], rows[rows["seed"] != ALL_RUNS]
+    counts, n_runs = [], of_each["seed"].nunique()
+    for row in over_runs[over_runs["source"] != "all"].to_dict("records"):
+        by_run = ", ".join(str(count) for count in of_each.loc[of_each["source"] == row["source"], "kept"])
+        counts.append(f"{row['kept']} of {row['n']} {row['source']}" + f" (by run {by_run})" * (n_runs > 1))
+    total = over_runs[over_runs["source"] == "all"].iloc[0]
+    lengths = total["mean_length_kept"], total["mean_length_dropped"]
+    text = f"Kept demonstrations, {_count(n_runs, 'run')}: {', '.join(counts)}; mean length kept {lengths[0]:.0f}, "
+    return [f"- {text}dropped {lengths[1]:.0f} control steps.{_length_advice(*lengths) * advise}"]
+
+
+def _length_advice(kept: float, dropped: float) -> str:
+    if not max(kept, dropped) > LENGTH_RATIO * min(kept, dropped):
+        return ""
+    return " They differ by more than 10%: add length_matched to final_policy.arms."
+
+
+def _detection_lines(detection: pd.DataFrame) -> list[str]:
+    """How well the scores find the demonstrations that the oracle keeps; nothing where there is none to tell apart."""
+    over_runs = detection[detection["seed"] == ALL_RUNS]
+    if over_runs["auc"].isna().all():
+        return []
+    areas = over_runs.iloc[0]
+    within = "–" if pd.isna(areas["auc_within_length"]) else f"{areas['auc_within_length']:.2f}"
+    text = f"Score against the oracle's choice of demonstrations: AUC {areas['auc']:.2f}, among like lengths {within}"
+    return [f"- {text}; of length alone {areas['auc_of_length']:.2f}."]
+
+
+def _over_runs(differences: pd.DataFrame, arm: str, against: str) -> dict | None:
+    chosen = (differences["arm"] == arm) & (differences["against"] == against) & (differences["seed"] == ALL_RUNS)
+    return next(iter(differences[chosen].to_dict("records")), None)
+
+
+def _points(difference: dict | None) -> str:
+    return "–" if difference is None else _signed(difference["difference"]) + _limits(difference, _signed)
+
+
+def _limits(row: dict | pd.Series, shown: Callable[[float], str]) -> str:
+    """The interval in brackets; nothing where one run gives none."""
+    return "" if pd.isna(row["low"]) else f" [{shown(row['low'])}, {shown(row['high'])}]"
+
+
+def _signed(difference: float) -> str:
+    return percent(difference, "+")
+
+
+def _percent(rate: float | None) -> str:
+    return "–" if rate is None else percent(rate)
+
+
+def _cells(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

@@ -1,0 +1,146 @@
+"""The tables of an experiment, each small enough to read; rates are fractions in 0..1 with 95% intervals.
+
+A row of one seed tells of that run alone; the row ALL_RUNS of the mean over runs, with an interval over runs.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from demo_score.analysis.detection import detection_table
+from demo_score.analysis.differences import arms_of, difference_table
+from demo_score.analysis.inputs import (
+    ALL_RUNS,
+    CLASSIFIER_KEYS,
+    count_problems,
+    read_classifiers,
+    read_evaluations,
+    read_rollouts,
+    read_scores,
+)
+from demo_score.analysis.over_runs import OVER_RUNS, SINGLE_RUN, t_interval
+from demo_score.analysis.statistics import wilson_interval
+from demo_score.analysis.summary import summarise
+from demo_score.runtime.files import check_writable, write_text
+
+SUCCESS = ["arm", "seed", "runs", "n", "successes", "rate", "low", "high", "interval", "mean_max_reward"]
+CHECKPOINTS = ["seed", "arm", "step", "runs", "n", "successes", "rate", "low", "high", "interval"]
+LENGTHS = ["median_length_kept", "mean_length_kept", "median_length_dropped", "mean_length_dropped"]
+KEPT = ["seed", "kind", "source", "n", "kept", "fraction", "low", "high", "interval", *LENGTHS]
+
+
+def make_tables(
+    evaluations: list[Path],
+    rollouts: list[Path],
+    scores: list[Path],
+    classifiers: list[Path],
+    out: Path,
+    problems: Path | None = None,
+    oracle: list[str] | None = None,
+) -> str:
+    """Write success, differences, checkpoints, kept, detection, classifiers (.csv) and summary.md to `out`.
+
+    Returns the summary. Without `evaluations` there is no success and no differences; without `oracle`, the strategies
+    that the oracle keeps, no detection. `problems`: what was wrong with given data. Raises UserError for inputs that
+    are missing, damaged, or not paired over the same starts.
+    """
+    check_writable(out, folder=True)
+    scored = read_scores(scores)
+    tables = {
+        "checkpoints": checkpoint_table(read_rollouts(rollouts)),
+        "kept": kept_table(scored),
+        "classifiers": read_classifiers(classifiers)[["seed", *CLASSIFIER_KEYS]],
+    }
+    if oracle is not None:
+        tables["detection"] = detection_table(scored, oracle)
+    if evaluations:
+        outcomes = read_evaluations(evaluations)
+        tables |= {"success": success_table(outcomes), "differences": difference_table(outcomes)}
+    for name, table in tables.items():
+        write_text(out / f"{name}.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    summary = summarise(tables, count_problems(problems))
+    write_text(out / "summary.md", summary)
+    return summary
+
+
+def success_table(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Success rate of each arm in each run (Wilson interval), and the mean over its runs (t interval)."""
+    rows = []
+    for arm in arms_of(outcomes):
+        runs = [
+            {**_rate(seed, group["success"], "successes", "rate"), "mean_max_reward": group["max_reward"].mean()}
+            for seed, group in outcomes[outcomes["arm"] == arm].groupby("seed")
+        ]
+        reward = float(np.mean([run["mean_max_reward"] for run in runs]))  # NaN where a run does not tell
+        over_runs = {**_over_runs(runs, "successes", "rate"), "mean_max_reward": reward}
+        rows += [{"arm": arm, **row} for row in [*runs, over_runs]]
+    return pd.DataFrame(rows, columns=SUCCESS)
+
+
+def checkpoint_table(rollouts: pd.DataFrame) -> pd.DataFrame:
+    """Success rate of each checkpoint that was tried, the base policy's and others': of each run, then over runs."""
+    rows = [
+        {"arm": arm, "step": step, **_rate(seed, group["success"], "successes", "rate")}
+        for (seed, arm, step), group in rollouts.groupby(["seed", "arm", "step"])
+    ]
+    over_runs = [
+        {"arm": arm, "step": step, **_over_runs(group.to_dict("records"), "successes", "rate")}
+        for (arm, step), group in pd.DataFrame(rows).groupby(["arm", "step"])
+    ]
+    return pd.DataFrame([*rows, *over_runs], columns=CHECKPOINTS)
+
+
+def kept_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """Share of the episodes kept, by kind and source ("all": together), and lengths in control steps.
+
+    Of each run; then counts of all runs together, with the means over runs of their shares and lengths.
+    """
+    everything = pd.concat([scores, scores.assign(source="all")])
+    rows = [
+        {"kind": kind, "source": source, **_rate(seed, group["kept"], "kept", "fraction"), **_lengths(group)}
+        for (seed, kind, source), group in everything.groupby(["seed", "kind", "source"])
+    ]
+    over_runs = []
+    for (kind, source), group in pd.DataFrame(rows).groupby(["kind", "source"]):
+        runs = group.to_dict("records")
+        lengths = group[LENGTHS].mean().to_dict()
+        over_runs.append({"kind": kind, "source": source, **_over_runs(runs, "kept", "fraction"), **lengths})
+    return pd.DataFrame([*rows, *over_runs], columns=KEPT)
+
+
+def _rate(seed: object, hits: pd.Series, count_name: str, rate_name: str) -> dict:
+    count, n = int(hits.sum()), len(hits)
+    limits = wilson_interval(count, n)._asdict()
+    return {
+        "seed": str(seed),
+        "runs": 1,
+        "n": n,
+        count_name: count,
+        rate_name: count / n,
+        **limits,
+        "interval": "wilson",
+    }
+
+
+def _over_runs(runs: list[dict], count_name: str, rate_name: str) -> dict:
+    """The row of all runs from those of each: counts in all, the mean of the rates, its t interval within 0..1."""
+    rates = [run[rate_name] for run in runs]
+    low, high = np.clip(t_interval(rates), 0, 1)
+    return {
+        "seed": ALL_RUNS,
+        "runs": len(runs),
+        **{name: sum(run[name] for run in runs) for name in ("n", count_name)},
+        rate_name: float(np.mean(rates)),
+        "low": low,
+        "high": high,
+        "interval": OVER_RUNS if len(runs) > 1 else SINGLE_RUN,
+    }
+
+
+def _lengths(group: pd.DataFrame) -> dict:
+    lengths = {}
+    for name, chosen in (("kept", group["kept"] == 1), ("dropped", group["kept"] == 0)):
+        of_these = group.loc[chosen, "length"]
+        lengths |= {f"median_length_{name}": of_these.median(), f"mean_length_{name}": of_these.mean()}
+    return lengths

@@ -1,0 +1,56 @@
+"""Composed settings, kept in files: Hydra takes a fifth of a second for each, and jobs on a cluster all ask again."""
+
+import json
+import shutil
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import hydra
+import omegaconf
+from omegaconf import DictConfig, OmegaConf
+
+from demo_score.config.policy_checks import POLICY_SCHEMA
+from demo_score.config.settings import CONFIGS, compose_settings
+from demo_score.config.settings_checks import SCHEMA
+from demo_score.runtime.dependencies import code_digest
+from demo_score.runtime.digests import digest
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import write_text
+
+ENVIRONMENT = b"oc.env"  # a settings file that asks for it may mean something else each time
+
+
+def compose_stored(overrides: list[str], complete: bool, store: Path | None) -> DictConfig:
+    """The settings that `compose_settings` gives, from the folder `store` if it has them; else they are put there.
+
+    The store is of use until a settings file, their schema or the code that composes them changes; then it is emptied.
+    """
+    version = store and _version()
+    if version:
+        file = store / version / f"{digest(*overrides, str(complete))}.json"
+        with suppress(OSError, ValueError):
+            return OmegaConf.create(json.loads(file.read_bytes()))
+        _remove_other_versions(store, version)
+    text = json.dumps(OmegaConf.to_container(compose_settings(overrides, complete=complete)[0]))
+    if version:
+        with suppress(UserError, OSError):  # a disk that is full or read-only: without the store, then
+            write_text(file, text)
+    return OmegaConf.create(json.loads(text))
+
+
+@cache
+def _version() -> str | None:
+    """Stands for all that settings are made of; None: for more than files."""
+    files = [*sorted(CONFIGS.rglob("*.yaml")), SCHEMA, POLICY_SCHEMA]
+    contents = [path.read_bytes() for path in files]
+    if any(ENVIRONMENT in content for content in contents):
+        return None
+    names = [path.name for path in files]
+    return digest(*names, *contents, code_digest(Path(__file__)), hydra.__version__, omegaconf.__version__)
+
+
+def _remove_other_versions(store: Path, version: str) -> None:
+    for folder in store.glob("*"):
+        if folder.name != version:
+            shutil.rmtree(folder, ignore_errors=True)

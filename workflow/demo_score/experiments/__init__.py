@@ -1,0 +1,1 @@
+"""What config.yaml says: its experiments, checked before anything runs."""

@@ -1,0 +1,104 @@
+"""Which episodes a policy trains on."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from omegaconf import DictConfig
+
+from demo_score.data.episodes import Episode, is_image
+from demo_score.data.formats import is_dataset, open_dataset
+from demo_score.data.formats.aloha import ACT
+from demo_score.data.formats.base import DataSet, say_notes
+from demo_score.data.formats.lerobot_folders import resolve_dataset
+from demo_score.data.frames import Frames
+from demo_score.data.lists import read_list
+from demo_score.data.rates import agreed_rate, contradicts, describe, look_at
+from demo_score.runtime.errors import UserError
+
+
+def training_episodes(settings: DictConfig) -> list[Episode]:
+    """The episodes of settings.datasets_file (a list or one data set), else of dataset_repo_id; numbers are float32.
+
+    Raises UserError when neither is given or nothing is selected, and when the episodes have other sizes or another
+    frame rate than the settings.
+    """
+    if path := settings.get("datasets_file"):
+        selection = read_list(path)
+    elif path := settings.get("dataset_repo_id"):
+        selection = {Path(path) if is_dataset(Path(path)) else resolve_dataset(path): None}
+    else:
+        raise UserError("no training data: give dataset_repo_id=FOLDER_OR_HUB_NAME or +datasets_file=LIST.txt")
+    options = (settings.video_backend, settings.get("aloha_jpeg", ACT))
+    datasets = [(open_dataset(source, *options), numbers) for source, numbers in selection.items()]
+    if any(len(shape) == 3 for shape in settings.policy.input_shapes.values()):
+        say_notes([dataset for dataset, _ in datasets])
+    fps = _rate([dataset for dataset, _ in datasets], settings.env.get("fps"))
+    episodes = [episode for dataset, numbers in datasets for episode in _read(dataset, numbers, settings, fps)]
+    if not episodes:
+        raise UserError(f"{path}: selects no episode; there is nothing to train on")
+    _check_images(episodes[0], settings)
+    return episodes
+
+
+def _read(dataset: DataSet, numbers: list[int] | None, settings: DictConfig, fps: float | None) -> Iterable[Episode]:
+    wanted = _names(settings)
+    keys = {key for group in wanted.values() for key in group}
+    for episode in dataset.read(numbers, keys):
+        if contradicts(step := look_at(episode.times).step, fps):
+            raise UserError(f"{dataset.path}: {describe(step, fps)}")
+        yield _named(episode, wanted, dataset.path)
+
+
+def _names(settings: DictConfig) -> dict[str, list[str]]:
+    """What the policy sees -> what it is called in the data."""
+    inputs, names = settings.policy.input_shapes, settings.get("dataset_keys") or {}
+    if strange := [key for key in names if key not in inputs]:
+        raise UserError(f"dataset_keys: the policy sees no {strange[0]}; name some of: {', '.join(inputs)}")
+    return {key: list(names.get(key, [key])) for key in inputs}
+
+
+def _named(episode: Episode, wanted: dict[str, list[str]], source: Path) -> Episode:
+    """The episode with the observations that a policy asks for, each put together of those of its source."""
+    observations = {key: _join(key, [episode.observations[name] for name in wanted[key]], source) for key in wanted}
+    return replace(episode, observations=observations, actions=episode.actions.astype(np.float32))
+
+
+def _join(key: str, parts: list[np.ndarray | Frames], source: Path) -> np.ndarray | Frames:
+    if len(parts) == 1 and not isinstance(parts[0], np.ndarray):
+        return parts[0]
+    if any(not isinstance(part, np.ndarray) or part.ndim > 2 for part in parts) and len(parts) > 1:
+        raise UserError(f"{source}: dataset_keys.{key} joins what are no vectors; name vectors, or one image")
+    vectors = [part[:, None] if part.ndim == 1 else part for part in parts]
+    return (np.concatenate(vectors, axis=1) if len(vectors) > 1 else vectors[0]).astype(np.float32)
+
+
+def _rate(datasets: Sequence[DataSet], fps: float | None) -> float | None:
+    """Frames a second of all of them, which is the environment's `fps` where there is one; None where nobody tells."""
+    for dataset in datasets:
+        if None not in (fps, dataset.fps) and fps != dataset.fps:
+            raise UserError(
+                f"{dataset.path}: recorded at {dataset.fps:g} frames a second but env.fps={fps}; set fps to match"
+            )
+    return agreed_rate(datasets) if fps is None else fps
+
+
+def _check_images(episode: Episode, settings: DictConfig) -> None:
+    """Other arrays' sizes are checked where they are normalised."""
+    for key, shape in settings.policy.input_shapes.items():
+        if len(shape) == 3 and key in episode.observations:
+            _check_kind(key, episode.observations[key])
+            have, wanted = ("x".join(map(str, size)) for size in (episode.observations[key].shape[1:3], shape[1:]))
+            if have != wanted:
+                raise UserError(
+                    f"{key} is {have} in the training data but {wanted} in the settings; set env.image_size to match"
+                )
+
+
+def _check_kind(key: str, values: np.ndarray | Frames) -> None:
+    if not is_image(values) or values.shape[-1] != 3:
+        raise UserError(
+            f"{key} is numbers {tuple(values.shape[1:])} in the training data, no images, which are uint8 "
+            "(height, width, 3); convert it, or choose another by dataset_keys"
+        )
