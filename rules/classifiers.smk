@@ -8,7 +8,6 @@ rule write_classifier_settings:
         "logs/{experiment}/classifiers/{model_arch}.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(500),
         runtime=grows(5),
@@ -32,7 +31,6 @@ rule train_classifiers:
         "logs/{experiment}/seed{seed}/classifiers/{split}/{model_arch}.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(STATE_MEMORY),
         runtime=grows(classifier_minutes),

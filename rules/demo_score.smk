@@ -11,7 +11,6 @@ rule select_classifier:
         "logs/{experiment}/seed{seed}/demo_score/classifier.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(2000),
         runtime=grows(10),
@@ -41,7 +40,6 @@ rule apply_filter:
         "logs/{experiment}/seed{seed}/demo_score/filter.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(4000),
         runtime=grows(30),
@@ -68,7 +66,6 @@ rule trace_scores:
         "logs/{experiment}/seed{seed}/demo_score/traces.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(4000),
         runtime=grows(30),
@@ -92,7 +89,6 @@ rule choose_episodes:
         arm=one_of(FINAL_ARMS),
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),

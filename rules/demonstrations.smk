@@ -34,7 +34,6 @@ rule list_demonstrations:
         "logs/{experiment}/demonstrations/all.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
@@ -55,7 +54,6 @@ rule trace_paths:
         "logs/{experiment}/demonstrations/paths.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(demonstration_memory),
         runtime=grows(30),

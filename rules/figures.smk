@@ -27,7 +27,6 @@ for figure_name in TABLE_FIGURES:
             f"logs/{{experiment}}/figures/{figure_name}.log",
         conda:
             "../envs/demo_score.yaml"
-        threads: 1
         resources:
             mem_mb=grows(1000),
             runtime=grows(10),
@@ -56,7 +55,6 @@ rule plot_classifier_curves:
         "logs/{experiment}/figures/classifier_curves.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
@@ -85,7 +83,6 @@ rule plot_scores:
         "logs/{experiment}/figures/scores.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
@@ -114,7 +111,6 @@ rule plot_traces:
         "logs/{experiment}/figures/traces.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
@@ -143,7 +139,6 @@ rule plot_paths:
         "logs/{experiment}/figures/paths.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
@@ -170,7 +165,6 @@ rule plot_overview:
         "logs/overview.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),

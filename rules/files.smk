@@ -113,7 +113,8 @@ def recordings(name):
     e = config["experiments"][name]
     run = f"results/{name}/seed{e['seeds'][0]}"
     recorded = [f"{run}/{arm}/episodes" for arm in trained_arms(e) if name in EVALUATED]
-    recorded += [f"{run}/demo_score/demonstrations"] * bool(workflow_config.collected_strategies(e))
+    if workflow_config.collected_strategies(e):
+        recorded.append(f"{run}/demo_score/demonstrations")
     return expand("{recorded}.{format}", recorded=recorded, format=["mp4", "png"])
 
 
@@ -218,9 +219,10 @@ def inputs_of_seed(wildcards):
     for arm in trained_arms(e):
         step = workflow_config.final_step(e, "base_policy" if arm == "base" else "final_policy")
         files += [f"{arm}/settings.yaml", f"{arm}/checkpoints/{step}/model.safetensors"]
-        files += [f"{arm}/datasets_file.txt"] * (arm != "base") + [f"{arm}/evaluation.csv"] * (
-            name in EVALUATED
-        )
+        if arm != "base":
+            files.append(f"{arm}/datasets_file.txt")
+        if name in EVALUATED:
+            files.append(f"{arm}/evaluation.csv")
     own = [f"results/{name}/seed{seed}/{file}" for file in files]
     return sorted({*candidate_classifiers(wildcards), *own, *tried_checkpoints(name, seed)})
 
@@ -228,11 +230,12 @@ def inputs_of_seed(wildcards):
 def inputs_of_all_seeds(wildcards):
     """Every file that the tables follow from and that all seeds share; data.yaml names given data themselves."""
     parts = workflow_config.given_data(experiment(wildcards))
-    files = given_tables(wildcards.experiment) if parts else []
-    files += [problems_of_data(wildcards)] * bool(parts)
-    return files + (
-        [*demonstrations(wildcards), all_demonstrations(wildcards)] if "demonstrations" not in parts else []
-    )
+    files = []
+    if parts:
+        files += [*given_tables(wildcards.experiment), problems_of_data(wildcards)]
+    if "demonstrations" not in parts:
+        files += [*demonstrations(wildcards), all_demonstrations(wildcards)]
+    return files
 
 
 def data_settings(wildcards):

@@ -8,7 +8,6 @@ rule write_data_settings:
         "logs/{experiment}/data_settings.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(500),
         runtime=grows(5),
@@ -41,7 +40,6 @@ for experiment_name in GIVEN:
             f"logs/{experiment_name}/data.log",
         conda:
             "../envs/demo_score.yaml"
-        threads: 1
         resources:
             mem_mb=grows(8000),
             runtime=grows(120),
@@ -69,7 +67,6 @@ rule export_lists:
         dataset_list="[a-z_]+",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(8000),
         runtime=grows(120),

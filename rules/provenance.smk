@@ -10,7 +10,6 @@ rule digest_inputs:
         "logs/{experiment}/seed{seed}/inputs.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(1000),
         runtime=grows(30),
@@ -35,7 +34,6 @@ rule write_manifest:
         "logs/{experiment}/manifest.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(1000),
         runtime=grows(30),

@@ -45,7 +45,6 @@ for kind, tables in {"": ALL_TABLES, "curation_": CURATION_TABLES}.items():
             experiment=one_of(set(config["experiments"]) - set(EVALUATED) if kind else EVALUATED),
         conda:
             "../envs/demo_score.yaml"
-        threads: 1
         resources:
             mem_mb=grows(1000),
             runtime=grows(10),

@@ -8,7 +8,6 @@ rule compose_settings:
         "logs/{experiment}/seed{seed}/{arm}/settings.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(2000),
         runtime=grows(10),

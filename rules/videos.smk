@@ -29,7 +29,6 @@ rule record_rollouts:
         "logs/{experiment}/seed{seed}/{arm}/episodes.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(need("memory", "evaluation")),
         runtime=grows(need("minutes", "evaluation")),
@@ -72,7 +71,6 @@ rule record_demonstrations:
         "logs/{experiment}/seed{seed}/demo_score/demonstrations.log",
     conda:
         "../envs/demo_score.yaml"
-    threads: 1
     resources:
         mem_mb=grows(demonstration_memory),
         runtime=grows(30),

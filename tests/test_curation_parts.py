@@ -14,7 +14,7 @@ from demo_score.curation.classifiers import (
     no_dropout,
     unflatten,
 )
-from demo_score.curation.features import Normalisation, Rollouts, read_rollouts
+from demo_score.curation.features import Rollouts, Standardization, read_rollouts
 from demo_score.curation.metrics import accuracy, balanced_threshold, episode_means, roc_auc
 from demo_score.curation.selection import select_classifier
 from demo_score.curation.storage import Classifiers, Member, Variant, save_classifiers
@@ -109,7 +109,7 @@ def test_optimiser_is_torch_adamw_for_each_member() -> None:
 def test_training_loss_weighs_a_success_four_times_a_failure() -> None:
     architecture = Stepwise(hidden_sizes=[6], dropout=0)
     rollouts = Rollouts([torch.randn(4, 3), torch.randn(2, 3)], torch.tensor([True, False]))
-    samples = Samples(architecture, rollouts, Normalisation(torch.zeros(3), torch.ones(3)))
+    samples = Samples(architecture, rollouts, Standardization(torch.zeros(3), torch.ones(3)))
     trainer = Trainer(architecture, 3, [Variant(0, 1e-3, 0.1)], samples, samples)
     module = architecture.module(3)
     torch.nn.utils.vector_to_parameters(trainer.parameters[0].detach().clone(), module.parameters())
@@ -139,11 +139,11 @@ def test_balanced_threshold_lies_midway_in_the_gap() -> None:
     assert balanced_threshold(torch.tensor([0.3, 0.3, 0.3, 0.3, 0.3]), success) == pytest.approx(0.3)
 
 
-def test_normalisation_floors_the_standard_deviation() -> None:
+def test_standardization_floors_the_standard_deviation() -> None:
     frames = torch.tensor([[0.0, 5.0], [2.0, 5.0]])
-    normalisation = Normalisation.of([frames])
-    assert normalisation.std.tolist() == pytest.approx([1, 0.01])
-    assert normalisation(frames).tolist() == [[-1, 0], [1, 0]]
+    standardization = Standardization.of([frames])
+    assert standardization.std.tolist() == pytest.approx([1, 0.01])
+    assert standardization(frames).tolist() == [[-1, 0], [1, 0]]
 
 
 def make_rollouts(path: Path, count: int) -> Path:
@@ -180,8 +180,8 @@ def make_file(path: Path, model_arch: str, kind: str, losses: list[float], auc: 
     members = [
         Member(seed, 1e-4, 0.1, 7, loss, auc, 0.8, {"mean": 0.5, "balanced": 0.4}) for seed, loss in enumerate(losses)
     ]
-    normalisation = Normalisation(torch.zeros(1), torch.ones(1))
-    save_classifiers(path, Classifiers(model_arch, {"type": kind}, ["action"], None, members), {}, normalisation)
+    standardization = Standardization(torch.zeros(1), torch.ones(1))
+    save_classifiers(path, Classifiers(model_arch, {"type": kind}, ["action"], None, members), {}, standardization)
     return path
 
 

@@ -9,7 +9,7 @@ from demo_score.config.settings import compose_settings, leaves
 from demo_score.config.tree import CONFIGS, choices
 from demo_score.envs import make_env
 from demo_score.policies import action_offsets, make_policy
-from demo_score.training.chunks import Statistics
+from demo_score.training.chunks import ColumnStatistics
 from guide import SMALL_IMAGES
 from omegaconf import OmegaConf
 from setting_effects import assert_effective, composed_policy, digest, keys_of, observed
@@ -34,7 +34,8 @@ def behaviour(policy: str, *overrides: str) -> str:
     batch["action_is_pad"] = torch.arange(n_actions) >= torch.tensor([[n_actions], [n_actions - 1], [4], [3]])
     flat = {key: shape[0] for key, shape in [*shapes.items(), ("action", [action_dim])] if len(shape) == 1}
     statistics = {
-        key: Statistics(*(np.full(size, x, np.float32) for x in (0.5, 0.05, 0.4, 0.6))) for key, size in flat.items()
+        key: ColumnStatistics(*(np.full(size, x, np.float32) for x in (0.5, 0.05, 0.4, 0.6)))
+        for key, size in flat.items()
     }
     made.normalization.set_statistics(statistics, settings.policy.min_std)
     torch.manual_seed(1)

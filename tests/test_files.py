@@ -13,7 +13,7 @@ import pytest
 import torch
 from conftest import one_line_error, random_episode, tiny_settings
 from demo_score.curation.classifiers import build_architecture
-from demo_score.curation.features import Normalisation
+from demo_score.curation.features import Standardization
 from demo_score.curation.storage import Classifiers, save_classifiers
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.aloha import write_aloha
@@ -54,8 +54,8 @@ def store_checkpoint(disk: Path, size: int) -> None:
 def store_classifiers(disk: Path, size: int) -> None:
     architecture = {"type": "stepwise", "hidden_sizes": [size // 4], "dropout": 0.3}
     parameters = dict(build_architecture(architecture).module(1).named_parameters())
-    normalisation = Normalisation(torch.zeros(1), torch.ones(1))
-    save_classifiers(disk / "a.safetensors", Classifiers("a", architecture, [], None, []), parameters, normalisation)
+    standardization = Standardization(torch.zeros(1), torch.ones(1))
+    save_classifiers(disk / "a.safetensors", Classifiers("a", architecture, [], None, []), parameters, standardization)
 
 
 def store_text(disk: Path, size: int) -> None:

@@ -24,14 +24,14 @@ class Rollouts:
 
 
 @dataclass
-class Normalisation:
+class Standardization:
     """Mean and standard deviation of each input over all training frames."""
 
     mean: Tensor  # (width,)
     std: Tensor  # (width,), at least STD_FLOOR
 
     @classmethod
-    def of(cls, frames: list[Tensor]) -> "Normalisation":
+    def of(cls, frames: list[Tensor]) -> "Standardization":
         std, mean = torch.std_mean(torch.cat(frames).double(), dim=0, correction=0)
         return cls(mean.float(), std.float().clamp(min=STD_FLOOR))
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from demo_score.config.yaml_files import read_yaml
 from demo_score.curation.arms import kept_demonstrations, kept_episodes, selection_of
 from demo_score.curation.classifiers import Architecture, Parameters
-from demo_score.curation.features import Normalisation, check_outcomes_known, read_frames
+from demo_score.curation.features import Standardization, check_outcomes_known, read_frames
 from demo_score.curation.metrics import episode_means
 from demo_score.curation.storage import load_description, load_member
 from demo_score.curation.training import evaluation_logits
@@ -37,12 +37,12 @@ class Scorer:
         self.description = load_description(path)
         self.architecture: Architecture = self.description.build()
         self.parameters: Parameters
-        self.normalisation: Normalisation
-        self.parameters, self.normalisation = load_member(path, member)
+        self.standardization: Standardization
+        self.parameters, self.standardization = load_member(path, member)
 
     def scores(self, frames: list[Tensor]) -> list[float]:
         """Mean probability of success of each episode's frames (T, width), dropout off."""
-        samples, counts = self.architecture.samples([self.normalisation(episode) for episode in frames])
+        samples, counts = self.architecture.samples([self.standardization(episode) for episode in frames])
         logits = evaluation_logits(self.architecture, self.parameters, samples)
         return episode_means(logits.sigmoid(), counts)[0].tolist()
 
@@ -57,11 +57,11 @@ class Scorer:
 
     def _check_widths(self, entries: list[Entry], frames: list[Tensor]) -> None:
         for entry, episode in zip(entries, frames, strict=True):
-            if episode.shape[1] != len(self.normalisation.mean):
+            if episode.shape[1] != len(self.standardization.mean):
                 raise UserError(
                     f"{entry.file} episode {entry.episode}: {', '.join(self.description.inputs)} is "
-                    f"{episode.shape[1]} wide but the classifier was trained on {len(self.normalisation.mean)}; score "
-                    "episodes of the task it was trained on"
+                    f"{episode.shape[1]} wide but the classifier was trained on {len(self.standardization.mean)}; "
+                    "score episodes of the task it was trained on"
                 )
 
     def _row(self, kind: str, entry: Entry, episode: Episode, score: float) -> dict:

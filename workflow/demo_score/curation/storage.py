@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from demo_score.curation.classifiers import Architecture, Parameters, build_architecture
-from demo_score.curation.features import Normalisation
+from demo_score.curation.features import Standardization
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_path
 from demo_score.runtime.weights import check_finite
@@ -59,11 +59,11 @@ class Classifiers:
 
 
 def save_classifiers(
-    path: str | Path, classifiers: Classifiers, parameters: Parameters, normalisation: Normalisation
+    path: str | Path, classifiers: Classifiers, parameters: Parameters, standardization: Standardization
 ) -> None:
     """Write a classifier file atomically; `parameters` have the members in front."""
     tensors = {name: value.contiguous() for name, value in parameters.items()}
-    tensors |= {"normalisation.mean": normalisation.mean, "normalisation.std": normalisation.std}
+    tensors |= {"normalisation.mean": standardization.mean, "normalisation.std": standardization.std}
     content = save(tensors, metadata={_METADATA: json.dumps(asdict(classifiers))})
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)  # save_file would let nobody but its owner read it
@@ -82,14 +82,14 @@ def load_description(path: str | Path) -> Classifiers:
     return Classifiers(**values, members=members)
 
 
-def load_member(path: str | Path, member: int) -> tuple[Parameters, Normalisation]:
-    """Parameters of one member (leading dimension 1), and the normalisation of its inputs.
+def load_member(path: str | Path, member: int) -> tuple[Parameters, Standardization]:
+    """Parameters of one member (leading dimension 1), and the standardization of its inputs.
 
     Raises UserError where these are no numbers.
     """
     with safe_open(path, framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    normalisation = Normalisation(tensors.pop("normalisation.mean"), tensors.pop("normalisation.std"))
+    standardization = Standardization(tensors.pop("normalisation.mean"), tensors.pop("normalisation.std"))
     parameters = {name: values[member : member + 1].clone() for name, values in tensors.items()}
-    check_finite(path, parameters | vars(normalisation), "train the classifiers again, with a smaller lr")
-    return parameters, normalisation
+    check_finite(path, parameters | vars(standardization), "train the classifiers again, with a smaller lr")
+    return parameters, standardization

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from demo_score.curation.classifiers import build_architecture
-from demo_score.curation.features import Normalisation, Rollouts, read_rollouts
+from demo_score.curation.features import Rollouts, Standardization, read_rollouts
 from demo_score.curation.metrics import accuracy, balanced_threshold, roc_auc
 from demo_score.curation.settings import CurationSettings, read_settings
 from demo_score.curation.storage import Classifiers, Member, Variant, save_classifiers
@@ -52,17 +52,17 @@ def train_classifiers(
         raise UserError(f"model_archs has no {model_arch}; choose from: {', '.join(sweep.model_archs)}")
     architecture = build_architecture(sweep.model_archs[model_arch])
     rollouts = _read_split(sweep, train, cross_val)
-    normalisation = Normalisation.of(rollouts[0].frames)
-    samples = [Samples(architecture, part, normalisation) for part in rollouts]
+    standardization = Standardization.of(rollouts[0].frames)
+    samples = [Samples(architecture, part, standardization) for part in rollouts]
     variants = [Variant(*values) for values in itertools.product(sweep.seeds, sweep.lr, sweep.weight_decay)]
-    trainer = Trainer(architecture, len(normalisation.mean), variants, *samples, sweep.weighted_cross_val)
+    trainer = Trainer(architecture, len(standardization.mean), variants, *samples, sweep.weighted_cross_val)
     folder = ResumeFolder(out.parent, model_arch, _digest(model_arch, settings, rollouts))
     progress = _train(trainer, variants, sweep, folder)
     members = _describe(trainer, progress.best, progress.best_epoch.tolist(), variants)
     classifiers = Classifiers(model_arch, sweep.model_archs[model_arch], sweep.inputs, sweep.max_frames, members)
     with atomic_path(metrics) as temporary:
         _table(progress.measured, variants).to_csv(temporary, index=False, float_format="%.9g")
-    save_classifiers(out, classifiers, trainer.named(progress.best), normalisation)
+    save_classifiers(out, classifiers, trainer.named(progress.best), standardization)
     folder.remove()
     return len(members)
 

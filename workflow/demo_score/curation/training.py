@@ -21,7 +21,7 @@ from demo_score.curation.classifiers import (
     no_dropout,
     unflatten,
 )
-from demo_score.curation.features import Normalisation, Rollouts
+from demo_score.curation.features import Rollouts, Standardization
 from demo_score.curation.metrics import episode_means
 from demo_score.curation.storage import Variant
 
@@ -31,8 +31,8 @@ FAILURE_WEIGHT = 1 / 3  # beside 1 + 1/3 for a success: four to one
 class Samples:
     """Normalised samples of rollouts, as an architecture takes them."""
 
-    def __init__(self, architecture: Architecture, rollouts: Rollouts, normalisation: Normalisation) -> None:
-        self.inputs, self.counts = architecture.samples([normalisation(frames) for frames in rollouts.frames])
+    def __init__(self, architecture: Architecture, rollouts: Rollouts, standardization: Standardization) -> None:
+        self.inputs, self.counts = architecture.samples([standardization(frames) for frames in rollouts.frames])
         self.success = rollouts.success  # (episodes,)
         self.labels = rollouts.success.float().repeat_interleave(torch.tensor(self.counts))  # (samples,)
 

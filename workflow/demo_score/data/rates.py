@@ -64,7 +64,7 @@ def judge(stamps: Mapping[int, Stamps], fps: float | None) -> Iterator[tuple[int
 
     `fps`: what the data set says.
     """
-    said = {number: [found.wrong] * bool(found.wrong) for number, found in stamps.items()}
+    said = {number: [found.wrong] if found.wrong else [] for number, found in stamps.items()}
     steps = {number: found.step for number, found in stamps.items() if contradicts(found.step, fps)}
     if len(steps) == len(stamps) > 1:
         yield None, describe(median(steps.values()), fps)

@@ -55,7 +55,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Path:
+class Trajectory:
     """One arm's targets, a row a control step."""
 
     positions: np.ndarray  # (T, 3) m
@@ -63,12 +63,12 @@ class Path:
     grippers: np.ndarray  # (T,)
 
 
-def interpolate(waypoints: list[Waypoint], n_steps: int) -> Path:
+def interpolate(waypoints: list[Waypoint], n_steps: int) -> Trajectory:
     """Straight lines between waypoints, the first of which is at step 0; the last one is held."""
     times = np.array([waypoint.step for waypoint in waypoints])
     steps = np.arange(n_steps).clip(max=times[-1])
     positions = np.array([waypoint.position for waypoint in waypoints])
-    return Path(
+    return Trajectory(
         positions=np.stack([np.interp(steps, times, positions[:, axis]) for axis in range(3)], axis=1),
         orientations=Slerp(times, Rotation.concatenate([waypoint.orientation for waypoint in waypoints]))(steps),
         grippers=np.interp(steps, times, [waypoint.gripper for waypoint in waypoints]),

@@ -27,7 +27,8 @@ def final_arms(experiment: dict) -> list[str]:
 
 def trained_arms(experiment: dict) -> list[str]:
     """All arms of the experiment's comparison."""
-    return ["base"] * ("base_policy" in experiment) + final_arms(experiment)
+    base = ["base"] if "base_policy" in experiment else []
+    return base + final_arms(experiment)
 
 
 def wildcard_values(experiment: dict) -> dict[str, list[str]]:

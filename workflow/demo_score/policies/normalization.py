@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from demo_score.observations import ACTION, ENVIRONMENT_STATE, IMAGE, STATE
 from demo_score.runtime.errors import UserError
 
-Statistics = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]  # mean, std, min, max: (features,) each
+# Of each observation and of actions: mean, std, min, max, (features,) each.
+StatisticsByKey = dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]
 
 # What a mode subtracts and what it divides by, under the names they are stored by.
 MODES = {"mean_std": ("mean", "std"), "min_max": ("centre", "half_range")}
@@ -47,7 +48,7 @@ class Normalization(nn.Module):
             for name, value in zip(self._names(key), values, strict=True):
                 self.register_buffer(name, value)
 
-    def set_statistics(self, statistics: Statistics, min_std: float) -> None:
+    def set_statistics(self, statistics: StatisticsByKey, min_std: float) -> None:
         """Take mean, standard deviation, minimum and maximum of each key that is not an image.
 
         A deviation, or half a range, below `min_std` counts as `min_std`: what hardly moves in the training data

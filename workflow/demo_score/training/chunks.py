@@ -15,7 +15,7 @@ from demo_score.runtime.errors import UserError
 Images = np.ndarray | Frames  # (T, H, W, 3) uint8
 
 
-class Statistics(NamedTuple):
+class ColumnStatistics(NamedTuple):
     """Of one array over all frames, a value a feature."""
 
     mean: np.ndarray
@@ -129,15 +129,15 @@ class ChunkDataset:
             digest.update(images.identity().encode() if isinstance(images, Frames) else images.tobytes())
         return digest.hexdigest()
 
-    def statistics(self) -> dict[str, Statistics]:
+    def statistics(self) -> dict[str, ColumnStatistics]:
         """Of each observation key but images, and of the action, over all frames."""
         return {key: _statistics(values) for key, values in {**self.arrays, ACTION: self.actions}.items()}
 
 
-def _statistics(values: Tensor) -> Statistics:
+def _statistics(values: Tensor) -> ColumnStatistics:
     exact = values.double()
     moments = exact.mean(0).float(), exact.std(0).float(), values.amin(0), values.amax(0)
-    return Statistics(*(moment.cpu().numpy() for moment in moments))
+    return ColumnStatistics(*(moment.cpu().numpy() for moment in moments))
 
 
 def _check(episodes: list[Episode], observation_keys: list[str]) -> None:

@@ -9,10 +9,10 @@ import numpy as np
 QUANTILES = {"q01": 0.01, "q10": 0.1, "q50": 0.5, "q90": 0.9, "q99": 0.99}
 SMALL_IMAGE = 300  # pixels: a larger height or width is thinned out to some 150, as LeRobot does
 
-Statistics = dict[str, np.ndarray]  # min, max, mean, std, count and the quantiles of one feature
+FeatureStatistics = dict[str, np.ndarray]  # min, max, mean, std, count and the quantiles of one feature
 
 
-def array_statistics(values: np.ndarray) -> Statistics:
+def array_statistics(values: np.ndarray) -> FeatureStatistics:
     """Statistics of `values` (T, ...), by its last axis: each of shape (n,), of scalars (1,); count is T."""
     rows = (values[:, None] if values.ndim == 1 else values.reshape(-1, values.shape[-1])).astype(np.float64)
     return {
@@ -41,7 +41,7 @@ class PixelCounts:
             counts += np.bincount(thinned[..., channel].ravel(), minlength=256)
         self.n_images += len(images)
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> FeatureStatistics:
         """Statistics of a channel's values in [0, 1], each of shape (3, 1, 1); count is the number of images."""
         values = np.arange(256) / 255
         n_pixels = self.counts[0].sum()
@@ -62,7 +62,7 @@ class PixelCounts:
         return reached.argmax(axis=1) / 255
 
 
-def aggregate(parts: list[Statistics]) -> Statistics:
+def aggregate(parts: list[FeatureStatistics]) -> FeatureStatistics:
     """Statistics of a feature over several episodes, from theirs.
 
     Extremes, mean and standard deviation are exact; a quantile is the mean of the episodes' weighted by count,

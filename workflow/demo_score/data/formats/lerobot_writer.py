@@ -24,7 +24,7 @@ from demo_score.data.episodes import Episode, is_image, place
 from demo_score.data.formats.lerobot import REWARD
 from demo_score.data.formats.lerobot_data_files import DataFiles
 from demo_score.data.formats.lerobot_folders import INFO, NO_TASK
-from demo_score.data.formats.lerobot_statistics import PixelCounts, Statistics, aggregate, array_statistics
+from demo_score.data.formats.lerobot_statistics import FeatureStatistics, PixelCounts, aggregate, array_statistics
 from demo_score.data.formats.lerobot_told import SUCCESS
 from demo_score.data.formats.lerobot_videos import CHUNK_SIZE, MEGABYTE, VideoFiles, check_codec, video_info
 from demo_score.data.frames import Frames
@@ -100,7 +100,7 @@ class _Writer:
         self.data = DataFiles(folder, DATA_PATH, info["data_files_size_in_mb"] * MEGABYTE)
         self.videos: dict[str, VideoFiles] = {}
         self.tasks: dict[str, int] = {}
-        self.statistics: dict[str, Statistics] = {}  # of all episodes so far
+        self.statistics: dict[str, FeatureStatistics] = {}  # of all episodes so far
         self.rows: list[dict[str, Any]] = []  # of meta/episodes, then tables of many
         self.tables: list[pa.Table] = []
         self.n_episodes = self.n_frames = 0
@@ -171,7 +171,9 @@ class _Writer:
             "task_index": task_indices,
         }
 
-    def _record(self, episode: Episode, tasks: list[str], places: dict, statistics: dict[str, Statistics]) -> None:
+    def _record(
+        self, episode: Episode, tasks: list[str], places: dict, statistics: dict[str, FeatureStatistics]
+    ) -> None:
         """Add an episode to meta/episodes and to the statistics of all."""
         row = {"episode_index": self.n_episodes, "tasks": tasks, "length": len(episode), **places}
         row |= {"dataset_from_index": self.n_frames, "dataset_to_index": self.n_frames + len(episode)}
