@@ -25,15 +25,10 @@ def main() -> None:
     if missing := [path for path in arguments.documents if not path.is_file()]:
         raise UserError(f"--documents {missing[0]}: no such document; correct the path")
     problems, notes = verify(arguments.results, arguments.documents)
-    for line in notes:
-        print(f"note: {line}")
-    for line in problems:
+    for line in (*(f"note: {line}" for line in notes), *problems):
         print(line)
-    print(
-        f"{len(problems)} problem{'s' * (len(problems) > 1)}"
-        if problems
-        else "All numbers that were checked follow from their inputs."
-    )
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    print(count if problems else "All numbers that were checked follow from their inputs.")
     sys.exit(1 if problems else 0)
 
 

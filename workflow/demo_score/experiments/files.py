@@ -1,6 +1,7 @@
 """Files that snakemake is asked to read and to make: configuration files, and targets by their paths."""
 
 import argparse
+import os
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -40,10 +41,9 @@ def check_options(options: list[str]) -> None:
 
 def check_cache() -> None:
     """Raise UserError where snakemake, which keeps its sources in the user's cache, cannot: it ends in a traceback."""
-    from snakemake.common import get_appdirs
-
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     try:
-        check_writable(Path(get_appdirs().user_cache_dir), folder=True)
+        check_writable(caches / "snakemake", folder=True)
     except UserError as error:
         raise UserError(f"snakemake's cache: {error} (XDG_CACHE_HOME=FOLDER)") from None
 
