@@ -1,7 +1,6 @@
 """What config.yaml must satisfy beyond its schema: all that can be known before anything runs."""
 
 from collections.abc import Iterator
-from importlib.machinery import PathFinder
 from itertools import pairwise
 
 from omegaconf import DictConfig
@@ -45,7 +44,6 @@ def check_config(config: dict) -> None:
             check_experiment(experiment)
             if name in config["run"]:
                 check_places(given_data(experiment), "given data")
-                _check_packages(experiment)
         except UserError as error:
             raise UserError(f"experiments.{name}: {error}") from None
 
@@ -86,19 +84,6 @@ def _check_stage(experiment: dict, stage: str) -> None:
         policy_class(settings)
     if stage not in POLICY_STAGES:
         _check_weights(experiment, stage, settings)
-
-
-def _check_packages(experiment: dict) -> None:
-    """The simulators in which policies are tried are installed."""
-    for stage in stages(experiment):
-        settings = stage_settings(experiment, stage)
-        is_tried = stage not in POLICY_STAGES or settings.training.eval_freq
-        name = settings.env.name
-        if is_tried and name != "recorded" and PathFinder.find_spec(f"gym_{name}") is None:
-            raise UserError(
-                f"{stage}: env.name={name}: there is no Python package gym_{name} here; correct the name, or install "
-                "it, or add its folder to PYTHONPATH"
-            )
 
 
 def _check_weights(experiment: dict, stage: str, settings: DictConfig) -> None:
