@@ -23,7 +23,7 @@ from demo_score.data.formats.robomimic import write_episodes
 from demo_score.policies.checkpoints import save_checkpoint
 from demo_score.reporting.report import make_report
 from demo_score.runtime.digests import digest
-from demo_score.runtime.files import ABANDONED_AFTER, atomic_path, write_text
+from demo_score.runtime.files import ABANDONED_AFTER, atomic_path, check_file_name, write_text
 from demo_score.runtime.resume import ResumeFolder
 
 SPACE = 2**21  # bytes
@@ -157,3 +157,10 @@ def test_temporary_names_of_several_machines_differ(tmp_path, monkeypatch) -> No
             assert one != other
             other.touch()
         one.touch()
+
+
+def test_a_name_that_leads_elsewhere_is_refused() -> None:
+    check_file_name("evaluation", "--name")
+    for name in ("../x", "/x", "a/b", "..", ""):
+        with one_line_error(f"--name {name}", "no name of a file"):
+            check_file_name(name, "--name")

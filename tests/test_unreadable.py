@@ -97,6 +97,9 @@ def test_missing_files_folders_in_their_place_and_lost_links_are_told_apart(tmp_
         make()
         problems = [str(problem) for problem in inspect(folder).problems]
         assert len(problems) == 2 and all(words in line and "damaged" not in line for line in problems)
+    (tmp_path / "link").symlink_to("elsewhere")
+    with one_line_error(tmp_path / "link", "is a link to elsewhere, where nothing lies"):
+        inspect(tmp_path / "link")
     rows.unlink()
     rows.symlink_to(kept)
     assert inspect(folder).problems == []

@@ -11,12 +11,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from demo_score.command_line import checkpoint_parser, rollout_arguments
 from demo_score.rollout.runs import evaluate
 from demo_score.runtime.errors import run_command
+from demo_score.runtime.files import check_file_name
 
 
 def main() -> str:
     parser = checkpoint_parser(__doc__)
     parser.add_argument("--name", default="evaluation", help="of the table, without .csv (evaluation)")
     arguments = rollout_arguments(parser)
+    check_file_name(arguments.name, "--name")
     evaluate(arguments.checkpoint, arguments.overrides, arguments.out_dir, arguments.name)
     return f"{arguments.out_dir / f'{arguments.name}.csv'}: a row an episode"
 

@@ -23,6 +23,12 @@ _ADVICE = {
 _ELSEWHERE = "choose another place"
 
 
+def check_file_name(name: str, option: str) -> None:
+    """Raise UserError for a name that leads to another folder than the one it is put in."""
+    if Path(name).name != name or name in ("", ".."):
+        raise UserError(f"{option} {name}: no name of a file; give one without folders")
+
+
 def check_writable(path: Path, folder: bool = False) -> None:
     """Raise UserError where no file, or no `folder`, can be written at `path`: before its content is computed."""
     place = path = Path(path).absolute()

@@ -40,7 +40,7 @@ def reason_unreadable(path: Path, error: BaseException | None = None) -> str:
     """
     for number in (*_numbers(error), *_look(path)):
         if number in _BY_NUMBER:
-            return _link(path) or _BY_NUMBER[number]
+            return lost_link(path) or _BY_NUMBER[number]
     if error is not None and _FILTER.search(str(error)):
         return (
             "is compressed by a filter that is not installed here; install hdf5plugin and set HDF5_PLUGIN_PATH to its "
@@ -66,8 +66,8 @@ def damaged_download(path: Path, reason: object, kind: str = "damaged") -> UserE
     return UserError(f"{path}: {what}")
 
 
-def _link(path: Path) -> str:
-    """Where a link leads that leads nowhere; empty for what is none."""
+def lost_link(path: Path) -> str:
+    """Where a link leads that leads nowhere, in words; empty for what is none."""
     if not path.is_symlink() or path.exists():
         return ""
     return f"is a link to {path.readlink()}, where nothing lies; copy that there, or make the link again"

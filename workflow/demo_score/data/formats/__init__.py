@@ -10,6 +10,7 @@ from demo_score.data.formats.lerobot import LeRobotFolder
 from demo_score.data.formats.lerobot_folders import is_lerobot
 from demo_score.data.formats.robomimic import RobomimicFile
 from demo_score.runtime.errors import UserError
+from demo_score.runtime.unreadable import lost_link
 
 LISTS = (".txt", ".csv")  # what dataset lists and episode tables end in
 
@@ -30,8 +31,10 @@ def open_dataset(path: str | Path, video_backend: str = "pyav", aloha_jpeg: str 
         return LeRobotFolder(path, video_backend)
     if is_aloha(path):
         return AlohaFolder(path, aloha_jpeg)
+    if where := lost_link(path):
+        raise UserError(f"{path}: {where}")
     if not path.exists():
-        raise UserError(f"{path}: no such episode file or data set")
+        raise UserError(f"{path}: no such episode file or data set; give a path (repo_id names those of the hub)")
     raise UserError(
         f"{path}: no data set: neither meta/info.json (LeRobot) nor episode_0.hdf5 (ALOHA) is in this folder; "
         "give one of these folders, or a robomimic HDF5 file"
