@@ -42,7 +42,7 @@ localrules:
 rule all:
     default_target: True
     input:
-        [results(name) for name in config["run"]],
+        [PATHS[name].targets() for name in config["run"]],
         rules.figures.input,
 
 

@@ -2,18 +2,21 @@
 import json
 import os
 import shlex
-from itertools import product
-from types import SimpleNamespace
 from pathlib import Path
 
 from demo_score.experiments import checks as workflow_checks, config as workflow_config
 from demo_score.ingest import given_settings as given
 from demo_score.ingest import staleness
-from demo_score.demonstrations import WITH_PATHS
 from demo_score.runtime.dependencies import code_digest
 from demo_score.runtime.digests import settings_digest
 from demo_score.config.schema import check_against
-from demo_score.experiments.config import trained_arms
+from demo_score.experiments.paths import (
+    ALL_TABLES,
+    CURATION_TABLES,
+    TABLE_FIGURES,
+    TRIED_ARM,
+    ExperimentPaths,
+)
 
 workflow_config.keep_settings(Path(".snakemake/settings"))
 if workflow.is_main_process:  # not again in each job on a cluster
@@ -35,13 +38,7 @@ PLACES = {name: workflow_config.wildcard_values(e) for name, e in config["experi
 GIVEN = [name for name, e in config["experiments"].items() if workflow_config.given_data(e)]
 EVALUATED = [name for name, e in config["experiments"].items() if "evaluation" in e]
 FINAL_ARMS = sorted({arm for e in EXPERIMENTS for arm in workflow_config.final_arms(e)})
-TRIED_ARM = "curated_demos"  # whose checkpoints are tried as the base policy's are
 STAGE_ARMS = {"base_policy": ["base"], "final_policy": FINAL_ARMS}
-CURATION_TABLES = ["checkpoints", "kept", "classifiers"]
-ALL_TABLES = ["success", "differences", "detection", *CURATION_TABLES]
-# Figures that show one table, and all that an experiment may have.
-TABLE_FIGURES = ["success", "differences", "checkpoints", "kept"]
-FIGURES = [*TABLE_FIGURES, "classifier_curves", "scores", "traces", "paths"]
 # The report's categories, in the order of the workflow's stages.
 OUTCOME, BASE_POLICY, CLASSIFIERS = "1. Outcome", "2. Base policy and rollouts", "3. Classifiers"
 DEMONSTRATIONS, POLICIES, PROVENANCE = "4. Kept and dropped", "5. Policies at work", "6. Provenance"

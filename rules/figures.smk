@@ -3,7 +3,7 @@
 
 rule figures:
     input:
-        [figures_of(name) for name in config["run"]],
+        [PATHS[name].figures() for name in config["run"]],
         overview(),
 
 

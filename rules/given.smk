@@ -29,7 +29,7 @@ for experiment_name in GIVEN:
             settings=f"results/{experiment_name}/data.yaml",
             data=given_files(experiment_name),
         output:
-            tables=given_tables(experiment_name),
+            tables=PATHS[experiment_name].given_tables(),
             problems=report(
                 f"results/{experiment_name}/problems.csv",
                 caption="../workflow/report/problems.rst",

@@ -4,7 +4,7 @@
 
 rule videos:
     input:
-        [recordings(name) for name in config["run"]],
+        [PATHS[name].recordings() for name in config["run"]],
 
 
 rule record_rollouts:

@@ -1,0 +1,184 @@
+"""Where the files of an experiment lie below results/<name>, and which of them it ends in.
+
+demonstrations/            shared by all runs; rollouts/ too, where they are given
+seed<seed>/                one run: base/, <arm>/, rollouts/, classifiers/, demo_score/, demo_score_datasets/
+tables/, pages/, figures/  what all runs say together
+"""
+
+from collections.abc import Iterable
+from itertools import product
+
+from demo_score.demonstrations import WITH_PATHS
+from demo_score.experiments import config
+from demo_score.experiments.config import ARMS_WITH_ROLLOUTS, collected_strategies, final_arms, given_data, trained_arms
+
+TRIED_ARM = "curated_demos"  # whose checkpoints are tried as the base policy's are
+CURATION_TABLES = ["checkpoints", "kept", "classifiers"]
+ALL_TABLES = ["success", "differences", "detection", *CURATION_TABLES]
+# Figures that show one table, and all that an experiment may have.
+TABLE_FIGURES = ["success", "differences", "checkpoints", "kept"]
+FIGURES = [*TABLE_FIGURES, "classifier_curves", "scores", "traces", "paths"]
+DATASET_LISTS = ["demo_score_demos_only", "demo_score_rollouts_plus_demos"]
+
+
+class ExperimentPaths:
+    """The files of the experiment `name`, as config.yaml describes it."""
+
+    def __init__(self, name: str, experiment: dict):
+        self.name, self.experiment = name, experiment
+        self.results = f"results/{name}"
+        self.given = given_data(experiment)
+        self.is_evaluated = "evaluation" in experiment
+        self.seeds: list[int] = experiment["seeds"]
+
+    def run(self, seed: object) -> str:
+        """The folder of one run."""
+        return f"{self.results}/seed{seed}"
+
+    def all_demonstrations(self) -> str:
+        """The list of all demonstrations; of given ones, the table of those that passed."""
+        return f"{self.results}/demonstrations/all.{'csv' if 'demonstrations' in self.given else 'txt'}"
+
+    def demonstrations(self) -> list[str]:
+        """The episode files of all strategies, or the table of those that are given."""
+        if not collected_strategies(self.experiment):
+            return [self.all_demonstrations()]
+        return [f"{self.results}/demonstrations/{strategy}.hdf5" for strategy in self.experiment["demonstrations"]]
+
+    def rollouts(self, seed: object, eps: Iterable[str] | None = None) -> list[str]:
+        """The rollouts of some checkpoints of a run's base policy (default: of all that are tried), or given ones."""
+        steps = self.experiment["rollouts"]["eps"] if eps is None else eps
+        if "rollouts" in self.given:
+            return [f"{self.results}/rollouts/{step}.csv" for step in steps]
+        return [f"{self.run(seed)}/rollouts/{step}.hdf5" for step in steps]
+
+    def datasets_file(self, seed: object, arm: str) -> str:
+        """The list of episodes that an arm's policy trains on."""
+        return self.all_demonstrations() if arm == "base" else f"{self.run(seed)}/{arm}/datasets_file.txt"
+
+    def listed_episodes(self, seed: object, arm: str) -> list[str]:
+        """The files that the episodes of an arm's list lie in."""
+        return self.demonstrations() + (self.rollouts(seed) if arm in ARMS_WITH_ROLLOUTS else [])
+
+    def scored_episodes(self, seed: object, dataset_list: str) -> list[str]:
+        """The lists of all episodes that could have been kept on a list."""
+        return [self.all_demonstrations(), *(self.rollouts(seed) if dataset_list == DATASET_LISTS[1] else [])]
+
+    def final_checkpoint(self, seed: object, arm: str) -> str:
+        """The last checkpoint of an arm's policy."""
+        step = config.final_step(self.experiment, "base_policy" if arm == "base" else "final_policy")
+        return f"{self.run(seed)}/{arm}/checkpoints/{step}/model.safetensors"
+
+    def classifiers(self, seeds: Iterable[object], model_archs: Iterable[str], suffix: str) -> list[str]:
+        """A file of each classifier of some runs."""
+        splits = self.experiment["classifiers"]["eps_dict"]
+        places = product(seeds, splits, model_archs)
+        return [f"{self.run(seed)}/classifiers/{split}/{arch}.{suffix}" for seed, split, arch in places]
+
+    def candidate_classifiers(self, seed: object) -> list[str]:
+        """The classifiers of the architecture that filters, or of all of them."""
+        chosen = self.experiment["demo_score"]["model_arch"]
+        archs = self.experiment["classifiers"]["model_archs"] if chosen == "best" else [chosen]
+        return self.classifiers([seed], archs, "safetensors")
+
+    def classifier_metrics(self) -> list[str]:
+        """The training curves of every classifier of every run."""
+        return self.classifiers(self.seeds, self.experiment["classifiers"]["model_archs"], "csv")
+
+    def evaluations(self) -> list[str]:
+        """The evaluations of every arm and run."""
+        arms = trained_arms(self.experiment)
+        return [f"{self.run(seed)}/{arm}/evaluation.csv" for seed, arm in product(self.seeds, arms)]
+
+    def outcomes_of_rollouts(self) -> list[str]:
+        """The labels of the rollouts of every run, and what became of curated policies at the same steps."""
+        if "rollouts" in self.given:
+            return self.rollouts(None)
+        steps = self.experiment["rollouts"]["eps"]
+        files = [f"{self.run(seed)}/rollouts/{step}.csv" for seed, step in product(self.seeds, steps)]
+        return files + [file for seed in self.seeds for file in self.tried_checkpoints(seed)]
+
+    def tried_checkpoints(self, seed: object) -> list[str]:
+        """Outcomes of the curated policy's checkpoints at the steps of the base policy's, where it has saved them."""
+        is_tried = self.is_evaluated and TRIED_ARM in final_arms(self.experiment)
+        if not is_tried or "rollouts" not in config.stages(self.experiment):
+            return []
+        saved = config.saved_checkpoints(self.experiment, "final_policy")
+        steps = [step for step in self.experiment["rollouts"]["eps"] if step in saved]
+        return [f"{self.run(seed)}/{TRIED_ARM}/rollouts/{step}.csv" for step in steps]
+
+    def given_tables(self) -> list[str]:
+        """The tables of the given episodes that pass."""
+        tables = ["demonstrations/all.csv"] if "demonstrations" in self.given else []
+        if "rollouts" in self.given:
+            tables += [f"rollouts/{step}.csv" for step in self.given["rollouts"]["eps"]]
+        return [f"{self.results}/{table}" for table in tables]
+
+    def problems(self) -> list[str]:
+        """The table of what was wrong with given data."""
+        return [f"{self.results}/problems.csv"] if self.given else []
+
+    def data_settings(self) -> list[str]:
+        """What config.yaml says of given data."""
+        return [f"{self.results}/data.yaml"] if self.given else []
+
+    def tables(self) -> list[str]:
+        """All tables, and the summary."""
+        tables = ALL_TABLES if self.is_evaluated else CURATION_TABLES
+        return [f"{self.results}/tables/{file}" for file in [*(f"{table}.csv" for table in tables), "summary.md"]]
+
+    def inputs_of_seed(self, seed: object) -> list[str]:
+        """Every file of one run that the tables follow from: settings, checkpoints, episodes, lists, scores, tests."""
+        files = ["demo_score/classifier.yaml", "demo_score/scores.csv"]
+        files += [f"demo_score_datasets/{dataset_list}.txt" for dataset_list in DATASET_LISTS]
+        for step in [] if "rollouts" in self.given else self.experiment["rollouts"]["eps"]:
+            files += [f"rollouts/{step}.hdf5", f"rollouts/{step}.csv", f"base/checkpoints/{step}/model.safetensors"]
+        for arm in trained_arms(self.experiment):
+            files.append(f"{arm}/settings.yaml")
+            if arm != "base":
+                files.append(f"{arm}/datasets_file.txt")
+            if self.is_evaluated:
+                files.append(f"{arm}/evaluation.csv")
+        final = [self.final_checkpoint(seed, arm) for arm in trained_arms(self.experiment)]
+        own = [f"{self.run(seed)}/{file}" for file in files]
+        return sorted({*self.candidate_classifiers(seed), *own, *final, *self.tried_checkpoints(seed)})
+
+    def inputs_of_all_seeds(self) -> list[str]:
+        """Every file that the tables follow from and that all runs share; data.yaml names given data themselves."""
+        files = [*self.given_tables(), *self.problems()]
+        if "demonstrations" not in self.given:
+            files += [*self.demonstrations(), self.all_demonstrations()]
+        return files
+
+    def targets(self) -> list[str]:
+        """What the experiment ends in."""
+        tables = [f"{self.results}/tables/{file}" for file in ("summary.md", "manifest.json")]
+        arms = trained_arms(self.experiment)
+        checkpoints = [self.final_checkpoint(seed, arm) for seed, arm in product(self.seeds, arms)]
+        lists = product(self.seeds, DATASET_LISTS) if self.given else []
+        exports = [f"{self.run(seed)}/demo_score_datasets/{dataset_list}" for seed, dataset_list in lists]
+        return [*tables, f"{self.results}/pages/summary.html", *checkpoints, *exports]
+
+    def figures(self) -> list[str]:
+        """All figures, in two formats."""
+        missing = set() if self.is_evaluated else {"success", "differences"}
+        missing |= set() if self.has_paths() else {"paths"}
+        figures = [figure for figure in FIGURES if figure not in missing]
+        return [f"{self.results}/figures/{figure}.{kind}" for figure, kind in product(figures, ["png", "svg"])]
+
+    def has_paths(self) -> bool:
+        """Whether it is known where hands or pusher are in the demonstrations."""
+        is_collected = bool(collected_strategies(self.experiment))
+        return is_collected and config.environment_settings(self.experiment).name in WITH_PATHS
+
+    def recordings(self) -> list[str]:
+        """The videos and frame strips of the first run."""
+        run = self.run(self.seeds[0])
+        recorded = [f"{run}/{arm}/episodes" for arm in trained_arms(self.experiment)] if self.is_evaluated else []
+        if collected_strategies(self.experiment):
+            recorded.append(f"{run}/demo_score/demonstrations")
+        return [f"{path}.{kind}" for path, kind in product(recorded, ["mp4", "png"])]
+
+    def is_compared(self) -> bool:
+        """Whether it says by how much a curated policy is better."""
+        return self.is_evaluated and TRIED_ARM in final_arms(self.experiment)
