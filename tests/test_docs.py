@@ -37,12 +37,18 @@ from demo_score.workflow_checks import check_config
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
 SCRIPTS = REPOSITORY / "workflow/scripts"
-DOCUMENTS = [DOCS / "settings.md", DOCS / "guide.ko.md"]
+ALL_DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("*.md")])
 SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-WITH_EXAMPLES = [*DOCUMENTS, DOCS / "data.md"]
-each_with_examples = pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.name)
-each_about_data = pytest.mark.parametrize("document", WITH_EXAMPLES[1:], ids=lambda path: path.name)
+GUIDE = DOCS / "guide.ko.md"  # says all of it in Korean; in English each fact has one place
+WITH_SETTINGS = [DOCS / "settings.md", GUIDE]
+WITH_ERRORS = [DOCS / "settings.md", GUIDE]
+
+
+def in_each(*names: str) -> pytest.MarkDecorator:
+    """A test of each of these documents of docs/, and of the Korean guide."""
+    return pytest.mark.parametrize("document", [*(DOCS / name for name in names), GUIDE], ids=lambda path: path.name)
+
+
 TREES = {
     "env aloha": [["env=aloha", "policy=act"], ["env=aloha_cube_state", "policy=act_state"]],
     "env pusht": [["env=pusht", "policy=diffusion"], ["env=pusht_state", "policy=diffusion_state"]],
@@ -166,7 +172,7 @@ class ParsedError(Exception):
 
 def parse(command: str, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
     """The arguments of a command line, read by the command's own parser."""
-    _, script, *arguments = shlex.split(command)
+    _, script, *arguments = shlex.split(command, comments=True)
     original = argparse.ArgumentParser.parse_args
 
     def parse_args(self, *args, **kwargs) -> None:
@@ -189,9 +195,9 @@ def shown_files(document: Path) -> dict[str, str]:
 @pytest.fixture
 def reader(tmp_path, monkeypatch) -> Path:
     """The folder of a reader who wrote the files that the documents show."""
-    assert shown_files(DOCUMENTS[0]) == shown_files(DOCUMENTS[1])
+    assert shown_files(WITH_SETTINGS[0]) == shown_files(WITH_SETTINGS[1])
     shutil.copytree(CONFIGS, tmp_path / "workflow/configs")
-    for name, content in shown_files(DOCUMENTS[0]).items():
+    for name, content in shown_files(WITH_SETTINGS[0]).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
     save(compose_settings(["env=aloha", "policy=act"])[0], tmp_path / "outputs/again/mine.yaml")
@@ -201,9 +207,11 @@ def reader(tmp_path, monkeypatch) -> Path:
 
 
 def test_every_command_line_is_valid(reader, monkeypatch) -> None:
-    lines = [line for document in WITH_EXAMPLES for line in command_lines(document)]
+    """Those with the variable $O run in test_workflow.py; run_workflow.py takes what snakemake takes."""
+    lines = [line for document in ALL_DOCUMENTS for line in command_lines(document)]
     commands = {re.split(" > | [|] ", line)[0] for line in lines}
-    for command in sorted(line for line in commands if "--help" not in line):
+    others = {"--help", "$O", "run_workflow.py"}
+    for command in sorted(line for line in commands if not others & set(re.split(r"[\s/]", line))):
         arguments = vars(parse(command, monkeypatch))
         if "checkpoint" in arguments:
             compose_settings(["env=aloha_cube_state", "policy=act_state", *arguments["overrides"]])
@@ -212,7 +220,7 @@ def test_every_command_line_is_valid(reader, monkeypatch) -> None:
             compose_settings(arguments["overrides"], folder, arguments["config_name"], "--strategy" not in command)
 
 
-@each_with_examples
+@in_each("config.md", "data.md")
 def test_shown_configuration_is_valid(document) -> None:
     blocks_shown = [block for block in blocks(document, "yaml") if block.startswith("# config.yaml")]
     ours = (REPOSITORY / "config.yaml").read_text()
@@ -223,7 +231,7 @@ def test_shown_configuration_is_valid(document) -> None:
     check_config({"run": [], "experiments": {name: config["experiments"][name] for name in shown}})
 
 
-@each_about_data
+@in_each("data.md")
 def test_shown_settings_of_data_are_valid(document) -> None:
     shown = [block for block in blocks(document, "yaml") if block.startswith("# data.yaml")]
     assert len(shown) == 1
@@ -246,7 +254,7 @@ def bad_rollouts(tmp_path) -> Path:
     return tmp_path
 
 
-@each_about_data
+@in_each("data.md")
 def test_shown_inspections_are_what_is_printed(document, bad_rollouts) -> None:
     start = "$ python workflow/scripts/inspect_data.py "
     shown = [block for block in blocks(document, "console") if block.startswith(start)]
@@ -265,7 +273,7 @@ def test_shown_sweep_is_valid() -> None:
     assert len(shown) == 1
 
 
-@each_document
+@in_each("settings.md")
 def test_every_script_is_named(document) -> None:
     assert {path.name for path in SCRIPTS.glob("*.py")} - cells_in_code(document) == set()
 
@@ -300,19 +308,19 @@ def all_configuration_keys() -> set[str]:
     )
 
 
-@each_document
+@in_each("config.md")
 def test_every_key_of_config_is_named(document) -> None:
     named = {re.sub(r"<[^>]+>", "<>", text) for text in cells_in_code(document)}
     assert all_configuration_keys() - named == set()
 
 
-@each_document
+@in_each("settings.md")
 def test_every_setting_is_named(document) -> None:
     rows = set(re.findall(r"^\| `([\w.]+)` \|", document.read_text(encoding="utf-8"), re.MULTILINE))
     assert keys_of_tables() - rows == set()
 
 
-@each_document
+@in_each("settings.md")
 def test_every_settings_file_is_named(document) -> None:
     text = document.read_text(encoding="utf-8")
     assert [path for path in CONFIGS.rglob("*.yaml") if path.name not in text] == []
@@ -325,7 +333,7 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("document", sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("*.md")]), ids=lambda path: path.name)
+@pytest.mark.parametrize("document", ALL_DOCUMENTS, ids=lambda path: path.name)
 def test_every_internal_link_resolves(document) -> None:
     links = re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8"))
     assert links or document.name == "faults.md"
@@ -378,13 +386,13 @@ def test_shown_errors_are_what_is_printed(mistake, tmp_path, monkeypatch) -> Non
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(UserError) as caught:
         MISTAKES[mistake]()
-    for document in DOCUMENTS:
+    for document in WITH_ERRORS:
         patterns = [re.escape(line).replace(r"\.\.\.", ".*") for line in shown_errors(document)]
         assert [pattern for pattern in patterns if re.fullmatch(pattern, str(caught.value))]
 
 
 def test_other_shown_errors_are_in_the_code() -> None:
-    for document in DOCUMENTS:
+    for document in WITH_ERRORS:
         errors = shown_errors(document)
         assert len(errors) == len(MISTAKES | {"no GPU": None}) + 2
         assert tracking.INSTALL in errors
