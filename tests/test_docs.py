@@ -273,7 +273,7 @@ def test_shown_sweep_is_valid() -> None:
     assert len(shown) == 1
 
 
-@in_each("settings.md")
+@in_each("commands.md")
 def test_every_script_is_named(document) -> None:
     assert {path.name for path in SCRIPTS.glob("*.py")} - cells_in_code(document) == set()
 
