@@ -31,6 +31,7 @@ from demo_score.schema import check_against
 from demo_score.settings import compose_settings, save
 from demo_score.settings_reference import read_settings_file, read_tables, read_texts, text_for, typed
 from demo_score.settings_tree import CONFIGS
+from demo_score.steps_reference import fill_steps
 from demo_score.training import loop, tracking
 from demo_score.workflow_checks import check_config
 
@@ -40,6 +41,7 @@ SCRIPTS = REPOSITORY / "workflow/scripts"
 ALL_DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("*.md")])
 SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
 GUIDE = DOCS / "guide.ko.md"  # says all of it in Korean; in English each fact has one place
+TUTORIAL = DOCS / "tutorial.md"
 WITH_SETTINGS = [DOCS / "settings.md", GUIDE]
 WITH_ERRORS = [DOCS / "troubleshooting.md", GUIDE]
 
@@ -100,6 +102,10 @@ def test_an_edit_of_a_settings_file_is_noticed_and_mended(tmp_path) -> None:
     assert (result.returncode, result.stderr) == (1, "error: docs/settings.md is out of date; run `make docs`\n")
     assert check(folder=tmp_path).returncode == 0
     assert "`201`" in (tmp_path / "docs/guide.ko.md").read_text()
+    steps = tmp_path / "docs/steps.yaml"
+    steps.write_text(steps.read_text().replace("set for you: `rollouts/`", "set for you: `tries/`"))
+    assert check("--check", folder=tmp_path).stderr == "error: docs/tutorial.md is out of date; run `make docs`\n"
+    assert check(folder=tmp_path).returncode == 0
     assert check("--check", folder=tmp_path).returncode == 0
 
 
@@ -220,7 +226,7 @@ def test_every_command_line_is_valid(reader, monkeypatch) -> None:
             compose_settings(arguments["overrides"], folder, arguments["config_name"], "--strategy" not in command)
 
 
-@in_each("config.md", "data.md")
+@in_each("config.md", "data.md", "tutorial.md")
 def test_shown_configuration_is_valid(document) -> None:
     blocks_shown = [block for block in blocks(document, "yaml") if block.startswith("# config.yaml")]
     ours = (REPOSITORY / "config.yaml").read_text()
@@ -231,7 +237,7 @@ def test_shown_configuration_is_valid(document) -> None:
     check_config({"run": [], "experiments": {name: config["experiments"][name] for name in shown}})
 
 
-@in_each("data.md")
+@in_each("data.md", "tutorial.md")
 def test_shown_settings_of_data_are_valid(document) -> None:
     shown = [block for block in blocks(document, "yaml") if block.startswith("# data.yaml")]
     assert len(shown) == 1
@@ -254,7 +260,7 @@ def bad_rollouts(tmp_path) -> Path:
     return tmp_path
 
 
-@in_each("data.md")
+@in_each("data.md", "tutorial.md")
 def test_shown_inspections_are_what_is_printed(document, bad_rollouts) -> None:
     start = "$ python workflow/scripts/inspect_data.py "
     shown = [block for block in blocks(document, "console") if block.startswith(start)]
@@ -266,11 +272,31 @@ def test_shown_inspections_are_what_is_printed(document, bad_rollouts) -> None:
         assert printed.stdout == output
 
 
-def test_shown_sweep_is_valid() -> None:
-    shown = [block for block in blocks(DOCS / "guide.ko.md", "yaml") if "sweep.yaml" in block.splitlines()[0]]
+@in_each("tutorial.md")
+def test_shown_sweep_is_valid(document) -> None:
+    shown = [block for block in blocks(document, "yaml") if "sweep.yaml" in block.splitlines()[0]]
     for block in shown:
         curation.check_classifier_settings(yaml.safe_load(block))
     assert len(shown) == 1
+
+
+def without_comments(block: str) -> str:
+    return "\n".join(re.sub(r" *#.*", "", line) for line in block.splitlines() if not line.lstrip().startswith("#"))
+
+
+def test_tutorial_shows_the_commands_and_files_of_the_guide() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    sections = {section[:2]: section for section in re.split(r"^## ", text, flags=re.MULTILINE)}
+    for language in ("bash", "yaml", "console"):
+        of_guide = re.findall(rf"```{language}\n(.*?)```", sections["1."] + sections["5."], re.DOTALL)
+        of_tutorial = "\n".join(without_comments(block) for block in blocks(TUTORIAL, language))
+        assert of_guide and [block for block in of_guide if without_comments(block) not in of_tutorial] == []
+    assert "(guide.ko.md)" in TUTORIAL.read_text(encoding="utf-8") and "(tutorial.md)" in text
+
+
+def test_step_without_a_table_in_a_document_is_an_error() -> None:
+    with one_line_error("the document has places for step1", "step5"):
+        fill_steps("<!-- parameters: step1 -->\n<!-- end -->\n", DOCS / "steps.yaml", "en")
 
 
 @in_each("commands.md")
@@ -398,3 +424,4 @@ def test_other_shown_errors_are_in_the_code() -> None:
         assert tracking.INSTALL in errors
         line = "the loss is no longer finite at step {row['step']}; set a smaller training.lr"
         assert line.replace("{row['step']}", "120") in errors and line in Path(loop.__file__).read_text()
+        assert line.replace("{row['step']}", "120") in TUTORIAL.read_text()

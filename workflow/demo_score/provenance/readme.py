@@ -10,7 +10,7 @@ from demo_score.evaluation.inputs import ALL_RUNS, CONTROLS
 from demo_score.evaluation.numbers import percent
 
 # Markdown that reports published numbers: `make docs` writes its blocks, `make verify` checks it.
-DOCUMENTS = ("README.md", "docs/results.md", "docs/walk.md")
+DOCUMENTS = ("README.md", "docs/results.md", "docs/tutorial.md")
 PUBLISHED = "published"
 EXPERIMENTS, ARITHMETICS = "experiments", "arithmetics"  # blocks, beside one of each published experiment's name
 BLOCK = re.compile(r"(<!-- begin (\w+): written by make docs -->\n)(.*?)(<!-- end \2 -->)", re.DOTALL)
