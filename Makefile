@@ -11,7 +11,7 @@
 # make wandb       install Weights & Biases, for wandb.enable=true
 # make lint        ruff, snakefmt, snakemake --lint
 # make verify      which reported number no longer follows from its inputs
-# make docs        the tables of docs/, from the settings files; the tables of results in README.md
+# make docs        the tables of docs/, from the settings files; the tables of results, from results/published
 # make lock        resolve envs/requirements.in again
 CORES ?= all
 PYTHON ?= python3

@@ -27,22 +27,32 @@ from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import read_list
 from demo_score.envs.base import no_opengl
-from demo_score.experiments.checks import check_config
-from demo_score.ingest.given import check_given
-from demo_score.runtime.errors import UserError
-from demo_score.runtime.hardware import memory_advice, select_device
+from demo_score.errors import UserError
+from demo_score.hardware import memory_advice, select_device
+from demo_score.schema import check_against
+from demo_score.settings import compose_settings, save
+from demo_score.settings_reference import read_settings_file, read_tables, read_texts, text_for, typed
+from demo_score.settings_tree import CONFIGS
+from demo_score.steps_reference import fill_steps
 from demo_score.training import loop, tracking
 from demo_score.training.sources import training_episodes
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
 SCRIPTS = REPOSITORY / "workflow/scripts"
-DOCUMENTS = [DOCS / "settings.md", DOCS / "guide.ko.md"]
+ALL_DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("*.md")])
 SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
-each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-WITH_EXAMPLES = [*DOCUMENTS, DOCS / "data.md"]
-each_with_examples = pytest.mark.parametrize("document", WITH_EXAMPLES, ids=lambda path: path.name)
-each_about_data = pytest.mark.parametrize("document", WITH_EXAMPLES[1:], ids=lambda path: path.name)
+GUIDE = DOCS / "guide.ko.md"  # says all of it in Korean; in English each fact has one place
+TUTORIAL = DOCS / "tutorial.md"
+WITH_SETTINGS = [DOCS / "settings.md", GUIDE]
+WITH_ERRORS = [DOCS / "troubleshooting.md", GUIDE]
+
+
+def in_each(*names: str) -> pytest.MarkDecorator:
+    """A test of each of these documents of docs/, and of the Korean guide."""
+    return pytest.mark.parametrize("document", [*(DOCS / name for name in names), GUIDE], ids=lambda path: path.name)
+
+
 TREES = {
     "env aloha": [["env=aloha", "policy=act"], ["env=aloha_cube_state", "policy=act_state"]],
     "env pusht": [["env=pusht", "policy=diffusion"], ["env=pusht_state", "policy=diffusion_state"]],
@@ -94,6 +104,10 @@ def test_an_edit_of_a_settings_file_is_noticed_and_mended(tmp_path) -> None:
     assert (result.returncode, result.stderr) == (1, "error: docs/settings.md is out of date; run `make docs`\n")
     assert check(folder=tmp_path).returncode == 0
     assert "`201`" in (tmp_path / "docs/guide.ko.md").read_text()
+    steps = tmp_path / "docs/steps.yaml"
+    steps.write_text(steps.read_text().replace("set for you: `rollouts/`", "set for you: `tries/`"))
+    assert check("--check", folder=tmp_path).stderr == "error: docs/tutorial.md is out of date; run `make docs`\n"
+    assert check(folder=tmp_path).returncode == 0
     assert check("--check", folder=tmp_path).returncode == 0
 
 
@@ -166,7 +180,7 @@ class ParsedError(Exception):
 
 def parse(command: str, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
     """The arguments of a command line, read by the command's own parser."""
-    _, script, *arguments = shlex.split(command)
+    _, script, *arguments = shlex.split(command, comments=True)
     original = argparse.ArgumentParser.parse_args
 
     def parse_args(self, *args, **kwargs) -> None:
@@ -189,9 +203,9 @@ def shown_files(document: Path) -> dict[str, str]:
 @pytest.fixture
 def reader(tmp_path, monkeypatch) -> Path:
     """The folder of a reader who wrote the files that the documents show."""
-    assert shown_files(DOCUMENTS[0]) == shown_files(DOCUMENTS[1])
+    assert shown_files(WITH_SETTINGS[0]) == shown_files(WITH_SETTINGS[1])
     shutil.copytree(CONFIGS, tmp_path / "workflow/configs")
-    for name, content in shown_files(DOCUMENTS[0]).items():
+    for name, content in shown_files(WITH_SETTINGS[0]).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content)
     save(compose_settings(["env=aloha", "policy=act"])[0], tmp_path / "outputs/again/mine.yaml")
@@ -201,9 +215,11 @@ def reader(tmp_path, monkeypatch) -> Path:
 
 
 def test_every_command_line_is_valid(reader, monkeypatch) -> None:
-    lines = [line for document in WITH_EXAMPLES for line in command_lines(document)]
+    """Those with the variable $O run in test_workflow.py; run_workflow.py takes what snakemake takes."""
+    lines = [line for document in ALL_DOCUMENTS for line in command_lines(document)]
     commands = {re.split(" > | [|] ", line)[0] for line in lines}
-    for command in sorted(line for line in commands if "--help" not in line):
+    others = {"--help", "$O", "run_workflow.py"}
+    for command in sorted(line for line in commands if not others & set(re.split(r"[\s/]", line))):
         arguments = vars(parse(command, monkeypatch))
         if "checkpoint" in arguments:
             compose_settings(["env=aloha_cube_state", "policy=act_state", *arguments["overrides"]])
@@ -212,7 +228,7 @@ def test_every_command_line_is_valid(reader, monkeypatch) -> None:
             compose_settings(arguments["overrides"], folder, arguments["config_name"], "--strategy" not in command)
 
 
-@each_with_examples
+@in_each("config.md", "data.md", "tutorial.md")
 def test_shown_configuration_is_valid(document) -> None:
     blocks_shown = [block for block in blocks(document, "yaml") if block.startswith("# config.yaml")]
     ours = (REPOSITORY / "config.yaml").read_text()
@@ -223,7 +239,7 @@ def test_shown_configuration_is_valid(document) -> None:
     check_config({"run": [], "experiments": {name: config["experiments"][name] for name in shown}})
 
 
-@each_about_data
+@in_each("data.md", "tutorial.md")
 def test_shown_settings_of_data_are_valid(document) -> None:
     shown = [block for block in blocks(document, "yaml") if block.startswith("# data.yaml")]
     assert len(shown) == 1
@@ -246,7 +262,7 @@ def bad_rollouts(tmp_path) -> Path:
     return tmp_path
 
 
-@each_about_data
+@in_each("data.md", "tutorial.md")
 def test_shown_inspections_are_what_is_printed(document, bad_rollouts) -> None:
     start = "$ python workflow/scripts/inspect_data.py "
     shown = [block for block in blocks(document, "console") if block.startswith(start)]
@@ -258,14 +274,34 @@ def test_shown_inspections_are_what_is_printed(document, bad_rollouts) -> None:
         assert printed.stdout == output
 
 
-def test_shown_sweep_is_valid() -> None:
-    shown = [block for block in blocks(DOCS / "guide.ko.md", "yaml") if "sweep.yaml" in block.splitlines()[0]]
+@in_each("tutorial.md")
+def test_shown_sweep_is_valid(document) -> None:
+    shown = [block for block in blocks(document, "yaml") if "sweep.yaml" in block.splitlines()[0]]
     for block in shown:
         curation.check_classifier_settings(yaml.safe_load(block))
     assert len(shown) == 1
 
 
-@each_document
+def without_comments(block: str) -> str:
+    return "\n".join(re.sub(r" *#.*", "", line) for line in block.splitlines() if not line.lstrip().startswith("#"))
+
+
+def test_tutorial_shows_the_commands_and_files_of_the_guide() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    sections = {section[:2]: section for section in re.split(r"^## ", text, flags=re.MULTILINE)}
+    for language in ("bash", "yaml", "console"):
+        of_guide = re.findall(rf"```{language}\n(.*?)```", sections["1."] + sections["5."], re.DOTALL)
+        of_tutorial = "\n".join(without_comments(block) for block in blocks(TUTORIAL, language))
+        assert of_guide and [block for block in of_guide if without_comments(block) not in of_tutorial] == []
+    assert "(guide.ko.md)" in TUTORIAL.read_text(encoding="utf-8") and "(tutorial.md)" in text
+
+
+def test_step_without_a_table_in_a_document_is_an_error() -> None:
+    with one_line_error("the document has places for step1", "step5"):
+        fill_steps("<!-- parameters: step1 -->\n<!-- end -->\n", DOCS / "steps.yaml", "en")
+
+
+@in_each("commands.md")
 def test_every_script_is_named(document) -> None:
     assert {path.name for path in SCRIPTS.glob("*.py")} - cells_in_code(document) == set()
 
@@ -300,19 +336,19 @@ def all_configuration_keys() -> set[str]:
     )
 
 
-@each_document
+@in_each("config.md")
 def test_every_key_of_config_is_named(document) -> None:
     named = {re.sub(r"<[^>]+>", "<>", text) for text in cells_in_code(document)}
     assert all_configuration_keys() - named == set()
 
 
-@each_document
+@in_each("settings.md")
 def test_every_setting_is_named(document) -> None:
     rows = set(re.findall(r"^\| `([\w.]+)` \|", document.read_text(encoding="utf-8"), re.MULTILINE))
     assert keys_of_tables() - rows == set()
 
 
-@each_document
+@in_each("settings.md")
 def test_every_settings_file_is_named(document) -> None:
     text = document.read_text(encoding="utf-8")
     assert [path for path in CONFIGS.rglob("*.yaml") if path.name not in text] == []
@@ -325,7 +361,7 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("document", sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("*.md")]), ids=lambda path: path.name)
+@pytest.mark.parametrize("document", ALL_DOCUMENTS, ids=lambda path: path.name)
 def test_every_internal_link_resolves(document) -> None:
     links = re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8"))
     assert links or document.name == "faults.md"
@@ -378,15 +414,16 @@ def test_shown_errors_are_what_is_printed(mistake, tmp_path, monkeypatch) -> Non
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(UserError) as caught:
         MISTAKES[mistake]()
-    for document in DOCUMENTS:
+    for document in WITH_ERRORS:
         patterns = [re.escape(line).replace(r"\.\.\.", ".*") for line in shown_errors(document)]
         assert [pattern for pattern in patterns if re.fullmatch(pattern, str(caught.value))]
 
 
 def test_other_shown_errors_are_in_the_code() -> None:
-    for document in DOCUMENTS:
+    for document in WITH_ERRORS:
         errors = shown_errors(document)
         assert len(errors) == len(MISTAKES | {"no GPU": None}) + 2
         assert tracking.INSTALL in errors
         line = "the loss is no longer finite at step {row['step']}; set a smaller training.lr"
         assert line.replace("{row['step']}", "120") in errors and line in Path(loop.__file__).read_text()
+        assert line.replace("{row['step']}", "120") in TUTORIAL.read_text()

@@ -16,7 +16,7 @@ from conftest import one_line_error
 from demo_score.analysis.tables import make_tables
 from demo_score.provenance.manifest import SCRIPTS, describe_machine, write_digests, write_manifest
 from demo_score.provenance.publish import publish
-from demo_score.provenance.readme import with_tables
+from demo_score.provenance.readme import BLOCK, DOCUMENTS, INTERVAL, with_tables
 from demo_score.provenance.verify import verify
 from synthetic_results import write_experiment, write_table
 from torch.backends.cpu import get_cpu_capability
@@ -277,8 +277,16 @@ def test_numbers_that_this_repository_reports_follow() -> None:
     command = [sys.executable, "workflow/scripts/verify.py"]
     run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
-    compared = re.search(r"README.md: (\d+) rows and intervals compared", run.stdout)
-    assert compared and int(compared[1]) > 0
+    for name in DOCUMENTS:
+        compared = re.search(rf"{name}: (\d+) rows and intervals compared", run.stdout)
+        assert compared and int(compared[1]) > 0
+
+
+def test_list_names_every_document_with_published_numbers() -> None:
+    documents = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")]
+    texts = {path.relative_to(REPOSITORY).as_posix(): path.read_text() for path in documents}
+    del texts["docs/data.md"]  # whose intervals are those of the small example, which is not published
+    assert set(DOCUMENTS) == {name for name, text in texts.items() if BLOCK.search(text) or INTERVAL.search(text)}
 
 
 def test_hand_edited_number_of_a_published_table_is_named(published) -> None:
@@ -298,7 +306,7 @@ def readme(published: Path) -> Path:
     """A document with the tables of results, as `make docs` writes it."""
     Path("README.md").write_text(README)
     script = REPOSITORY / "workflow/scripts/document_results.py"
-    subprocess.run([sys.executable, script], capture_output=True, check=True)
+    subprocess.run([sys.executable, script, "--documents", "README.md"], capture_output=True, check=True)
     return Path("README.md")
 
 

@@ -35,7 +35,7 @@ MANIFEST = {"digest_inputs", "write_manifest"}
 AFTER_EVALUATION = {"make_tables", "write_pages", "all"} | TABLE_FIGURES | MANIFEST
 AFTER_FILTER = {"choose_episodes", FINAL, "evaluate", "trace_scores"} | OTHER_FIGURES | AFTER_EVALUATION
 
-# The README's commands by hand: what they name -> what the miniature has instead.
+# The commands by hand of docs/commands.md: what they name -> what the miniature has instead.
 MINIATURE = {
     r"results/aloha_cube_state": "results/tiny",
     r"\$R/rollouts/001250.hdf5 ": "",
@@ -115,11 +115,11 @@ def test_run_ends_in_tables_and_figures(finished: Path) -> None:
         assert "<svg" in (finished / f"results/tiny/figures/{figure}.svg").read_text()
 
 
-def test_each_command_of_the_readme_runs_on_a_finished_run(edited: Path) -> None:
+def test_each_command_by_hand_runs_on_a_finished_run(edited: Path) -> None:
     """As a block of shell, made to name the miniature's files and to take seconds."""
     shutil.copytree(REPOSITORY / "tests/data/bring_your_own", edited / "tests/data/bring_your_own")
     shutil.copy(edited / TINY, edited / "config.yaml")
-    (block,) = [text for text in blocks(REPOSITORY / "README.md", "bash") if "O=outputs/by_hand" in text]
+    (block,) = [text for text in blocks(REPOSITORY / "docs/commands.md", "bash") if "O=outputs/by_hand" in text]
     for pattern, instead in MINIATURE.items():
         assert re.search(pattern, block), pattern
         block = re.sub(pattern, instead, block)

@@ -1,24 +1,27 @@
-"""Write the tables of results in README.md anew, from results/published. `make docs` calls it."""
+"""Write the tables of results in the documents anew, from results/published. `make docs` calls it."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo_score.provenance.readme import with_tables
-from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
-from demo_score.runtime.files import write_text
+from demo_score.errors import run_command
+from demo_score.files import read_text, write_text
+from demo_score.provenance.readme import DOCUMENTS, with_tables
 
 
 def main() -> str:
-    parser = Parser(description=__doc__)
-    parser.add_argument("--document", type=Path, default=Path("README.md"), help="with markers (README.md)")
+    parser = argparse.ArgumentParser(description=__doc__)
+    documents = [Path(name) for name in DOCUMENTS]
+    help_text = f"Markdown with markers ({' '.join(DOCUMENTS)})"
+    parser.add_argument("--documents", nargs="*", type=Path, default=documents, help=help_text)
     parser.add_argument("--published", type=Path, default=Path("results/published"), help="(results/published)")
     arguments = parser.parse_args()
-    text = arguments.document.read_text(encoding="utf-8")
-    write_text(arguments.document, with_tables(text, arguments.published))
-    return f"{arguments.document}: with the tables of {arguments.published}"
+    for document in arguments.documents:
+        text = read_text(document)
+        if (new := with_tables(text, arguments.published)) != text:
+            write_text(document, new)
+    return f"{', '.join(map(str, arguments.documents))}: with the tables of {arguments.published}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write the tables of settings in docs/ anew, from the comments in the settings files. `make docs` calls it."""
+"""Write the tables of settings and of published parameters in docs/ anew. `make docs` calls it."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ def main() -> str:
         if check:
             sys.exit(f"error: {os.path.relpath(path)} is out of date; run `make docs`")
         write_text(path, text)
-    return f"{os.path.relpath(DOCS)}: the tables of settings are up to date"
+    return f"{os.path.relpath(DOCS)}: the tables of settings and parameters are up to date"
 
 
 if __name__ == "__main__":

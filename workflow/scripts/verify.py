@@ -1,6 +1,6 @@
 """Say which numbers no longer follow from what they were made of; exit status 1 if there are any.
 
-verify.py                          all of results/, results/published and the numbers in README.md and docs/walk.md
+verify.py                          all of results/, results/published and the numbers that documents report
 verify.py results/<experiment>     one experiment
 """
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo_score.errors import run_command
+from demo_score.provenance.readme import DOCUMENTS
 from demo_score.provenance.verify import verify
 from demo_score.runtime.arguments import Parser
 from demo_score.runtime.errors import UserError, run_command
@@ -18,8 +20,8 @@ from demo_score.runtime.errors import UserError, run_command
 def main() -> None:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", nargs="?", type=Path, default=Path("results"))
-    documents = [path for path in (Path("README.md"), Path("docs/walk.md")) if path.is_file()]
-    help_text = "Markdown that reports numbers of results/published (README.md docs/walk.md)"
+    documents = [Path(name) for name in DOCUMENTS]
+    help_text = f"Markdown that reports numbers of results/published ({' '.join(DOCUMENTS)})"
     parser.add_argument("--documents", nargs="*", type=Path, default=documents, help=help_text)
     arguments = parser.parse_args()
     if missing := [path for path in arguments.documents if not path.is_file()]:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from demo_score.config.tree import CONFIGS, choices
-from demo_score.runtime.errors import UserError
+from demo_score.errors import UserError
+from demo_score.settings_tree import CONFIGS, choices
+from demo_score.steps_reference import fill_steps
 
 TITLE_LINES = 2  # of a file: `# @package _global_`, and what the file is for
 Texts = dict[str, str | dict[str, str]]  # setting -> text, or where tables differ the text of each
@@ -148,10 +149,10 @@ def fill(document: str, examples: Texts, language: Language) -> str:
 
 
 def documents(docs: Path) -> dict[Path, str]:
-    """The documents in `docs` that hold tables of settings -> their text as it should be.
+    """The documents in `docs` that hold tables of settings or of the published parameters -> what they should be.
 
     Examples are in examples.yaml, Korean meanings in meanings.ko.yaml; both are keyed by setting. Raises UserError
-    for a setting that one of them lacks.
+    for a setting that one of them lacks. The parameters are in steps.yaml.
     """
     examples, korean = read_texts(docs / "examples.yaml"), read_texts(docs / "meanings.ko.yaml")
     languages = {
@@ -160,7 +161,11 @@ def documents(docs: Path) -> dict[Path, str]:
             ("설정", "의미", "기본값", "예"), lambda setting, table: text_for(korean, setting.key, table)
         ),
     }
-    return {docs / name: fill((docs / name).read_text("utf-8"), examples, words) for name, words in languages.items()}
+    texts = {docs / name: fill((docs / name).read_text("utf-8"), examples, words) for name, words in languages.items()}
+    guide, tutorial = docs / "guide.ko.md", docs / "tutorial.md"
+    texts[guide] = fill_steps(texts[guide], docs / "steps.yaml", "ko")
+    texts[tutorial] = fill_steps(tutorial.read_text("utf-8"), docs / "steps.yaml", "en")
+    return texts
 
 
 def read_texts(path: Path) -> Texts:

@@ -77,7 +77,7 @@ def check_target(
     shown = {_WILDCARD.sub(r"{\1}", pattern).replace("{experiment}", parts[1]) for pattern in patterns}
     own = sorted(pattern for pattern in shown if pattern.startswith(f"results/{parts[1]}/"))
     close = get_close_matches(target, own, n=3, cutoff=0.3) or own[:3]
-    raise UserError(f"{target}: no rule makes this; there are {', '.join(close)} (README, Where results lie)")
+    raise UserError(f"{target}: no rule makes this; there are {', '.join(close)} (results/README.md)")
 
 
 def _wildcards(pattern: str, target: str) -> dict[str, str]:

@@ -10,6 +10,8 @@ from demo_score.analysis.numbers import percent
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import read_text
 
+# Markdown that reports published numbers: `make docs` writes its blocks, `make verify` checks it.
+DOCUMENTS = ("README.md", "docs/results.md", "docs/tutorial.md")
 PUBLISHED = "published"
 EXPERIMENTS, ARITHMETICS = "experiments", "arithmetics"  # blocks, beside one of each published experiment's name
 BLOCK = re.compile(r"(<!-- begin (\w+): written by make docs -->\n)(.*?)(<!-- end \2 -->)", re.DOTALL)
