@@ -20,6 +20,7 @@ from demo_score.config import tree as settings_tree
 from demo_score.config.reference import read_settings_file, read_tables, read_texts, text_for, typed
 from demo_score.config.schema import check_against
 from demo_score.config.settings import compose_settings, save
+from demo_score.config.steps_reference import fill_steps
 from demo_score.config.tree import CONFIGS
 from demo_score.curation import settings as curation
 from demo_score.data.formats import read_episodes
@@ -27,13 +28,10 @@ from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import read_list
 from demo_score.envs.base import no_opengl
-from demo_score.errors import UserError
-from demo_score.hardware import memory_advice, select_device
-from demo_score.schema import check_against
-from demo_score.settings import compose_settings, save
-from demo_score.settings_reference import read_settings_file, read_tables, read_texts, text_for, typed
-from demo_score.settings_tree import CONFIGS
-from demo_score.steps_reference import fill_steps
+from demo_score.experiments.checks import check_config
+from demo_score.ingest.given_settings import check_given
+from demo_score.runtime.errors import UserError
+from demo_score.runtime.hardware import memory_advice, select_device
 from demo_score.training import loop, tracking
 from demo_score.training.sources import training_episodes
 

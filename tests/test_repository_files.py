@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from demo_score.settings import compose_settings
+from demo_score.config.settings import compose_settings
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")

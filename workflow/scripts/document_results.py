@@ -5,13 +5,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo_score.errors import run_command
-from demo_score.files import read_text, write_text
 from demo_score.provenance.readme import DOCUMENTS, with_tables
+from demo_score.runtime.arguments import Parser
+from demo_score.runtime.errors import run_command
+from demo_score.runtime.files import read_text, write_text
 
 
 def main() -> str:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     documents = [Path(name) for name in DOCUMENTS]
     help_text = f"Markdown with markers ({' '.join(DOCUMENTS)})"
     parser.add_argument("--documents", nargs="*", type=Path, default=documents, help=help_text)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from demo_score.errors import run_command
 from demo_score.provenance.readme import DOCUMENTS
 from demo_score.provenance.verify import verify
 from demo_score.runtime.arguments import Parser

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from demo_score.errors import UserError
-from demo_score.settings_tree import CONFIGS, choices
-from demo_score.steps_reference import fill_steps
+from demo_score.config.steps_reference import fill_steps
+from demo_score.config.tree import CONFIGS, choices
+from demo_score.runtime.errors import UserError
 
 TITLE_LINES = 2  # of a file: `# @package _global_`, and what the file is for
 Texts = dict[str, str | dict[str, str]]  # setting -> text, or where tables differ the text of each

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from demo_score.errors import UserError
-from demo_score.yaml_files import read_yaml
+from demo_score.config.yaml_files import read_yaml
+from demo_score.runtime.errors import UserError
 
 COLUMNS = {  # language -> published name, name in config.yaml, name by hand
     "en": ("Published", "`config.yaml`", "By hand"),
