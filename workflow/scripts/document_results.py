@@ -13,7 +13,7 @@ from demo_score.runtime.files import read_text, write_text
 
 def main() -> str:
     parser = Parser(description=__doc__)
-    documents = [Path(name) for name in DOCUMENTS]
+    documents = [path for path in map(Path, DOCUMENTS) if path.is_file()]
     help_text = f"Markdown with markers ({' '.join(DOCUMENTS)})"
     parser.add_argument("--documents", nargs="*", type=Path, default=documents, help=help_text)
     parser.add_argument("--published", type=Path, default=Path("results/published"), help="(results/published)")

@@ -19,7 +19,7 @@ from demo_score.runtime.errors import UserError, run_command
 def main() -> None:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", nargs="?", type=Path, default=Path("results"))
-    documents = [Path(name) for name in DOCUMENTS]
+    documents = [path for path in map(Path, DOCUMENTS) if path.is_file()]
     help_text = f"Markdown that reports numbers of results/published ({' '.join(DOCUMENTS)})"
     parser.add_argument("--documents", nargs="*", type=Path, default=documents, help=help_text)
     arguments = parser.parse_args()
