@@ -9,16 +9,20 @@ from markdown_it import MarkdownIt
 
 from demo_score.errors import UserError
 from demo_score.files import write_text
+from demo_score.reporting.readable import TEXTS, readable
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 :root {{ color-scheme: light; }}
 body {{ font: 14px/1.5 system-ui, sans-serif; margin: 1.5em; color: #1f2937; background: #fff; }}
+h1 {{ font-size: 1.4em; margin: 0 0 .5em; }}
+h2 {{ font-size: 1.15em; margin: 1em 0 .5em; }}
 table {{ border-collapse: collapse; margin-bottom: 1em; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .25em .8em; border-bottom: 1px solid #d1d5db; text-align: right; white-space: nowrap; }}
-th {{ border-bottom: 2px solid #6b7280; }}
-th:first-child, td:first-child {{ text-align: left; }}
-pre {{ font-size: 12px; }}
+th, td {{ padding: .25em .6em; border-bottom: 1px solid #d1d5db; text-align: right; }}
+th {{ border-bottom: 2px solid #6b7280; vertical-align: bottom; }}
+th:first-child, td:first-child, .text {{ text-align: left; }}
+.number {{ white-space: nowrap; }}
+pre {{ font-size: 12px; white-space: pre-wrap; overflow-wrap: anywhere; }}
 video {{ max-width: 100%; }}
 </style></head><body>
 {body}
@@ -33,20 +37,41 @@ def write_pages(files: list[Path], out: Path) -> None:
             raise UserError(f"{file}: no such file; run the workflow step that writes it")
         if file.suffix not in BODIES:
             raise UserError(f"{file}: cannot be shown as a page; give files that end in {', '.join(BODIES)}")
-        write_text(out / f"{file.stem}.html", PAGE.format(title=html.escape(file.name), body=BODIES[file.suffix](file)))
+        write_text(out / f"{file.stem}.html", page(file.name, BODIES[file.suffix](file)))
+
+
+def page(title: str, body: str) -> str:
+    """A whole HTML page; `body` is HTML."""
+    return PAGE.format(title=html.escape(title), body=body)
+
+
+def markdown(text: str) -> str:
+    """Markdown as HTML; HTML in it is shown, not obeyed."""
+    return MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
 
 
 def _table(file: Path) -> str:
-    """All rows; fractions to four digits, as a person reads them."""
+    """All rows, as a person reads them."""
     try:
         table = pd.read_csv(file, dtype={"source": "str", "seed": "str", "episode": "str"})
     except pd.errors.EmptyDataError:
         return "<p>No row.</p>"
-    return table.to_html(index=False, border=0, na_rep="–", float_format=lambda value: f"{value:.4g}")
+    parts = readable(table).items()
+    return "\n".join(f"<h2>{title}</h2>\n" * bool(title) + _rows(part) for title, part in parts)
+
+
+def _rows(table: pd.DataFrame) -> str:
+    """A table of texts as HTML; numbers are not broken, so that words are where it is too wide."""
+    kinds = ["text" if heading in TEXTS else "number" for heading in table]
+    lines = ["".join(f"<th>{html.escape(heading)}</th>" for heading in table)]
+    for row in table.itertuples(index=False):
+        cells = zip(kinds, row, strict=True)
+        lines.append("".join(f'<td class="{kind}">{html.escape(cell)}</td>' for kind, cell in cells))
+    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
 def _text(file: Path) -> str:
-    return MarkdownIt("commonmark", {"html": False}).enable("table").render(file.read_text(encoding="utf-8"))
+    return markdown(file.read_text(encoding="utf-8"))
 
 
 def _values(file: Path) -> str:
