@@ -81,7 +81,8 @@ def _numbers(found: dict[str, dict]) -> str:
     parts = [f"minus {name} {points(row)} points" + f" ({sizes[name]})" * (not alike) for name, row in found.items()]
     about = [*sizes.values()][:1] * alike
     about += ["95% t intervals over runs"] * any(not pd.isna(row["low"]) for row in found.values())
-    return f"{', '.join(parts)} ({'; '.join(about)})." if parts else ""
+    text = ", ".join(parts) + f" ({'; '.join(about)})" * bool(about)
+    return text and f"{text}."
 
 
 def agreement(rows: pd.DataFrame, same_settings: bool = True) -> Agreement:
