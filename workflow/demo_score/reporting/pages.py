@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -14,20 +15,22 @@ from demo_score.reporting.readable import TEXTS, readable
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 :root {{ color-scheme: light; }}
-body {{ font: 14px/1.5 system-ui, sans-serif; margin: 1.5em; color: #1f2937; background: #fff; }}
+body {{ font: 14px/1.5 system-ui, sans-serif; margin: 1.2em; color: #1f2937; background: #fff; }}
 h1 {{ font-size: 1.4em; margin: 0 0 .5em; }}
 h2 {{ font-size: 1.15em; margin: 1em 0 .5em; }}
-table {{ border-collapse: collapse; margin-bottom: 1em; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .25em .6em; border-bottom: 1px solid #d1d5db; text-align: right; }}
-th {{ border-bottom: 2px solid #6b7280; vertical-align: bottom; }}
+table {{ border-collapse: collapse; margin-bottom: 1em; font-size: 13px; font-variant-numeric: tabular-nums; }}
+th, td {{ padding: .3em .4em; border-bottom: 1px solid #d1d5db; text-align: right; }}
+th {{ border-bottom: 2px solid #6b7280; vertical-align: bottom; font-size: 12px; }}
 th:first-child, td:first-child, .text {{ text-align: left; }}
-.number {{ white-space: nowrap; }}
+@media (min-width: 840px) {{ .number {{ white-space: nowrap; }} }}
+ul {{ padding-left: 1.3em; }}
 pre {{ font-size: 12px; white-space: pre-wrap; overflow-wrap: anywhere; }}
 video {{ max-width: 100%; }}
 </style></head><body>
 {body}
 </body></html>
 """
+INTERVAL = re.compile(r"\[[+-]?\d+\.\d, [+-]?\d+\.\d\]")
 
 
 def write_pages(files: list[Path], out: Path) -> None:
@@ -46,7 +49,8 @@ def page(title: str, body: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Markdown as HTML; HTML in it is shown, not obeyed."""
+    """Markdown as HTML; HTML in it is shown, not obeyed. Intervals stay on one line."""
+    text = INTERVAL.sub(lambda match: match[0].replace(" ", "\u00a0"), text)
     return MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
 
 
@@ -61,9 +65,10 @@ def _table(file: Path) -> str:
 
 
 def _rows(table: pd.DataFrame) -> str:
-    """A table of texts as HTML; numbers are not broken, so that words are where it is too wide."""
+    """A table of texts as HTML; numbers are broken only on a narrow screen, words before."""
     kinds = ["text" if heading in TEXTS else "number" for heading in table]
-    lines = ["".join(f"<th>{html.escape(heading)}</th>" for heading in table)]
+    aligned = [' class="text"' * (kind == "text") for kind in kinds]
+    lines = ["".join(f"<th{how}>{html.escape(heading)}</th>" for how, heading in zip(aligned, table, strict=True))]
     for row in table.itertuples(index=False):
         cells = zip(kinds, row, strict=True)
         lines.append("".join(f'<td class="{kind}">{html.escape(cell)}</td>' for kind, cell in cells))

@@ -20,8 +20,8 @@ HEADINGS = {  # of the columns of all tables; others keep their names
     "mean_max_reward": "Mean largest reward",
     "sign_flip_p": "Sign-flip p",
     "holm_p": "Holm p",
-    "sd_runs": "SD between runs (points)",
-    "sd_starts": "SD of starts (points)",
+    "sd_runs": "SD between runs",
+    "sd_starts": "SD of starts",
     "only_arm": "Only this arm",
     "only_against": "Only the other",
     "mcnemar_p": "McNemar p",
@@ -87,7 +87,7 @@ def _text(name: str, value: object) -> str:
     if pd.isna(value):
         return "–"
     if name in ("arm", "against"):
-        return ARMS.get(value, str(value))
+        return ARMS.get(value, str(value)).partition(" (" if name == "against" else "\n")[0]
     if name == "step":
         return f"{value:06d}"
     if not isinstance(value, float):
@@ -100,4 +100,6 @@ def _number(name: str, value: float) -> str:
         return f"{100 * value:+.1f}" if name == "difference" else f"{100 * value:.1f}"
     if name in P_VALUES:
         return f"{value:.2g}"
-    return f"{value:.0f}" if name in LENGTHS else f"{value:.3g}"
+    if name in LENGTHS:
+        return f"{value:.0f}"
+    return f"{value:.3f}" if name in HEADINGS else f"{value:.4g}"
