@@ -247,3 +247,16 @@ def tables_of(wildcards):
         f"results/{wildcards.experiment}/tables/{file}"
         for file in [*(f"{t}.csv" for t in tables), "summary.md"]
     ]
+
+
+def tables_of_all(wildcards):
+    """All tables of the experiments to run, their summaries, and what they follow from."""
+    names = [SimpleNamespace(experiment=name) for name in config["run"]]
+    manifests = [f"results/{name.experiment}/tables/manifest.json" for name in names]
+    return [table for name in names for table in tables_of(name)] + manifests
+
+
+def published_tables():
+    """The tables of published experiments of the same names as those to run."""
+    folders = [Path("results/published", name, "tables") for name in config["run"]]
+    return [str(path) for folder in folders for path in sorted(folder.glob("*.*"))]

@@ -12,9 +12,9 @@ from demo_score.reporting.pages import markdown, page
 
 UNTESTED = "No policy was tested here: this says what was kept, not whether it helps."
 NOTE = (
-    "Success in percent, differences in points, with 95% t intervals over runs: a run is one whole pipeline, from the base "
-    "policy to the test. An effect is shown where the interval of the difference leaves out 0. Under 1 to 6 on the "
-    "left: every figure and table, in the order of the method. Under Workflow: the graph of its rules."
+    "Success in percent, differences in points, with 95% t intervals over runs; a run is one whole pipeline, from the "
+    "base policy to the test. An effect is shown where the interval of a difference leaves out 0. On the left, every "
+    "figure and table in the order of the method; under Workflow, the graph of its rules."
 )
 
 
@@ -42,7 +42,7 @@ def _sentences(folder: Path, published: Path) -> list[str]:
     lines = [f"**{found.finding}** {found.numbers}" for found in _effects(differences)]
     if (published / "tables").is_dir():
         found = agreement_with(folder, published, compare(folder, published))
-        lines.append(f"This run **{found.word}** {found.sentence.removeprefix(found.word).strip()}")
+        lines.append(f"This result **{found.word}** {found.sentence.removeprefix(found.word).strip()}")
     return lines
 
 
