@@ -44,6 +44,7 @@ rule all:
     input:
         [PATHS[name].targets() for name in config["run"]],
         rules.figures.input,
+        rules.write_answer.output,
 
 
 include: "rules/targets.smk"

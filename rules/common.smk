@@ -41,7 +41,8 @@ FINAL_ARMS = sorted({arm for e in EXPERIMENTS for arm in workflow_config.final_a
 STAGE_ARMS = {"base_policy": ["base"], "final_policy": FINAL_ARMS}
 # The report's categories, in the order of the workflow's stages.
 OUTCOME, BASE_POLICY, CLASSIFIERS = "1. Outcome", "2. Base policy and rollouts", "3. Classifiers"
-DEMONSTRATIONS, POLICIES, PROVENANCE = "4. Kept and dropped", "5. Policies at work", "6. Provenance"
+# Videos of policies come last: without them, no number is missing.
+DEMONSTRATIONS, PROVENANCE, POLICIES = "4. Kept and dropped", "5. Provenance", "6. Policies at work"
 CATEGORY = {
     "success": OUTCOME,
     "differences": OUTCOME,

@@ -95,3 +95,16 @@ def overview():
     """The figure of all experiments to run, where there are several."""
     kinds = ["png", "svg"] if compared_experiments() else []
     return [f"results/overview/differences.{kind}" for kind in kinds]
+
+
+def tables_of_all(wildcards):
+    """All tables of the experiments to run, their summaries, and what they follow from."""
+    names = config["run"]
+    manifests = [f"results/{name}/tables/manifest.json" for name in names]
+    return [table for name in names for table in PATHS[name].tables()] + manifests
+
+
+def published_tables():
+    """The tables of published experiments of the same names as those to run."""
+    folders = [Path("results/published", name, "tables") for name in config["run"]]
+    return [str(path) for folder in folders for path in sorted(folder.glob("*.*"))]

@@ -55,3 +55,30 @@ for kind, tables in {"": ALL_TABLES, "curation_": CURATION_TABLES}.items():
             "Pages of {wildcards.experiment}"
         shell:
             "python workflow/scripts/write_pages.py {input} --out-dir {params.out_dir} > {log} 2>&1"
+
+
+rule write_answer:
+    input:
+        tables=tables_of_all,
+        published=published_tables(),
+    output:
+        report(
+            "results/overview/answer.html",
+            caption="../workflow/report/answer.rst",
+            category=OUTCOME,
+            labels={"experiment": "all", "shows": "summary and verdict"},
+        ),
+    log:
+        "logs/answer.log",
+    conda:
+        "../envs/demo_score.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        code=code("write_answer.py"),
+        experiments=[f"results/{name}" for name in config["run"]],
+    message:
+        "First page of the report"
+    shell:
+        "python workflow/scripts/write_answer.py {params.experiments} --out {output} > {log} 2>&1"

@@ -13,9 +13,11 @@ from selenium.webdriver.remote.webelement import WebElement
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 SWITCHES = ["headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"]
-SWITCHES += ["disable-component-update", "disable-sync", "window-size=1400,900"]
+SWITCHES += ["disable-component-update", "disable-sync", "window-size=1280,800"]
 SHOWN = "img[src^='data:image/png'], iframe"
 LOADED = "return arguments[0].complete && arguments[0].naturalWidth"
+GRAPH = "canvas, svg.marks"
+SIDEWAYS = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 PLAYS = "return arguments[0].videoWidth && arguments[0].duration"
 
 
@@ -34,6 +36,7 @@ class Reader:
         self.contents: set[str] = set()  # data URIs
         self.n_seen = 0
         self.seen: dict[str, list[str]] = {}
+        self.first = ""  # what the report says before anything is clicked
 
     def read(self) -> dict[str, list[str]]:
         """Click through every category. Raises AssertionError for a missing image, an empty caption, a script error."""
@@ -53,6 +56,15 @@ class Reader:
     def _open(self) -> None:
         self.driver.get(self.address)
         self._wait(lambda: self.driver.find_elements(By.CSS_SELECTOR, "nav"), "the page")
+        (element,) = self._wait(lambda: self.driver.find_elements(By.CSS_SELECTOR, SHOWN), "the first screen")
+        assert not self.driver.find_elements(By.CSS_SELECTOR, GRAPH), "the report opens with the graph of its rules"
+        self._look_at(element, "the first screen")
+        self._go_to_graph()
+
+    def _go_to_graph(self) -> None:
+        links = self.driver.find_elements(By.CSS_SELECTOR, "li a")
+        self._press(next(link for link in links if link.text == "Workflow"))
+        self._wait(lambda: self.driver.find_elements(By.CSS_SELECTOR, GRAPH), "the graph of the rules")
 
     def _go_to(self, category: str, choice: tuple[str, ...] = ()) -> None:
         """To a category from the menu, or back to it from one of its results."""
@@ -116,7 +128,9 @@ class Reader:
             if videos := self.driver.find_elements(By.TAG_NAME, "video"):
                 self._wait(lambda: self.driver.execute_script(PLAYS, videos[0]), f"the video of {name}")
                 return "video"
-            self._wait(lambda: self.driver.find_element(By.TAG_NAME, "body").text.strip(), f"the page of {name}")
+            text = self._wait(lambda: self.driver.find_element(By.TAG_NAME, "body").text.strip(), f"the page of {name}")
+            self.first = self.first or text
+            assert self.driver.execute_script(SIDEWAYS) <= 0, f"{name} is wider than the screen"
             return "page"
         finally:
             self.driver.switch_to.default_content()

@@ -11,8 +11,8 @@ from demo_score.analysis.compare import (
     MISSING,
     NO_INTERVAL,
     NOT_JUDGED,
-    NOT_WITHIN,
     WITHIN,
+    agreement_with,
     compare,
     compare_all,
     describe,
@@ -20,6 +20,7 @@ from demo_score.analysis.compare import (
 )
 from demo_score.analysis.numbers import percent
 from demo_score.analysis.tables import make_tables
+from demo_score.analysis.verdict import AGREES, DISAGREES, NOT_WITHIN, UNDECIDED, agreement
 from synthetic_results import SEEDS, write_experiment
 
 INPUTS = ("evaluations", "rollouts", "scores", "classifiers")
@@ -40,6 +41,10 @@ def make(root: Path, seeds: tuple[int, ...] = SEEDS) -> None:
 
 def rows(new: Path, published: Path) -> pd.DataFrame:
     return compare(new, published).set_index(["table", "row"])
+
+
+def described(table: pd.DataFrame) -> str:
+    return describe(table, "mine", agreement(table))
 
 
 def edit(folder: Path, name: str, function) -> None:
@@ -72,9 +77,10 @@ def test_the_same_runs_agree_everywhere(new, published) -> None:
     assert (table["difference"] == 0).all()
     assert {name for name, _ in table.index} == {"success", "differences", "checkpoints", "kept"}
     assert len(table) == sum(len(pd.read_csv(path)) for path in (new / "tables").glob("*.csv")) - 6  # classifiers
-    text = describe(compare(new, published / "mine"), "mine")
+    text = described(compare(new, published / "mine"))
     assert f"Of all {len(table)} numbers, those of single runs included, {len(table)} are exactly the same" in text
-    assert text.splitlines()[-1].startswith("Verdict: agrees; ")
+    same = f"all {len(table)} numbers, those of single runs included, are the same"
+    assert text.splitlines()[-1] == f"Verdict: agrees with the published runs: {same}."
 
 
 def test_other_runs_of_the_same_kind_agree(tmp_path, published) -> None:
@@ -84,7 +90,8 @@ def test_other_runs_of_the_same_kind_agree(tmp_path, published) -> None:
     means = table[table["row"].str.endswith(" all")]
     assert (means["verdict"] == WITHIN).mean() > 0.8 and (means["difference"] != 0).mean() > 0.9
     assert set(table["verdict"]) - {WITHIN, NOT_WITHIN} == {MISSING, ADDED}
-    assert describe(table, "mine").splitlines()[-1].startswith("Verdict: agrees; ")
+    last = described(table).splitlines()[-1]
+    assert last.startswith("Verdict: agrees with the published runs: ") and " is furthest off, by " in last
 
 
 def test_runs_that_moved_are_told_with_the_interval_over_runs(new, published) -> None:
@@ -99,11 +106,12 @@ def test_runs_that_moved_are_told_with_the_interval_over_runs(new, published) ->
     assert row["verdict"] == NOT_WITHIN and row["p"] < 0.001
     assert row["difference"] == pytest.approx(0.2)
     assert (row["low"] + row["high"]) / 2 == pytest.approx(0.2, abs=1e-5) and 0 < row["low"] < 0.2
-    last = describe(table, "mine").splitlines()[-1]
+    last = described(table).splitlines()[-1]
     interval = f"+20.0 [{percent(row['low'], '+')}, {percent(row['high'], '+')}]"
-    assert last.startswith("Verdict: DISAGREES; success: base is furthest off") and interval in last
+    assert last.startswith("Verdict: DISAGREES with the published runs: success: base is furthest off")
+    assert interval in last and agreement(table).word == DISAGREES
     judged = table["table"].isin(["success", "differences"]) & table["p"].notna()
-    assert f"1 of {judged.sum()} outside their intervals." in last
+    assert f"1 of {judged.sum()} outside their 95% intervals." in last
 
 
 def test_a_single_run_is_listed_not_judged(new, published) -> None:
@@ -120,8 +128,9 @@ def test_one_run_beside_one_has_no_verdict(tmp_path) -> None:
     make(tmp_path / "one", seeds=(10000,))
     table = compare(tmp_path / "one", tmp_path / "one")
     assert set(table["verdict"]) == {NO_INTERVAL, NOT_JUDGED}
-    last = describe(table, "one").splitlines()[-1]
-    assert last == "Verdict: none; a mean over runs needs two runs in both, of the same arms."
+    last = described(table).splitlines()[-1]
+    assert last.startswith("Verdict: cannot be judged against the published runs: a mean over runs needs two runs")
+    assert agreement(table).word == UNDECIDED
 
 
 def test_rows_that_one_of_the_two_lacks_are_named(new, published) -> None:
@@ -137,6 +146,29 @@ def test_all_experiments_that_are_there_are_compared(new, published) -> None:
     assert text.startswith("### mine") and "| success: base | " in text and NOT_WITHIN not in text
     written = pd.read_csv(new / "comparison.csv")
     assert len(written) == len(rows(new, published / "mine"))
+
+
+def test_the_last_line_is_the_verdict_on_one_or_on_all(new, published, tmp_path) -> None:
+    last = compare_all(new.parent, published).splitlines()[-1]
+    assert last.startswith("Verdict: agrees with the published runs: all ")
+    both = shutil.copytree(published, tmp_path / "both")
+    shutil.copytree(both / "mine", both / "other")
+    shutil.copytree(new, new.parent / "other")
+    edit(new.parent / "other", "success", lambda table: table.assign(rate=table["rate"] / 2))
+    last = compare_all(new.parent, both).splitlines()[-1]
+    assert last.startswith(
+        "Verdict on 2 experiments: agree: 1 (mine), DISAGREE: 1 (other); of all, other is furthest off"
+    )
+    assert "(Bonferroni)" in last
+
+
+@pytest.mark.parametrize(("digest", "said"), [("a", False), ("b", True)])
+def test_other_settings_are_part_of_the_reason(new, published, tmp_path, digest, said) -> None:
+    old = shutil.copytree(published / "mine", tmp_path / "old")
+    for folder, value in ((new, "a"), (old, digest)):
+        (folder / "tables/manifest.json").write_text(f'{{"settings_digest": "{value}"}}')
+    found = agreement_with(new, old, compare(new, old))
+    assert found.word == AGREES and ("with other settings than theirs" in found.sentence) == said
 
 
 def test_nothing_to_compare_is_told_in_one_line(tmp_path, published) -> None:

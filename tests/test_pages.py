@@ -1,14 +1,19 @@
 """Tables, texts and videos as pages that need nothing else."""
 
 import base64
+import re
 import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import one_line_error
+from demo_score.analysis.tables import make_tables
 from demo_score.reporting.pages import write_pages
+from demo_score.reporting.readable import readable
+from synthetic_results import write_experiment
 
 SCRIPT = Path(__file__).parents[1] / "workflow/scripts/write_pages.py"
 
@@ -22,10 +27,44 @@ def page(folder: Path, name: str, content: str | bytes) -> str:
     return text
 
 
+def rows(text: str) -> list[list[str]]:
+    """The cells of all tables of a page, headings included."""
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", text, re.DOTALL)]
+
+
 def test_numbers_of_a_table_are_short_and_gaps_are_dashes(tmp_path) -> None:
-    text = page(tmp_path, "success.csv", "arm,seed,rate,p\nbase,pooled,0.5875,1.96e-06\nrandom,10000,0.5,\n")
-    for cell in ("base", "pooled", "0.5875", "1.96e-06", "10000", "0.5", "–"):
-        assert f"<td>{cell}</td>" in text
+    text = page(tmp_path, "some.csv", "arm,seed,rate,p\nbase,pooled,0.5875,1.96e-06\nrandom,10000,0.5,\n")
+    assert rows(text) == [
+        ["Arm", "Run", "Success (%)", "p"],
+        ["Base policy (all demos)", "pooled", "58.8", "1.96e-06"],
+        ["Random subset, equal size", "10000", "50.0", "–"],
+    ]
+
+
+def test_means_over_runs_come_first_in_percent_with_their_interval(tmp_path) -> None:
+    lines = ["arm,seed,runs,n,successes,rate,low,high,interval,mean_max_reward"]
+    lines += [
+        "base,10000,1,100,35,0.35,0.263642,0.447456,wilson,",
+        "base,all,2,200,72,0.36,0.242673,0.387327,t over runs,",
+    ]
+    text = page(tmp_path, "success.csv", "\n".join(lines))
+    assert rows(text) == [
+        ["Arm", "Runs", "n", "Successes", "Success (%)", "95% interval, t over runs"],
+        ["Base policy (all demos)", "2", "200", "72", "36.0", "24.3 to 38.7"],
+        ["Arm", "Run", "n", "Successes", "Success (%)", "95% interval, Wilson"],
+        ["Base policy (all demos)", "10000", "100", "35", "35.0", "26.4 to 44.7"],
+    ]
+    assert text.index("<h2>Means over runs</h2>") < text.index("<h2>Single runs</h2>")
+
+
+def test_every_column_of_the_workflows_tables_has_a_heading(tmp_path) -> None:
+    paths = write_experiment(tmp_path, n=20)
+    inputs = {name: paths[name] for name in ("evaluations", "rollouts", "scores", "classifiers")}
+    make_tables(**inputs, out=tmp_path / "tables", oracle=["reliable"])
+    for path in (tmp_path / "tables").glob("*.csv"):
+        shown = [heading for part in readable(pd.read_csv(path)).values() for heading in part]
+        assert all(heading == "n" or heading[0].isupper() or heading[0].isdigit() for heading in shown), shown
+        assert not [heading for heading in shown if "_" in heading]
 
 
 def test_summary_keeps_its_table(tmp_path) -> None:

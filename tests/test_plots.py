@@ -31,7 +31,7 @@ INPUTS = {  # of those that show more than one table
     "traces": ("traces", "classifiers"),
     "paths": ("paths", "scores"),
 }
-PAGES = ["overview", "episodes", "demonstrations", "problems", "summary", "manifest", "run", "workflow"]
+PAGES = ["answer", "overview", "episodes", "demonstrations", "problems", "summary", "manifest", "run", "workflow"]
 
 
 @pytest.fixture(scope="module")
@@ -326,10 +326,19 @@ def test_caption_is_valid_and_says_in_numbers_what_is_shown(path):
     assert f"``{name}``" in text
     assert "10000, 20000" in text and "Settings: 0123456789abcdef" in text
     if path.stem not in ("workflow", "problems"):
-        assert f"snakemake --cores all results/{name}/figures/a.png" in text
+        assert f"snakemake --cores all {made_of(path.stem, name)}``" in text
+    assert ("``make_tables.py``" in text) == (path.stem.startswith("table_") or path.stem == "summary")
     if path.stem in ("success", "differences"):
         experiment = config["experiments"][name]
         assert f"n = {len(experiment['seeds']) * experiment['evaluation']['n_episodes']} " in text
+
+
+def made_of(caption: str, experiment: str) -> str:
+    """The file that a caption's command makes: of a page, the table or text that it shows."""
+    others = {"summary": "summary.md", "manifest": "manifest.json", "run": "run.json"}
+    if caption in others or caption.startswith("table_"):
+        return f"results/{experiment}/tables/{others.get(caption) or caption.removeprefix('table_') + '.csv'}"
+    return f"results/{experiment}/figures/a.png"
 
 
 class Output(list):

@@ -1,5 +1,6 @@
 """A new experiment beside a published one: each number, the difference over runs with its interval, and a verdict."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pandas as pd
 
 from demo_score.analysis.inputs import ALL_RUNS, read_columns
 from demo_score.analysis.numbers import percent
+from demo_score.analysis.verdict import JUDGED, NOT_WITHIN, Agreement, agreement, agreement_of_all, points, row_name
 from demo_score.runtime.errors import UserError
-from demo_score.runtime.files import write_text
+from demo_score.runtime.files import read_text, write_text
 
 TABLES = {  # table -> the columns that name a row, beside the seed, and the estimate
     "success": (["arm"], "rate"),
@@ -16,10 +18,8 @@ TABLES = {  # table -> the columns that name a row, beside the seed, and the est
     "checkpoints": (["arm", "step"], "rate"),
     "kept": (["kind", "source"], "fraction"),
 }
-JUDGED = ("success", "differences")  # what the verdict goes by
-LEVEL = 0.05  # of the chance that runs of one kind disagree
 COLUMNS = ["table", "row", "published", "new", "difference", "low", "high", "p", "verdict"]
-WITHIN, NOT_WITHIN, NO_INTERVAL = "within interval", "NOT within", "one run: no interval"
+WITHIN, NO_INTERVAL = "within interval", "one run: no interval"
 MISSING, ADDED, NOT_JUDGED = "not in the new run", "not published", "a single run"
 
 
@@ -86,7 +86,18 @@ def welch_test(a: list[float], b: list[float]) -> dict[str, float] | None:
     return {"low": float(limits.low), "high": float(limits.high), "p": float(test.pvalue)}
 
 
-def describe(rows: pd.DataFrame, experiment: str) -> str:
+def agreement_with(new: Path, published: Path, rows: pd.DataFrame) -> Agreement:
+    """Whether a new experiment agrees with the published one; `rows`: what `compare` gives of the two."""
+    settings = [_settings_digest(folder / "tables/manifest.json") for folder in (new, published)]
+    return agreement(rows, same_settings=None in settings or settings[0] == settings[1])
+
+
+def _settings_digest(manifest: Path) -> str | None:
+    """Of the settings that an experiment ran with; None where no manifest tells them."""
+    return json.loads(read_text(manifest)).get("settings_digest") if manifest.is_file() else None
+
+
+def describe(rows: pd.DataFrame, experiment: str, found: Agreement) -> str:
     """Markdown: the means over runs in percent and points, how many numbers are the same, and the verdict."""
     lines = [f"### {experiment}", "", "| Mean of the runs | Published (%) | New (%) | Difference (points) | |"]
     is_mean = rows["row"].str.endswith(f" {ALL_RUNS}")
@@ -98,54 +109,31 @@ def describe(rows: pd.DataFrame, experiment: str) -> str:
     lines += ["", f"Checkpoints and shares kept: {within} of {len(others)} within their intervals."]
     lines += [
         f"Of all {len(rows)} numbers, those of single runs included, {same} are exactly the same (all are on one "
+        "kind of CPU with the same number of threads; elsewhere training takes another course)."
     ]
-    lines[-1] += "kind of CPU with the same number of threads; elsewhere training takes another course)."
-    return "\n".join([*lines, "", _verdict(main), ""])
-
-
-def _verdict(main: pd.DataFrame) -> str:
-    """One line: whether the new runs agree with the published ones, and by which number, taken all together."""
-    judged = main.dropna(subset="p")
-    if judged.empty:
-        return "Verdict: none; a mean over runs needs two runs in both, of the same arms."
-    worst = judged.loc[judged["p"].idxmin()]
-    together = min(len(judged) * worst["p"], 1)
-    outside = int((judged["verdict"] == NOT_WITHIN).sum())
-    reason = f"{_name(worst)} is furthest off, by {_points(worst)} points, p = {together:.2g} for the most "
-    reason += f"extreme of {len(judged)} (Bonferroni); {outside} of {len(judged)} outside their intervals"
-    return f"Verdict: {'agrees' if together > LEVEL else 'DISAGREES'}; {reason}."
+    return "\n".join([*lines, "", f"Verdict: {found.sentence}"])
 
 
 def _line(row: dict) -> str:
     published, new = ("–" if pd.isna(row[key]) else percent(row[key]) for key in ("published", "new"))
-    found = "–" if pd.isna(row["difference"]) else _points(row)
-    return f"| {_name(row)} | {published} | {new} | {found} | {row['verdict']} |"
-
-
-def _name(row: dict | pd.Series) -> str:
-    """What a row tells of."""
-    name = row["row"].removesuffix(f" {ALL_RUNS}")
-    return f"{row['table']}: {name.replace(' ', ' minus ') if row['table'] == 'differences' else name}"
-
-
-def _points(row: dict | pd.Series) -> str:
-    """A difference in points, with its interval where it has one."""
-    limits = "" if pd.isna(row["low"]) else f" [{percent(row['low'], '+')}, {percent(row['high'], '+')}]"
-    return f"{percent(row['difference'], '+')}{limits}"
+    found = "–" if pd.isna(row["difference"]) else points(row)
+    return f"| {row_name(row)} | {published} | {new} | {found} | {row['verdict']} |"
 
 
 def compare_all(results: Path, published: Path) -> str:
     """Compare every experiment below `results` with its published self; write results/<experiment>/comparison.csv.
 
-    Returns Markdown. Raises UserError where there is nothing to compare.
+    Returns Markdown, whose last line is the verdict, on all of them where they are several, with its reason. Raises
+    UserError where there is nothing to compare.
     """
     names = sorted(path.name for path in published.glob("*") if (path / "tables").is_dir())
-    shown = []
+    shown, found = [], {}
     for name in names:
         if (results / name / "tables/kept.csv").is_file():
             rows = compare(results / name, published / name)
             write_text(results / name / "comparison.csv", rows.to_csv(index=False, float_format="%.6g"))
-            shown.append(describe(rows, name))
+            found[name] = agreement_with(results / name, published / name, rows)
+            shown.append(describe(rows, name, found[name]))
     if not shown:
         raise UserError(f"{results}: none of the published experiments is there ({', '.join(names)}); run make first")
-    return "\n".join(shown)
+    return "\n\n".join([*shown, *[agreement_of_all(found)] * (len(found) > 1)])

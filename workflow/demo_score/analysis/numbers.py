@@ -11,3 +11,8 @@ def percent(fraction: float, sign: str = "") -> str:
     """
     value = round(100 * fraction, 6)
     return f"{value + math.copysign(1e-6, value):{sign}.1f}"
+
+
+def count(number: int, what: str) -> str:
+    """How many of `what`, which takes an s where they are not one."""
+    return f"{number} {what}{'s' * (number != 1)}"

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pandas as pd
 
 from demo_score.analysis.inputs import ALL_RUNS, ARMS, CONTROLS
-from demo_score.analysis.numbers import percent
+from demo_score.analysis.numbers import count, percent
+from demo_score.analysis.verdict import mean_difference, points
 
 NOTE = (
     "Intervals are 95% t intervals over runs, each of which gives one number: they speak of new runs (training seeds, "
@@ -37,16 +38,16 @@ def summarise(tables: dict[str, pd.DataFrame], problems: int) -> str:
 
 
 def _comparison(success: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
-    """A row an arm, in percent and points, and the verdict on each curated arm."""
+    """A row an arm, in percent and points, and each curated arm's differences in all their numbers."""
     seeds = [str(seed) for seed in dict.fromkeys(success["seed"]) if seed != ALL_RUNS]
     reward = _tells_more_than_success(success)
-    header = ["Arm", f"Success, mean over {_count(len(seeds), 'run')} (%)", "n", f"Runs {', '.join(seeds)} (%)"]
+    header = ["Arm", f"Success, mean over {count(len(seeds), 'run')} (%)", "n", f"Runs {', '.join(seeds)} (%)"]
     header += ["Mean max. reward"] * reward + ["Minus base (points)", "Minus its control (points)"]
     lines = [_cells(header), "|" + "---|" * len(header)]
     for arm, rows in success.groupby("arm", sort=False):
         lines.append(_cells(_arm_cells(arm, rows.assign(seed=rows["seed"].astype(str)), seeds, differences, reward)))
     curated = [arm for arm in CONTROLS if arm in set(success["arm"])]
-    return [*lines, "", *[f"- {_verdict(arm, differences)}" for arm in curated]]
+    return [*lines, "", *[f"- {_in_numbers(arm, differences)}" for arm in curated]]
 
 
 def _tells_more_than_success(success: pd.DataFrame) -> bool:
@@ -57,27 +58,27 @@ def _tells_more_than_success(success: pd.DataFrame) -> bool:
 
 def _arm_cells(arm: str, rows: pd.DataFrame, seeds: list[str], differences: pd.DataFrame, reward: bool) -> list[str]:
     rows = rows.set_index("seed")
-    over_runs = rows.loc[ALL_RUNS]
+    mean = rows.loc[ALL_RUNS]
     by_run = ", ".join(_percent(rows["rate"].get(seed)) for seed in seeds)
-    against = [_points(_over_runs(differences, arm, other)) for other in ("base", CONTROLS.get(arm, ""))]
-    rate = _percent(over_runs["rate"]) + _limits(over_runs, _percent)
-    rewards = [f"{over_runs['mean_max_reward']:.2f}"] * reward
-    return [ARMS[arm], rate, str(over_runs["n"]), by_run, *rewards, *against]
+    against = [_points(mean_difference(differences, arm, other)) for other in ("base", CONTROLS.get(arm, ""))]
+    rate = _percent(mean["rate"]) + _limits(mean, _percent)
+    rewards = [f"{mean['mean_max_reward']:.2f}"] * reward
+    return [ARMS[arm], rate, str(mean["n"]), by_run, *rewards, *against]
 
 
-def _verdict(arm: str, differences: pd.DataFrame) -> str:
-    """One sentence on a curated arm against the base and its control, in numbers, whichever way they point."""
+def _in_numbers(arm: str, differences: pd.DataFrame) -> str:
+    """A curated arm against the base and its control, in numbers, whichever way they point."""
     parts = [
         _against(arm, against, differences, found)
         for against in ("base", CONTROLS[arm])
-        if (found := _over_runs(differences, arm, against))
+        if (found := mean_difference(differences, arm, against))
     ]
     return f"{ARMS[arm]}: {'; '.join(parts) or 'nothing to compare with'}."
 
 
 def _against(arm: str, against: str, differences: pd.DataFrame, found: dict) -> str:
     runs, n = found["runs"], found["n"]
-    text = f"{_points(found)} points against {ARMS[against]} ({_count(runs, 'run')}, {n} paired starts"
+    text = f"{_points(found)} points against {ARMS[against]} ({count(runs, 'run')}, {n} paired starts"
     if runs == 1:
         return f"{text})"
     chosen = (differences["arm"] == arm) & (differences["against"] == against) & (differences["seed"] != ALL_RUNS)
@@ -110,7 +111,7 @@ def _kept_lines(kept: pd.DataFrame, advise: bool) -> list[str]:
         counts.append(f"{row['kept']} of {row['n']} {row['source']}" + f" (by run {by_run})" * (n_runs > 1))
     total = over_runs[over_runs["source"] == "all"].iloc[0]
     lengths = total["mean_length_kept"], total["mean_length_dropped"]
-    text = f"Kept demonstrations, {_count(n_runs, 'run')}: {', '.join(counts)}; mean length kept {lengths[0]:.0f}, "
+    text = f"Kept demonstrations, {count(n_runs, 'run')}: {', '.join(counts)}; mean length kept {lengths[0]:.0f}, "
     return [f"- {text}dropped {lengths[1]:.0f} control steps.{_length_advice(*lengths) * advise}"]
 
 
@@ -131,22 +132,13 @@ def _detection_lines(detection: pd.DataFrame) -> list[str]:
     return [f"- {text}; of length alone {areas['auc_of_length']:.2f}."]
 
 
-def _over_runs(differences: pd.DataFrame, arm: str, against: str) -> dict | None:
-    chosen = (differences["arm"] == arm) & (differences["against"] == against) & (differences["seed"] == ALL_RUNS)
-    return next(iter(differences[chosen].to_dict("records")), None)
-
-
 def _points(difference: dict | None) -> str:
-    return "–" if difference is None else _signed(difference["difference"]) + _limits(difference, _signed)
+    return "–" if difference is None else points(difference)
 
 
 def _limits(row: dict | pd.Series, shown: Callable[[float], str]) -> str:
     """The interval in brackets; nothing where one run gives none."""
     return "" if pd.isna(row["low"]) else f" [{shown(row['low'])}, {shown(row['high'])}]"
-
-
-def _signed(difference: float) -> str:
-    return percent(difference, "+")
 
 
 def _percent(rate: float | None) -> str:
@@ -155,7 +147,3 @@ def _percent(rate: float | None) -> str:
 
 def _cells(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

@@ -11,6 +11,7 @@ from demo_score.reporting.terminal import run_with_progress
 from demo_score.runtime.errors import UserError
 
 DRAW = "from mujoco.egl import GLContext; GLContext(8, 8).free()"
+ANSWER = "results/overview/answer.html"  # among its results, the one that the report opens with
 NO_VIDEOS = (
     "note: no videos in the report: OpenGL (EGL) does not work here; Debian's libegl1 and libgl1-mesa-dri bring it"
 )
@@ -43,9 +44,17 @@ def make_report(out: Path, videos: bool, cores: str, options: list[str]) -> None
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode:
             raise UserError(f"{out}: no report: {_reason(run.stderr)}")
+        open_with_answer(unfinished)
         unfinished.replace(out)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def open_with_answer(report: Path) -> None:
+    """Make Snakemake's report show ANSWER before anything is clicked, and summaries first in their category."""
+    script = Path(__file__).with_name("first_screen.js").read_text(encoding="utf-8").replace("ANSWER", ANSWER)
+    before, end, after = report.read_text(encoding="utf-8").rpartition("</body>")
+    report.write_text(f"{before}<script>\n{script}</script>\n{end}{after}", encoding="utf-8")
 
 
 def _reason(stderr: str) -> str:

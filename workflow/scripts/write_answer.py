@@ -1,0 +1,23 @@
+"""Write the first page of the report: verdict and summary of each experiment, and whether published ones agree."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import argparse
+
+from demo_score.reporting.answer import write_answer
+from demo_score.runtime.errors import run_command
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("experiments", nargs="+", type=Path, help="results/<experiment>, with its tables")
+    parser.add_argument("--published", type=Path, default=Path("results/published"), help="(results/published)")
+    parser.add_argument("--out", type=Path, required=True)
+    print(write_answer(**vars(parser.parse_args())))
+
+
+if __name__ == "__main__":
+    run_command(main)
