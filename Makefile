@@ -2,6 +2,7 @@
 # make report      the report once more, with videos where OpenGL (EGL) works
 # make compare     new runs beside the published ones: every number, its difference, a verdict
 # make test        install, then run the tests
+# make test-quick  the tests of files that take less than 15 seconds
 # make test-peers  the real lerobot and robomimic open what we write; needs Python 3.12, downloads 3 GB
 # make test-oddities  data sets with odd but legal properties, drawn at random for an hour (ODDITIES_SECONDS=3600)
 # make test-slurm  the workflow on a SLURM of two nodes on this machine, with jobs killed; as root; some minutes
@@ -23,7 +24,7 @@ PEERS := .venv-peers
 # Importing torch takes twice as long without its byte code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all report compare test test-peers test-oddities test-slurm test-faults test-gpu gpu-wheels wandb lint verify docs lock clean
+.PHONY: all report compare test test-quick test-peers test-oddities test-slurm test-faults test-gpu gpu-wheels wandb lint verify docs lock clean
 all: $(INSTALLED)
 	$(BIN)/python workflow/scripts/run_workflow.py --cores $(CORES)
 	@cat results/*/tables/summary.md
@@ -37,6 +38,9 @@ compare: $(INSTALLED)
 
 test: $(INSTALLED) wandb
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-quick: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-peers: $(PEERS)/.installed
 	HF_HUB_OFFLINE=1 PYTHONPATH=workflow:tests $(PEERS)/bin/python -m pytest --confcutdir=tests/peers tests/peers

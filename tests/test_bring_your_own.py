@@ -131,7 +131,8 @@ def test_commands_by_hand_give_the_same_bits(finished, tmp_path) -> None:
     (folder / "data.yaml").write_text((finished / "results/own/data.yaml").read_text())
     results, run = folder / "results/own", folder / OWN
     steps = {step: results / f"rollouts/{step}.csv" for step in ("003000", "004000", "005000")}
-    by_hand(folder, "prepare_data.py", "--settings", "data.yaml", "--out-dir", results)
+    content = pd.read_csv(finished / "results/own/demonstrations/all.csv")["content"][0]
+    by_hand(folder, "prepare_data.py", "--settings", "data.yaml", "--out-dir", results, "--content", content)
     classifiers, metrics = run / "classifiers/last_held_out/small_stepwise.safetensors", tmp_path / "metrics.csv"
     sweep = finished / "results/own/classifiers/small_stepwise.yaml"
     splits = ["--train", steps["003000"], steps["004000"], "--cross-val", steps["005000"]]
