@@ -37,10 +37,15 @@ def make_report(out: Path, videos: bool, cores: str, options: list[str]) -> None
     snakemake = [sys.executable, "-m", "snakemake", *options]
     if videos and run_with_progress([*snakemake, "--cores", cores, *targets], Path("logs")):
         raise UserError("not everything that the report shows could be made; see the logs named above")
+    _write([*snakemake, "--report"], targets, out)
+
+
+def _write(snakemake: list[str], targets: list[str], out: Path) -> None:
+    """Snakemake's report of `targets`, opening with ANSWER, whole or not at all."""
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = out.with_name(f".{out.stem}.unfinished{out.suffix}")
-    command = [*snakemake, "--report", str(unfinished), *targets]
     try:
+        command = [*snakemake, str(unfinished), *targets]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode:
             raise UserError(f"{out}: no report: {_reason(run.stderr)}")
