@@ -147,6 +147,7 @@ def test_demonstrations_are_told_of(tmp_path) -> None:
         ("import fcntl; os.fork() or time.sleep(1000)\nos.wait()", "processes that it started"),
         ("multiprocessing.get_context('spawn').Pool(2).map(time.sleep, [1000, 1000])", "processes that it started"),
         ("with sigterm_deferred():\n    time.sleep(1000)", "a lock"),
+        ("with watching.connections_count():\n    time.sleep(1000)", "a lock"),  # of another download
     ],
 )
 def test_a_wait_for_what_never_comes_ends_in_one_line(tmp_path, main, what) -> None:
@@ -176,7 +177,9 @@ child.join()
     [
         "end = time.monotonic() + 4\nwhile time.monotonic() < end: pass",
         "import subprocess as s\ns.run([sys.executable, '-c', 'import time\\nwhile time.process_time() < 4: pass'])",
-        "with watching.own_patience():\n    time.sleep(4)",
+        "import socket\nserver = socket.create_server(('127.0.0.1', 0))\n"
+        "client = socket.create_connection(server.getsockname())\n"
+        "with watching.connections_count():\n    time.sleep(4)",
         "for n in range(8):\n    time.sleep(0.5)\n    with open('a', 'wb') as file: file.write(bytes(10**6))",
     ],
 )

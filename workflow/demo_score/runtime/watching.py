@@ -39,17 +39,20 @@ def watched(idle: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def own_patience() -> Iterator[None]:
-    """For a block that waits by rules of its own, a download, say, which computes next to nothing while it goes on."""
-    _Patience.blocks += 1
+def connections_count() -> Iterator[None]:
+    """For a download, which computes next to nothing while it goes on: being connected counts as work in the block.
+
+    The other end, or the library that downloads, must have rules of its own for how long it is silent.
+    """
+    _Downloads.blocks += 1
     try:
         yield
     finally:
-        _Patience.blocks -= 1
+        _Downloads.blocks -= 1
 
 
-class _Patience:
-    """How many blocks have their own."""
+class _Downloads:
+    """How many blocks of this kind are going on."""
 
     blocks = 0
 
@@ -75,7 +78,7 @@ class _Work:
         seconds, moved = self._done()
         worked = abs(seconds - self.before[0]) > BUSY or moved != self.before[1]
         self.looks += 1
-        if worked or _Patience.blocks:
+        if worked or (_Downloads.blocks and _is_connected()):
             self.looks, self.before = 0, (seconds, moved)
         return self.looks * PACE
 
@@ -98,6 +101,13 @@ def _moved(process: psutil.Process) -> int:
         counted = process.io_counters()
         return counted.read_bytes + counted.write_bytes
     return 0
+
+
+def _is_connected() -> bool:
+    """Whether a connection to somewhere is open; a wait for another process's lock has none."""
+    with suppress(psutil.Error):
+        return any(one.status == psutil.CONN_ESTABLISHED for one in psutil.Process().net_connections("tcp"))
+    return True
 
 
 def _children() -> list[psutil.Process]:

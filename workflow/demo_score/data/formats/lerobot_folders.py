@@ -12,7 +12,7 @@ from demo_score.data.formats.lerobot_places import check_template
 from demo_score.data.frames import first_line
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.unreadable import unreadable
-from demo_score.runtime.watching import own_patience
+from demo_score.runtime.watching import connections_count
 
 PATIENCE = 8.0  # seconds that one answer of the hub may take to come
 INFO, OLD_INFO = "meta/info.json", "meta_data/info.json"
@@ -47,7 +47,7 @@ def _download(dataset_repo_id: str, setting: str) -> Path:
     if _limit_waits not in (hooks := get_session().event_hooks["request"]):
         hooks.append(_limit_waits)
     try:
-        with own_patience():
+        with connections_count():
             return Path(snapshot_download(dataset_repo_id, repo_type="dataset"))
     except Exception as error:  # of any kind: the hub's, and its HTTP library's, which is not always the same
         if isinstance(error, LocalEntryNotFoundError | OfflineModeIsEnabled) or _is_timeout(error):
