@@ -35,8 +35,9 @@ onstart:
 
 EXPERIMENTS = list(config["experiments"].values())
 PLACES = {name: workflow_config.wildcard_values(e) for name, e in config["experiments"].items()}
-GIVEN = [name for name, e in config["experiments"].items() if workflow_config.given_data(e)]
-EVALUATED = [name for name, e in config["experiments"].items() if "evaluation" in e]
+PATHS = {name: ExperimentPaths(name, e) for name, e in config["experiments"].items()}
+GIVEN = [name for name, paths in PATHS.items() if paths.given]
+EVALUATED = [name for name, paths in PATHS.items() if paths.is_evaluated]
 FINAL_ARMS = sorted({arm for e in EXPERIMENTS for arm in workflow_config.final_arms(e)})
 STAGE_ARMS = {"base_policy": ["base"], "final_policy": FINAL_ARMS}
 # The report's categories, in the order of the workflow's stages.
@@ -86,7 +87,7 @@ def experiment(wildcards):
 
 
 def stage(wildcards):
-    return "base_policy" if wildcards.arm == "base" else "final_policy"
+    return workflow_config.training_stage(wildcards.arm)
 
 
 def policy_overrides(wildcards):

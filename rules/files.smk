@@ -1,5 +1,4 @@
 # Which files: what demo_score.experiments.paths says of an experiment, as input functions of wildcards.
-PATHS = {name: ExperimentPaths(name, e) for name, e in config["experiments"].items()}
 
 
 def paths(wildcards):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo_score.analysis.numbers import count
 from demo_score.provenance.readme import DOCUMENTS
 from demo_score.provenance.verify import verify
 from demo_score.runtime.arguments import Parser
@@ -28,8 +29,7 @@ def main() -> None:
     problems, notes = verify(arguments.results, arguments.documents)
     for line in (*(f"note: {line}" for line in notes), *problems):
         print(line)
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    print(count if problems else "All numbers that were checked follow from their inputs.")
+    print(count(len(problems), "problem") if problems else "All numbers that were checked follow from their inputs.")
     sys.exit(1 if problems else 0)
 
 

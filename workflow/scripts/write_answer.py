@@ -5,14 +5,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import argparse
 
 from demo_score.reporting.answer import write_answer
+from demo_score.runtime.arguments import Parser
 from demo_score.runtime.errors import run_command
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("experiments", nargs="+", type=Path, help="results/<experiment>, with its tables")
     parser.add_argument("--published", type=Path, default=Path("results/published"), help="(results/published)")
     parser.add_argument("--out", type=Path, required=True)

@@ -13,6 +13,11 @@ def percent(fraction: float, sign: str = "") -> str:
     return f"{value + math.copysign(1e-6, value):{sign}.1f}"
 
 
+def limits(low: float, high: float, sign: str = "") -> str:
+    """An interval after its estimate, as `percent` writes it; nothing where there is none."""
+    return "" if math.isnan(low) else f" [{percent(low, sign)}, {percent(high, sign)}]"
+
+
 def count(number: int, what: str) -> str:
     """How many of `what`, which takes an s where they are not one."""
     return f"{number} {what}{'s' * (number != 1)}"

@@ -1,11 +1,9 @@
 """The result of an experiment as one short Markdown page."""
 
-from collections.abc import Callable
-
 import pandas as pd
 
 from demo_score.analysis.inputs import ALL_RUNS, ARMS, CONTROLS
-from demo_score.analysis.numbers import count, percent
+from demo_score.analysis.numbers import count, limits, percent
 from demo_score.analysis.verdict import mean_difference, points
 
 NOTE = (
@@ -61,7 +59,7 @@ def _arm_cells(arm: str, rows: pd.DataFrame, seeds: list[str], differences: pd.D
     mean = rows.loc[ALL_RUNS]
     by_run = ", ".join(_percent(rows["rate"].get(seed)) for seed in seeds)
     against = [_points(mean_difference(differences, arm, other)) for other in ("base", CONTROLS.get(arm, ""))]
-    rate = _percent(mean["rate"]) + _limits(mean, _percent)
+    rate = percent(mean["rate"]) + limits(mean["low"], mean["high"])
     rewards = [f"{mean['mean_max_reward']:.2f}"] * reward
     return [ARMS[arm], rate, str(mean["n"]), by_run, *rewards, *against]
 
@@ -94,7 +92,9 @@ def _rollout_lines(checkpoints: pd.DataFrame, classifiers: pd.DataFrame) -> list
     lines = ["| Checkpoint | Rollouts | Success (%) |", "|---|---|---|"]
     single = checkpoints["runs"].max() == 1  # whose rows have an interval where the mean over runs has none
     for row in checkpoints[(checkpoints["seed"] == ALL_RUNS) != single].to_dict("records"):
-        lines.append(_cells([f"{row['step']:06d}", str(row["n"]), _percent(row["rate"]) + _limits(row, _percent)]))
+        lines.append(
+            _cells([f"{row['step']:06d}", str(row["n"]), percent(row["rate"]) + limits(row["low"], row["high"])])
+        )
     chosen = [f"{row.model_arch} (seed {row.seed}): {row.cross_val_auc:.2f}" for row in classifiers.itertuples()]
     return [*lines, "", f"- Held-out AUC of the chosen classifier: {', '.join(chosen)}."]
 
@@ -134,11 +134,6 @@ def _detection_lines(detection: pd.DataFrame) -> list[str]:
 
 def _points(difference: dict | None) -> str:
     return "–" if difference is None else points(difference)
-
-
-def _limits(row: dict | pd.Series, shown: Callable[[float], str]) -> str:
-    """The interval in brackets; nothing where one run gives none."""
-    return "" if pd.isna(row["low"]) else f" [{shown(row['low'])}, {shown(row['high'])}]"
 
 
 def _percent(rate: float | None) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from demo_score.analysis.inputs import ALL_RUNS, ARMS, CONTROLS
-from demo_score.analysis.numbers import count, percent
+from demo_score.analysis.numbers import count, limits, percent
 
 OTHERS = {
     "base": "base",
@@ -120,8 +120,7 @@ def mean_difference(differences: pd.DataFrame, arm: str, against: str) -> dict |
 
 def points(row: dict | pd.Series) -> str:
     """A difference in points, with its interval where it has one."""
-    limits = "" if pd.isna(row["low"]) else f" [{percent(row['low'], '+')}, {percent(row['high'], '+')}]"
-    return f"{percent(row['difference'], '+')}{limits}"
+    return percent(row["difference"], "+") + limits(row["low"], row["high"], "+")
 
 
 def row_name(row: dict | pd.Series) -> str:

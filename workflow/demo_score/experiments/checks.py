@@ -88,14 +88,12 @@ def _check_stage(experiment: dict, stage: str) -> None:
 
 def _check_weights(experiment: dict, stage: str, settings: DictConfig) -> None:
     """Overrides of a stage that tries policies may change how they act, not the weights that they were trained with."""
+    overrides = [override for override in experiment[stage]["overrides"] if override.lstrip("+").startswith("policy.")]
     for trained in POLICY_STAGES if stage == "evaluation" else POLICY_STAGES[:1]:
-        if trained not in experiment:
+        if trained not in experiment or not overrides:
             continue
         before = stage_settings(experiment, trained)
-        overrides = [
-            override for override in experiment[stage]["overrides"] if override.lstrip("+").startswith("policy.")
-        ]
-        if overrides and before.policy != settings.policy:
+        if before.policy != settings.policy:
             from demo_score.policies import weight_shapes  # as above
 
             if weight_shapes(before) != weight_shapes(settings):

@@ -31,6 +31,11 @@ def trained_arms(experiment: dict) -> list[str]:
     return base + final_arms(experiment)
 
 
+def training_stage(arm: str) -> str:
+    """The stage that trains an arm's policy."""
+    return "base_policy" if arm == "base" else "final_policy"
+
+
 def wildcard_values(experiment: dict) -> dict[str, list[str]]:
     """What may stand in the places of paths below results/<experiment>, by the names of rules' wildcards."""
     return {

@@ -25,7 +25,7 @@ class ExperimentPaths:
     """The files of the experiment `name`, as config.yaml describes it."""
 
     def __init__(self, name: str, experiment: dict):
-        self.name, self.experiment = name, experiment
+        self.experiment = experiment
         self.results = f"results/{name}"
         self.given = given_data(experiment)
         self.is_evaluated = "evaluation" in experiment
@@ -66,7 +66,7 @@ class ExperimentPaths:
 
     def final_checkpoint(self, seed: object, arm: str) -> str:
         """The last checkpoint of an arm's policy."""
-        step = config.final_step(self.experiment, "base_policy" if arm == "base" else "final_policy")
+        step = config.final_step(self.experiment, config.training_stage(arm))
         return f"{self.run(seed)}/{arm}/checkpoints/{step}/model.safetensors"
 
     def classifiers(self, seeds: Iterable[object], model_archs: Iterable[str], suffix: str) -> list[str]:
@@ -100,8 +100,7 @@ class ExperimentPaths:
 
     def tried_checkpoints(self, seed: object) -> list[str]:
         """Outcomes of the curated policy's checkpoints at the steps of the base policy's, where it has saved them."""
-        is_tried = self.is_evaluated and TRIED_ARM in final_arms(self.experiment)
-        if not is_tried or "rollouts" not in config.stages(self.experiment):
+        if not self.is_compared() or "rollouts" not in config.stages(self.experiment):
             return []
         saved = config.saved_checkpoints(self.experiment, "final_policy")
         steps = [step for step in self.experiment["rollouts"]["eps"] if step in saved]

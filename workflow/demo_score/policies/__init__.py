@@ -43,8 +43,7 @@ def check_memory(settings: DictConfig, device: torch.device) -> None:
     A lower bound: the weights, their gradient and AdamW's two means, all float32. Nothing is built for it.
     """
     check_policy(OmegaConf.to_container(settings.policy, resolve=True))
-    with torch.device("meta"):
-        n = sum(parameter.numel() for parameter in policy_class(settings)(settings.policy).parameters())
+    n = sum(parameter.numel() for parameter in _without_weights(settings).parameters())
     there = torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else available_memory()
     if (needed := 4 * 4 * n) > there:
         raise UserError(
@@ -55,8 +54,13 @@ def check_memory(settings: DictConfig, device: torch.device) -> None:
 
 def weight_shapes(settings: DictConfig) -> dict[str, torch.Size]:
     """The names and shapes of what a checkpoint of these settings holds. Nothing is built for it."""
+    return {name: tensor.shape for name, tensor in _without_weights(settings).state_dict().items()}
+
+
+def _without_weights(settings: DictConfig) -> Policy:
+    """The policy, whose tensors have shapes and no memory."""
     with torch.device("meta"):
-        return {name: tensor.shape for name, tensor in policy_class(settings)(settings.policy).state_dict().items()}
+        return policy_class(settings)(settings.policy)
 
 
 def action_offsets(settings: DictConfig) -> range:

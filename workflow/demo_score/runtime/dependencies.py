@@ -91,8 +91,8 @@ def _digest(part: Part) -> str:
 @cache
 def _needs(part: Part) -> list[Part]:
     """The parts, in the same file and in the library, that a part names."""
-    path, name = part
-    here = {dotted.partition(".")[0] for dotted in _names(_file(path).parts[name])} & _file(path).parts.keys()
+    path, _ = part
+    here = {dotted.partition(".")[0] for dotted in _names(part)} & _file(path).parts.keys()
     return [(path, first) for first in here] + [found for target in _targets(part) for found in _parts(target)]
 
 
@@ -100,7 +100,7 @@ def _needs(part: Part) -> list[Part]:
 def _targets(part: Part) -> set[str]:
     """What the imported names in a part stand for."""
     file = _file(part[0])
-    used = [dotted.partition(".") for dotted in _names(file.parts[part[1]])]
+    used = [dotted.partition(".") for dotted in _names(part)]
     targets = {f"{target}{dot}{rest}" for first, dot, rest in used for target in file.bindings.get(first, ())}
     return targets | {f"{module}.{ALL}" for module in file.bindings.get(ALL, ())}
 
@@ -133,9 +133,11 @@ def _bindings(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
             yield alias.asname or alias.name, node.module if alias.name == ALL else f"{node.module}.{alias.name}"
 
 
-def _names(statements: list[ast.stmt]) -> set[str]:
-    """Names that are used, with the attributes that are taken of them: `a`, `a.b.c`."""
-    nodes = [node for statement in statements for node in ast.walk(statement)]
+@cache
+def _names(part: Part) -> set[str]:
+    """Names that a part uses, with the attributes that are taken of them: `a`, `a.b.c`."""
+    path, name = part
+    nodes = [node for statement in _file(path).parts[name] for node in ast.walk(statement)]
     inner = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
     return {name for node in nodes if id(node) not in inner and (name := _dotted(node))}
 
