@@ -4,6 +4,7 @@ import os
 import shlex
 from pathlib import Path
 
+from demo_score.conditions import CONDITIONS
 from demo_score.experiments import checks as workflow_checks, config as workflow_config
 from demo_score.ingest import given_settings as given
 from demo_score.ingest import staleness
@@ -14,7 +15,7 @@ from demo_score.experiments.paths import (
     ALL_TABLES,
     CURATION_TABLES,
     TABLE_FIGURES,
-    TRIED_ARM,
+    TRIED_CONDITIONS,
     ExperimentPaths,
 )
 
@@ -38,8 +39,13 @@ PLACES = {name: workflow_config.wildcard_values(e) for name, e in config["experi
 PATHS = {name: ExperimentPaths(name, e) for name, e in config["experiments"].items()}
 GIVEN = [name for name, paths in PATHS.items() if paths.given]
 EVALUATED = [name for name, paths in PATHS.items() if paths.is_evaluated]
-FINAL_ARMS = sorted({arm for e in EXPERIMENTS for arm in workflow_config.final_arms(e)})
-STAGE_ARMS = {"base_policy": ["base"], "final_policy": FINAL_ARMS}
+CURATED_ONLY = [name for name in PATHS if name not in EVALUATED]
+FINAL_CONDITIONS = sorted(
+    {condition for e in EXPERIMENTS for condition in workflow_config.final_conditions(e)}
+)
+# Those whose lists are drawn; the curated ones train on the filter's own.
+DRAWN = [condition for condition in FINAL_CONDITIONS if not CONDITIONS[condition].dataset_list]
+STAGE_CONDITIONS = {"base_policy": ["base"], "final_policy": FINAL_CONDITIONS}
 # The report's categories, in the order of the workflow's stages.
 OUTCOME, BASE_POLICY, CLASSIFIERS = "1. Outcome", "2. Base policy and rollouts", "3. Classifiers"
 # Videos of policies come last: without them, no number is missing.
@@ -87,16 +93,16 @@ def experiment(wildcards):
 
 
 def stage(wildcards):
-    return workflow_config.training_stage(wildcards.arm)
+    return workflow_config.training_stage(wildcards.condition)
 
 
 def policy_overrides(wildcards):
-    """Hydra overrides of an arm's training, complete."""
+    """Hydra overrides of a condition's training, complete."""
     overrides = workflow_config.training_overrides(
         experiment(wildcards),
         stage(wildcards),
         int(wildcards.seed),
-        f"{wildcards.experiment}_seed{wildcards.seed}_{wildcards.arm}",
+        f"{wildcards.experiment}_seed{wildcards.seed}_{wildcards.condition}",
         datasets_file(wildcards),
     )
     return shlex.join(overrides)
@@ -119,6 +125,11 @@ def evaluation_overrides(wildcards):
     return shlex.join([*workflow_config.stage_overrides(e, "evaluation"), f"seed={seed}"])
 
 
+def choosing(wildcards):
+    """The option that refuses a filter which chooses nothing, where policies train on its choice."""
+    return "--must-choose" if PATHS[wildcards.experiment].trains_on_a_choice() else ""
+
+
 def oracle_of_tables(wildcards):
     """The option that names the strategies to find among the demonstrations; none are, where no policy is final."""
     return shlex.join(["--oracle", *experiment(wildcards).get("final_policy", {}).get("oracle", [])])
@@ -126,7 +137,9 @@ def oracle_of_tables(wildcards):
 
 def trained_stages():
     """Every experiment with each of the stages that it trains policies in."""
-    return [(name, stage) for name, e in config["experiments"].items() for stage in STAGE_ARMS if stage in e]
+    return [
+        (name, stage) for name, e in config["experiments"].items() for stage in STAGE_CONDITIONS if stage in e
+    ]
 
 
 def per_seed(pattern):

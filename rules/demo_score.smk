@@ -22,7 +22,7 @@ rule select_classifier:
         "Select the classifier, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/select_classifier.py --model-arch {params.model_arch} --threshold {params.threshold}"
-        " --classifiers {input.classifiers} --out {output} > {log} 2>&1"
+        " --classifiers {input.classifiers} --run-seed {wildcards.seed} --out {output} > {log} 2>&1"
 
 
 rule apply_filter:
@@ -45,12 +45,14 @@ rule apply_filter:
         runtime=grows(30),
     params:
         code=code("apply_filter.py"),
+        choosing=choosing,
     message:
         "Score and filter all episodes, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/apply_filter.py --classifier {input.classifier}"
         " --demonstrations {input.list} --rollouts {input.rollouts} --scores {output.scores}"
-        " --demos-only {output.demos_only} --rollouts-plus-demos {output.rollouts_plus_demos} > {log} 2>&1"
+        " --demos-only {output.demos_only} --rollouts-plus-demos {output.rollouts_plus_demos}"
+        " --run-seed {wildcards.seed} {params.choosing} > {log} 2>&1"
 
 
 rule trace_scores:
@@ -82,11 +84,11 @@ rule choose_episodes:
     input:
         scores="results/{experiment}/seed{seed}/demo_score/scores.csv",
     output:
-        "results/{experiment}/seed{seed}/{arm}/datasets_file.txt",
+        "results/{experiment}/seed{seed}/{condition}/datasets_file.txt",
     log:
-        "logs/{experiment}/seed{seed}/{arm}/datasets_file.log",
+        "logs/{experiment}/seed{seed}/{condition}/datasets_file.log",
     wildcard_constraints:
-        arm=one_of(FINAL_ARMS),
+        condition=one_of(DRAWN),
     conda:
         "../envs/demo_score.yaml"
     resources:
@@ -96,7 +98,7 @@ rule choose_episodes:
         code=code("choose_episodes.py"),
         oracle=lookup("experiments/{experiment}/final_policy/oracle", within=config),
     message:
-        "Choose the episodes of {wildcards.arm}, seed {wildcards.seed}"
+        "Choose the episodes of {wildcards.condition}, seed {wildcards.seed}"
     shell:
-        "python workflow/scripts/choose_episodes.py {wildcards.arm} --scores {input.scores} --seed {wildcards.seed}"
+        "python workflow/scripts/choose_episodes.py {wildcards.condition} --scores {input.scores} --seed {wildcards.seed}"
         " --oracle {params.oracle} --out {output} > {log} 2>&1"

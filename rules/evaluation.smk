@@ -1,13 +1,13 @@
-# Every arm on the same initial states, and the tables that compare them.
+# Every condition on the same initial states, and the tables that compare them.
 
 
 rule evaluate:
     input:
         model=final_checkpoint,
     output:
-        "results/{experiment}/seed{seed}/{arm}/evaluation.csv",
+        "results/{experiment}/seed{seed}/{condition}/evaluation.csv",
     log:
-        "logs/{experiment}/seed{seed}/{arm}/evaluation.log",
+        "logs/{experiment}/seed{seed}/{condition}/evaluation.log",
     conda:
         "../envs/demo_score.yaml"
     threads: need("threads", "evaluation")
@@ -21,43 +21,57 @@ rule evaluate:
         out_dir=subpath(output[0], parent=True),
         overrides=evaluation_overrides,
     message:
-        "Evaluate {wildcards.arm}, seed {wildcards.seed}"
+        "Evaluate {wildcards.condition}, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/eval.py -p {params.checkpoint} --out-dir {params.out_dir}"
-        " {params.overrides} > {log} 2>&1"
+        " --run-seed {wildcards.seed} --condition {wildcards.condition} {params.overrides} > {log} 2>&1"
 
 
-# Without a policy that is tested there are no rates and differences to tell of.
-for kind, tables in {"": ALL_TABLES, "curation_": CURATION_TABLES}.items():
+rule make_tables:
+    input:
+        evaluations=evaluations,
+        rollouts=outcomes_of_rollouts,
+        scores=per_seed("results/{experiment}/seed{seed}/demo_score/scores.csv"),
+        classifiers=per_seed("results/{experiment}/seed{seed}/demo_score/classifier.yaml"),
+        problems=problems_of_data,
+    output:
+        **table_files(ALL_TABLES),
+        summary="results/{experiment}/tables/summary.md",
+    log:
+        "logs/{experiment}/tables.log",
+    wildcard_constraints:
+        experiment=one_of(EVALUATED),
+    conda:
+        "../envs/demo_score.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        code=code("make_tables.py"),
+        out_dir=subpath(output.summary, parent=True),
+        oracle=oracle_of_tables,
+    message:
+        "Tables of {wildcards.experiment}"
+    shell:
+        "python workflow/scripts/make_tables.py --evaluations {input.evaluations} --rollouts {input.rollouts}"
+        " --scores {input.scores} --classifiers {input.classifiers} --problems {input.problems}"
+        " {params.oracle} --out {params.out_dir} > {log} 2>&1"
 
-    rule:
-        name:
-            f"make_{kind}tables"
-        input:
-            evaluations=[] if kind else evaluations,
-            rollouts=outcomes_of_rollouts,
-            scores=per_seed("results/{experiment}/seed{seed}/demo_score/scores.csv"),
-            classifiers=per_seed("results/{experiment}/seed{seed}/demo_score/classifier.yaml"),
-            problems=problems_of_data,
-        output:
-            **{table: f"results/{{experiment}}/tables/{table}.csv" for table in tables},
-            summary="results/{experiment}/tables/summary.md",
-        log:
-            "logs/{experiment}/tables.log",
-        wildcard_constraints:
-            experiment=one_of(set(config["experiments"]) - set(EVALUATED) if kind else EVALUATED),
-        conda:
-            "../envs/demo_score.yaml"
-        resources:
-            mem_mb=grows(1000),
-            runtime=grows(10),
-        params:
-            code=code("make_tables.py"),
-            out_dir=subpath(output.summary, parent=True),
-            oracle=[] if kind else oracle_of_tables,
-        message:
-            "Tables of {wildcards.experiment}"
-        shell:
-            "python workflow/scripts/make_tables.py --evaluations {input.evaluations} --rollouts {input.rollouts}"
-            " --scores {input.scores} --classifiers {input.classifiers} --problems {input.problems}"
-            " {params.oracle} --out {params.out_dir} > {log} 2>&1"
+
+# Where no policy is evaluated there are no rates and differences to tell of.
+use rule make_tables as make_curation_tables with:
+    input:
+        evaluations=[],
+        rollouts=outcomes_of_rollouts,
+        scores=per_seed("results/{experiment}/seed{seed}/demo_score/scores.csv"),
+        classifiers=per_seed("results/{experiment}/seed{seed}/demo_score/classifier.yaml"),
+        problems=problems_of_data,
+    output:
+        **table_files(CURATION_TABLES),
+        summary="results/{experiment}/tables/summary.md",
+    wildcard_constraints:
+        experiment=one_of(CURATED_ONLY),
+    params:
+        code=code("make_tables.py"),
+        out_dir=subpath(output.summary, parent=True),
+        oracle=[],

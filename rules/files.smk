@@ -22,15 +22,15 @@ def scored_episodes(wildcards):
 
 
 def datasets_file(wildcards):
-    return paths(wildcards).datasets_file(wildcards.seed, wildcards.arm)
+    return paths(wildcards).datasets_file(wildcards.seed, wildcards.condition)
 
 
 def listed_episodes(wildcards):
-    return paths(wildcards).listed_episodes(wildcards.seed, wildcards.arm)
+    return paths(wildcards).listed_episodes(wildcards.seed, wildcards.condition)
 
 
 def final_checkpoint(wildcards):
-    return paths(wildcards).final_checkpoint(wildcards.seed, wildcards.arm)
+    return paths(wildcards).final_checkpoint(wildcards.seed, wildcards.condition)
 
 
 def candidate_classifiers(wildcards):
@@ -47,6 +47,24 @@ def evaluations(wildcards):
 
 def outcomes_of_rollouts(wildcards):
     return paths(wildcards).outcomes_of_rollouts()
+
+
+def table_files(tables):
+    """Tables of an experiment, by name."""
+    return {table: f"results/{{experiment}}/tables/{table}.csv" for table in tables}
+
+
+def table_pages(tables):
+    """Their pages, by name."""
+    return {
+        table: report(
+            f"results/{{experiment}}/pages/{table}.html",
+            caption=f"../workflow/report/table_{table}.rst",
+            category=CATEGORY[table],
+            labels={"experiment": "{experiment}", "shows": f"table: {table}"},
+        )
+        for table in tables
+    }
 
 
 def problems_of_data(wildcards):

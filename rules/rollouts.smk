@@ -6,8 +6,7 @@ rule collect_rollouts:
         model="results/{experiment}/seed{seed}/base/checkpoints/{step}/model.safetensors",
         settings="results/{experiment}/seed{seed}/base/checkpoints/{step}/settings.yaml",
     output:
-        episodes="results/{experiment}/seed{seed}/rollouts/{step}.hdf5",
-        outcomes="results/{experiment}/seed{seed}/rollouts/{step}.csv",
+        "results/{experiment}/seed{seed}/rollouts/{step}.hdf5",
     log:
         "logs/{experiment}/seed{seed}/rollouts/{step}.log",
     conda:
@@ -20,7 +19,7 @@ rule collect_rollouts:
     params:
         code=code("collect_rollouts.py"),
         checkpoint=subpath(input.model, parent=True),
-        out_dir=subpath(output.episodes, parent=True),
+        out_dir=subpath(output[0], parent=True),
         overrides=rollout_overrides,
     message:
         "Roll out checkpoint {wildcards.step} of the base policy, seed {wildcards.seed}"
@@ -29,16 +28,37 @@ rule collect_rollouts:
         " {params.overrides} > {log} 2>&1"
 
 
+rule list_outcomes:
+    input:
+        rollouts=rollouts,
+    output:
+        "results/{experiment}/seed{seed}/rollouts.csv",
+    log:
+        "logs/{experiment}/seed{seed}/rollouts.log",
+    conda:
+        "../envs/demo_score.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        code=code("list_outcomes.py"),
+    message:
+        "List the outcomes of all rollouts, seed {wildcards.seed}"
+    shell:
+        "python workflow/scripts/list_outcomes.py {input.rollouts} --run-seed {wildcards.seed} --condition base"
+        " --out {output} > {log} 2>&1"
+
+
 # How a curated policy fares at the same steps and from the same initial states; nothing is chosen by it.
 rule try_checkpoint:
     input:
-        model="results/{experiment}/seed{seed}/{arm}/checkpoints/{step}/model.safetensors",
+        model="results/{experiment}/seed{seed}/{condition}/checkpoints/{step}/model.safetensors",
     output:
-        "results/{experiment}/seed{seed}/{arm}/rollouts/{step}.csv",
+        "results/{experiment}/seed{seed}/{condition}/rollouts/{step}.csv",
     log:
-        "logs/{experiment}/seed{seed}/{arm}/rollouts/{step}.log",
+        "logs/{experiment}/seed{seed}/{condition}/rollouts/{step}.log",
     wildcard_constraints:
-        arm=TRIED_ARM,
+        condition=one_of(TRIED_CONDITIONS),
     conda:
         "../envs/demo_score.yaml"
     threads: need("threads", "rollouts")
@@ -52,7 +72,8 @@ rule try_checkpoint:
         out_dir=subpath(output[0], parent=True),
         overrides=rollout_overrides,
     message:
-        "Try checkpoint {wildcards.step} of {wildcards.arm}, seed {wildcards.seed}"
+        "Try checkpoint {wildcards.step} of {wildcards.condition}, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/eval.py -p {params.checkpoint} --out-dir {params.out_dir}"
-        " --name {wildcards.step} {params.overrides} > {log} 2>&1"
+        " --name {wildcards.step} --run-seed {wildcards.seed} --condition {wildcards.condition}"
+        " {params.overrides} > {log} 2>&1"

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from demo_score.tables import SCORES
 
 RATES = {
     "base": 0.42,
@@ -30,29 +31,30 @@ def write_experiment(root: Path, seeds: tuple[int, ...] = SEEDS, n: int = 200) -
         generator = np.random.default_rng(seed)
         folder = root / f"seed{seed}"
         shift = generator.uniform(-0.05, 0.05)
-        for arm, rate in RATES.items():
-            paths["evaluations"].append(write_outcomes(folder / arm / "evaluation.csv", n, rate + shift, generator))
-        for step, rate in STEPS.items():
-            paths["rollouts"].append(write_outcomes(folder / f"rollouts/{step:06d}.csv", 100, rate + shift, generator))
+        for condition, rate in RATES.items():
+            table = outcomes(n, rate + shift, generator, seed, condition, 8000)
+            paths["evaluations"].append(write_table(folder / condition / "evaluation.csv", table))
+        tables = [outcomes(100, rate + shift, generator, seed, "base", step) for step, rate in STEPS.items()]
+        paths["rollouts"].append(write_table(folder / "rollouts.csv", pd.concat(tables)))
         for step, rate in CURATED_STEPS.items():
-            path = folder / f"curated_demos/rollouts/{step:06d}.csv"
-            paths["rollouts"].append(write_outcomes(path, 100, rate + shift, generator))
-        paths["scores"].append(_write_scores(folder / "demo_score/scores.csv", generator))
+            table = outcomes(100, rate + shift, generator, seed, "curated_demos", step)
+            paths["rollouts"].append(write_table(folder / f"curated_demos/rollouts/{step:06d}.csv", table))
+        paths["scores"].append(_write_scores(folder / "demo_score/scores.csv", generator, seed))
         paths["traces"].append(_write_traces(folder / "demo_score/traces.csv", paths["scores"][-1], generator))
-        paths["classifiers"].append(_write_classifier(folder / "demo_score/classifier.yaml"))
+        paths["classifiers"].append(_write_classifier(folder / "demo_score/classifier.yaml", seed))
         for split in ("003000-008000", "004500-008000"):
             paths["metrics"].append(_write_metrics(folder / f"classifiers/{split}/small.csv", generator))
     paths["paths"] = [_write_paths(root / "demonstrations/paths.csv", generator)]
     return paths
 
 
-def write_outcomes(path: Path, n: int, rate: float, generator: np.random.Generator) -> Path:
+def outcomes(n: int, rate: float, generator: np.random.Generator, seed: int, condition: str, step: int) -> pd.DataFrame:
     """Outcomes of n episodes that succeed at `rate`, on the start seeds 100000..100000 + n - 1."""
     success = (generator.random(n) < rate).astype(int)
     length = np.where(success == 1, generator.integers(190, 260, n), 400)
     reward = np.where(success == 1, 1.0, generator.uniform(0, 0.95, n).round(3))
     columns = {"start_seed": 100000 + np.arange(n), "success": success, "length": length, "max_reward": reward}
-    return write_table(path, pd.DataFrame(columns))
+    return pd.DataFrame({"seed": seed, "condition": condition, "step": step, **columns})
 
 
 def write_table(path: Path, table: pd.DataFrame) -> Path:
@@ -61,7 +63,7 @@ def write_table(path: Path, table: pd.DataFrame) -> Path:
     return path
 
 
-def _write_scores(path: Path, generator: np.random.Generator) -> Path:
+def _write_scores(path: Path, generator: np.random.Generator, seed: int) -> Path:
     rows = []
     for kind, source, count, mean in (
         ("demonstration", "reliable", 60, 0.66),
@@ -72,16 +74,14 @@ def _write_scores(path: Path, generator: np.random.Generator) -> Path:
         for episode, score in enumerate(np.clip(generator.normal(mean, 0.06, count), 0, 1)):
             length = int(generator.integers(180, 260))
             kept = int(score > THRESHOLD)
-            row = {"kind": kind, "file": f"../{source}.hdf5", "episode": episode, "length": length, "source": source}
-            rows.append(
-                {**row, "success": 1, "score": score, "kept": kept, "reason": "" if kept else "below threshold"}
-            )
-    return write_table(path, pd.DataFrame(rows))
+            row = (seed, kind, f"../{source}.hdf5", episode, length, source, 1, score, kept)
+            rows.append((*row, "" if kept else "below threshold"))
+    return write_table(path, pd.DataFrame(rows, columns=list(SCORES.columns)))
 
 
 def _write_traces(path: Path, scores: Path, generator: np.random.Generator) -> Path:
     """Scores that wander from 0.5 to where they end."""
-    table = pd.read_csv(scores)[["kind", "source", "file", "episode", "success", "kept", "score"]]
+    table = pd.read_csv(scores)[["seed", "kind", "source", "file", "episode", "success", "kept", "score"]]
     parts = []
     for step in range(10, 101, 10):
         noise = generator.normal(0, 0.01, len(table)) * (step < 100)
@@ -102,9 +102,10 @@ def _write_paths(path: Path, generator: np.random.Generator) -> Path:
     return write_table(path, pd.DataFrame(rows, columns=["strategy", "episode", "step", "effector", "x", "y", "z"]))
 
 
-def _write_classifier(path: Path) -> Path:
+def _write_classifier(path: Path, seed: int) -> Path:
     chosen = {
-        "file": "../classifiers/004500-008000/small/2.safetensors",
+        "run_seed": seed,
+        "file": "../classifiers/004500-008000/small.safetensors",
         "model_arch": "small",
         "member": 2,
         "threshold": THRESHOLD,

@@ -20,7 +20,7 @@ from test_workflow import copy_repository, digests, snakemake
 CONFIG = "tests/tiny/bring_your_own.yaml"
 DATA = "tests/data/bring_your_own"
 OWN = "results/own/seed10000"
-ARMS = ["base", "curated_demos", "curated_rollouts_plus_demos", "random"]
+CONDITIONS = ["base", "curated_demos", "curated_rollouts_plus_demos", "random"]
 
 
 def copied(folder: Path) -> Path:
@@ -86,11 +86,14 @@ def test_given_data_are_inputs_of_the_tables(finished) -> None:
 
 def test_policies_train_on_all_and_on_what_was_kept(finished) -> None:
     runs = finished / "results/own_trained/seed10000"
-    for arm in ARMS:
-        assert (runs / arm / "checkpoints/000020/model.safetensors").is_file()
-        settings = yaml.safe_load((runs / arm / "settings.yaml").read_text())
+    lists = {}
+    for condition in CONDITIONS:
+        assert (runs / condition / "checkpoints/000020/model.safetensors").is_file()
+        settings = yaml.safe_load((runs / condition / "settings.yaml").read_text())
         assert settings["policy"]["input_shapes"] == {"observation.state": [4]}
-    sizes = {arm: sum(map(len, read_list(runs / arm / "datasets_file.txt").values())) for arm in ARMS[1:]}
+        lists[condition] = finished / settings["datasets_file"]
+    assert lists["curated_demos"] == runs / "demo_score_datasets/demo_score_demos_only.txt"
+    sizes = {condition: sum(map(len, read_list(path).values())) for condition, path in lists.items()}
     assert sizes["curated_demos"] == sizes["random"] < sizes["curated_rollouts_plus_demos"]
 
 
@@ -145,7 +148,7 @@ def test_commands_by_hand_give_the_same_bits(finished, tmp_path) -> None:
     arguments += [*steps.values(), "--scores", run / "demo_score/scores.csv"]
     arguments += ["--demos-only", lists / "demo_score_demos_only.txt"]
     arguments += ["--rollouts-plus-demos", lists / "demo_score_rollouts_plus_demos.txt"]
-    by_hand(folder, "apply_filter.py", *arguments)
+    by_hand(folder, "apply_filter.py", *arguments, "--run-seed", "10000")
     patterns = ["own/**/*.csv", "own/seed10000/**/*.txt", "own/**/*.safetensors"]
     made, expected = digests(folder, *patterns), digests(finished, *patterns)
     assert len(made) >= 9 and {name: expected[name] for name in made} == made
@@ -196,7 +199,7 @@ def test_given_demonstrations_and_collected_rollouts_go_together(finished) -> No
     config = yaml.safe_load((finished / "config.yaml").read_text())
     experiment = config["experiments"]["aloha_cube_state"]
     experiment["demonstrations"] = {"mine": {"path": f"{DATA}/demonstrations"}}
-    experiment["final_policy"] |= {"oracle": [], "arms": ["curated_demos"]}
+    experiment["final_policy"] |= {"oracle": [], "conditions": ["curated_demos"]}
     (finished / "given.yaml").write_text(yaml.safe_dump({"run": ["given"], "experiments": {"given": experiment}}))
     rules = stale_rules_of(finished, "given.yaml")
     assert {"prepare_data_given", "collect_rollouts", "evaluate", "make_tables", "export_lists"} <= rules

@@ -12,7 +12,7 @@ import yaml
 from conftest import one_line_error
 from demo_score.curation.classifiers import Stepwise
 from demo_score.curation.features import frames_of
-from demo_score.curation.scoring import Scorer
+from demo_score.curation.scoring import Scorer, apply_filter
 from demo_score.curation.storage import load_description
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import read_episodes
@@ -105,17 +105,21 @@ def train(folder: Path, model_arch: str = "small_stepwise", name: str = "run", *
     return out
 
 
+def files(folder: Path, classifier: Path, out: str = "out") -> dict:
+    """What apply_filter reads and writes."""
+    return {
+        "classifier": classifier,
+        "demonstrations": folder / "all.txt",
+        "rollouts": [folder / f"rollouts_{number}.hdf5" for number in (1, 2, 3)],
+        "scores": folder / out / "scores.csv",
+        "demos_only": folder / out / "demo_score_demos_only.txt",
+        "rollouts_plus_demos": folder / out / "demo_score_rollouts_plus_demos.txt",
+    }
+
+
 def apply(folder: Path, classifier: Path) -> pd.DataFrame:
     """Filter the folder's demonstrations and rollouts; the scores table."""
-    command(
-        "apply_filter",
-        classifier=classifier,
-        demonstrations=folder / "all.txt",
-        rollouts=[folder / f"rollouts_{number}.hdf5" for number in (1, 2, 3)],
-        scores=folder / "out" / "scores.csv",
-        demos_only=folder / "out" / "demo_score_demos_only.txt",
-        rollouts_plus_demos=folder / "out" / "demo_score_rollouts_plus_demos.txt",
-    )
+    command("apply_filter", **files(folder, classifier))
     return pd.read_csv(folder / "out" / "scores.csv")
 
 
@@ -260,7 +264,7 @@ def test_lists_hold_what_the_table_keeps(folder: Path) -> None:
         assert {path.resolve(): episodes for path, episodes in listed.items()} == expected
 
 
-@pytest.mark.parametrize(("threshold", "words"), [(1.0, "keeps none of 59"), (-1.0, "keeps every one of 59")])
+@pytest.mark.parametrize(("threshold", "words"), [(1.0, "kept none of 59"), (-1.0, "kept every one of 59")])
 def test_filter_warns_when_it_selects_nothing(
     folder: Path, capsys: pytest.CaptureFixture, threshold: float, words: str
 ) -> None:
@@ -273,6 +277,14 @@ def test_filter_warns_when_it_selects_nothing(
     assert words in warnings[0]
     assert len(table) == 179
     assert ((folder / "out" / "demo_score_demos_only.txt").read_text() == "") == (threshold == 1.0)
+
+
+def test_filter_that_selects_nothing_is_refused_where_policies_train_on_its_choice(folder: Path) -> None:
+    selection = yaml.safe_load((folder / "classifier.yaml").read_text()) | {"threshold": 1.0}
+    (folder / "extreme.yaml").write_text(yaml.safe_dump(selection))
+    with one_line_error("kept none of 59", "cross_val_auc", "threshold 1.000"):
+        apply_filter(**files(folder, folder / "extreme.yaml", "refused"), must_choose=True)
+    assert not (folder / "refused").exists()
 
 
 @pytest.mark.parametrize("threshold", [float("nan"), float("inf"), "high"])

@@ -30,7 +30,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_run_on_images_ends_in_a_table(results: Path) -> None:
     success = pd.read_csv(results / "tables/success.csv")
-    assert set(success["arm"]) == {"base", FINAL}
+    assert set(success["condition"]) == {"base", FINAL}
     assert (success["n"] == 2).all()
 
 
@@ -47,7 +47,7 @@ def test_every_step_of_demonstrations_and_rollouts_has_its_image(results: Path) 
 
 
 def test_final_policy_learns_from_images_of_demonstrations_and_rollouts(results: Path) -> None:
-    sources = read_list(results / f"seed10000/{FINAL}/datasets_file.txt")
+    sources = read_list(results / "seed10000/demo_score_datasets/demo_score_rollouts_plus_demos.txt")
     assert {path.parent.name for path in sources} == {"demonstrations", "rollouts"}
     checkpoint = results / f"seed10000/{FINAL}/checkpoints/000012"
     assert list(load(checkpoint / "settings.yaml").policy.input_shapes[IMAGES]) == [3, 48, 64]

@@ -55,7 +55,7 @@ def test_a_trace_ends_in_the_score_and_is_what_a_shorter_episode_would_get(folde
 
 def test_scores_of_another_kind_are_refused(folder, tmp_path) -> None:  # noqa: F811
     (tmp_path / "scores.csv").write_text("kind,source\ndemonstration,a\n")
-    with one_line_error("scores.csv", "has no column file"):
+    with one_line_error("scores.csv", "has no column seed"):
         trace_scores(folder / "classifier.yaml", tmp_path / "scores.csv", tmp_path / "traces.csv")
 
 

@@ -88,6 +88,11 @@ def edit(path: Path | str, pattern: str, new: str) -> None:
     Path(path).write_text(text)
 
 
+def flip(path: Path) -> None:
+    """Turn the outcome of the evaluation from start 100003 into the other one."""
+    edit(path, r"^(.*,100003),(\d)", lambda match: f"{match[1]},{1 - int(match[2])}")
+
+
 def test_manifest_names_inputs_tables_code_packages_and_seeds(finished) -> None:
     manifest = json.loads((MINE / "tables/manifest.json").read_text())
     assert {"results/mine/demonstrations/all.txt", "results/mine/seed20000/random/evaluation.csv"} <= set(
@@ -159,7 +164,7 @@ def test_edited_number_of_a_table_is_named(finished) -> None:
 
 def test_edited_input_is_named_with_every_number_that_follows_from_it(finished) -> None:
     path = MINE / "seed20000/random/evaluation.csv"
-    edit(path, r"^100003,(\d)", lambda match: f"100003,{1 - int(match[1])}")
+    flip(path)
     first, *rows = problems()
     assert first.startswith(f"{path}: changed since the tables were made") and "success and differences" in first
     assert any("success.csv: row random 20000: successes" in row for row in rows)
@@ -228,7 +233,7 @@ def test_published_result_has_all_that_its_tables_are_made_of(published) -> None
 
 def test_edit_of_a_published_file_is_named(published) -> None:
     (published / "figures/success.png").write_text("redrawn")
-    edit(published / "seed10000/base/evaluation.csv", r"^100003,(\d)", lambda match: f"100003,{1 - int(match[1])}")
+    flip(published / "seed10000/base/evaluation.csv")
     found = problems()
     assert "results/published/mine/figures/success.png: changed since it was published" in found
     assert any("row base 10000: successes" in line for line in found)
@@ -266,7 +271,7 @@ def test_results_under_another_arithmetic_are_published_below_and_checked(publis
     assert not list(out.rglob("*.png")) and not list(out.parent.glob("differences.*"))
     assert yaml.safe_load((out / "run.yaml").read_text())["command"] == "ATEN_CPU_CAPABILITY=avx2 make"
     assert problems() == problems(str(out)) == []
-    edit(out / "seed10000/base/evaluation.csv", r"^100003,(\d)", lambda match: f"100003,{1 - int(match[1])}")
+    flip(out / "seed10000/base/evaluation.csv")
     for found in (problems(), problems(str(out))):
         assert any("avx2/mine/seed10000/base/evaluation.csv: changed since it was published" in line for line in found)
         assert any("arithmetics/avx2/mine/tables/success.csv: row base all: " in line for line in found)
@@ -292,7 +297,7 @@ def test_list_names_every_document_with_published_numbers() -> None:
 def test_hand_edited_number_of_a_published_table_is_named(published) -> None:
     edit(published / "tables/differences.csv", "^(oracle,base,all,2,80),[^,]+", r"\1,0.99")
     line = next(line for line in problems() if "row oracle base all" in line)
-    assert ": difference 0.99 does not follow from evaluation.csv of both arms (0." in line
+    assert ": difference 0.99 does not follow from evaluation.csv of both conditions (0." in line
 
 
 def test_tables_that_cannot_be_made_again_are_one_line(published) -> None:
@@ -318,10 +323,10 @@ def test_tables_of_results_are_written_between_their_markers(readme, published) 
     head, _, row = text.partition("<!-- begin experiments")[2].splitlines()[2:5]
     cells = dict(zip(*([cell.strip() for cell in line.strip("|").split("|")] for line in (head, row)), strict=True))
     assert (cells["Experiment"], cells["Runs × starts"]) == ("`mine`", "2 × 40")
-    base = success[(success["arm"] == "base") & (success["seed"] == "all")].iloc[0]
+    base = success[(success["condition"] == "base") & (success["seed"] == "all")].iloc[0]
     limits = [f"{100 * base[key] + 1e-6:.1f}" for key in ("rate", "low", "high")]
     assert cells["Base"] == "{} [{}, {}]".format(*limits)
-    for heading, arm, against in (
+    for heading, condition, against in (
         ("Minus base", "curated_demos", "base"),
         ("Minus random of equal size", "curated_demos", "random"),
         (
@@ -330,7 +335,7 @@ def test_tables_of_results_are_written_between_their_markers(readme, published) 
             "random_rollouts_plus_demos",
         ),
     ):
-        rows = differences[(differences["arm"] == arm) & (differences["against"] == against)]
+        rows = differences[(differences["condition"] == condition) & (differences["against"] == against)]
         assert cells[heading].startswith(f"{100 * rows[rows['seed'] == 'all']['difference'].item() + 1e-6:+.1f} [")
     assert "an old" not in text and "Text with <!-- comments -->, and | a line |." in text
     assert with_tables(text, Path("results/published")) == text
@@ -348,9 +353,10 @@ def test_other_arithmetics_have_a_table_of_their_own(readme, published) -> None:
     assert with_tables(readme.read_text(), Path("results/published")).partition("<!-- begin experiments")[2] == rows
 
 
-def test_experiment_with_one_run_and_few_arms_is_a_row_of_what_it_has(tmp_path) -> None:
+def test_experiment_with_one_run_and_few_conditions_is_a_row_of_what_it_has(tmp_path) -> None:
     row = {"seed": "all", "runs": 1, "n": 50, "rate": 0.1625, "low": float("nan"), "high": float("nan")}
-    table = pd.DataFrame([{"arm": "base", **row, "seed": "7"}, {"arm": "base", **row}])
+    row |= {"successes": 8, "interval": "none", "mean_max_reward": float("nan")}
+    table = pd.DataFrame([{"condition": "base", **row, "seed": "7"}, {"condition": "base", **row}])
     write_table(tmp_path / "few/tables/success.csv", table)
     block = "<!-- begin experiments: written by make docs -->\n<!-- end experiments -->\n"
     assert "\n| `few` | 1 × 50 | 16.3 | – | – | – | – | – |\n" in with_tables(block, tmp_path)

@@ -193,7 +193,7 @@ def test_interrupted_rollouts_with_images_end_in_the_same_bits(tmp_path, strike,
         patch.setattr(runs, "read_checkpoint_settings", lambda *_: settings)
         patch.setattr(runs, "load_policy", lambda *_: Chaser())
         runs.collect_rollouts(job, [], tmp_path / "whole")
-        strike(runs, "write_outcomes", at=1)
+        strike(runs, "write_episodes", at=1)
         stop(runs.collect_rollouts, job, [], tmp_path / "stopped")
         batches = strike(rollout_loop, "_run_batch")
         runs.collect_rollouts(job, [], tmp_path / "stopped")

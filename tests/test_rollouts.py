@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from conftest import one_line_error, tiny_settings
@@ -18,8 +17,10 @@ from demo_score.policies.checkpoints import save_checkpoint
 from demo_score.rollout import runs
 from demo_score.rollout.chunk_env import ChunkEnv
 from demo_score.rollout.loop import rollout, rollout_settings
-from demo_score.rollout.runs import collect_rollouts, evaluate, run_checkpoint, write_outcomes
+from demo_score.rollout.outcomes import list_outcomes, write_outcomes
+from demo_score.rollout.runs import collect_rollouts, evaluate, run_checkpoint
 from demo_score.runtime import hardware
+from demo_score.tables import OUTCOMES
 from gym_aloha.constants import START_ARM_POSE
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
@@ -247,16 +248,16 @@ def test_rollouts_are_stored_with_their_outcomes(tmp_path, checkpoint, capsys) -
         "observation.state": (30, 14),
         "observation.environment_state": (30, 7),
     }
-    outcomes = pd.read_csv(tmp_path / "rollouts/003000.csv")
-    assert list(outcomes) == ["start_seed", "success", "length", "max_reward"]
-    expected = [(each.seed, int(each.success), len(each), each.rewards.max()) for each in episodes]
-    assert list(outcomes.itertuples(index=False, name=None)) == expected
+    list_outcomes([tmp_path / "rollouts/003000.hdf5"], tmp_path / "rollouts.csv", run_seed=7, condition="base")
+    rows = OUTCOMES.read(tmp_path / "rollouts.csv").itertuples(index=False, name=None)
+    expected = [(7, "base", 3000, each.seed, int(each.success), len(each), each.rewards.max()) for each in episodes]
+    assert list(rows) == expected
     settings = OmegaConf.to_container(tiny_settings(*OVERRIDES).env)
     assert RobomimicFile(tmp_path / "rollouts/003000.hdf5").env_args() == {
         **settings,
         "env_name": "AlohaTransferCube-v0",
     }
-    assert sorted(path.name for path in (tmp_path / "rollouts").iterdir()) == ["003000.csv", "003000.hdf5"]
+    assert sorted(path.name for path in (tmp_path / "rollouts").iterdir()) == ["003000.hdf5"]
     assert re.search(r"success 0.0% \[0.0%, [\d.]+%\] \(0 of 3 episodes\)", capsys.readouterr().out)
 
 
@@ -277,15 +278,19 @@ def test_rollouts_are_stored_with_images_and_evaluations_made_without(tmp_path, 
 
 def test_evaluation_is_stored_with_the_outcomes_of_the_same_rollouts(tmp_path, checkpoint) -> None:
     evaluate(checkpoint, ["seed=500", "eval.n_episodes=2"], tmp_path)
-    assert (tmp_path / "evaluation.csv").read_text() == "start_seed,success,length,max_reward\n500,0,30,0\n501,0,30,0\n"
+    text = "seed,condition,step,start_seed,success,length,max_reward\n,,3000,500,0,30,0\n,,3000,501,0,30,0\n"
+    assert (tmp_path / "evaluation.csv").read_text() == text
+    evaluate(checkpoint, ["seed=500", "eval.n_episodes=1"], tmp_path, "named", run_seed=7, condition="random")
+    assert (tmp_path / "named.csv").read_text().splitlines()[1] == "7,random,3000,500,0,30,0"
 
 
 def test_outcomes_tell_success_from_failure(tmp_path, checkpoint) -> None:
     episodes, _ = run_checkpoint(checkpoint, ["eval.n_episodes=2", "env.episode_length=2"])
     episodes[0].rewards = np.array([0.25, 1 / 3, 0.125], dtype=np.float32)
     episodes[1].success, episodes[1].rewards = True, None
-    write_outcomes(tmp_path / "outcomes.csv", episodes)
-    outcomes = pd.read_csv(tmp_path / "outcomes.csv")
+    write_outcomes(tmp_path / "outcomes.csv", episodes, "last")
+    outcomes = OUTCOMES.read(tmp_path / "outcomes.csv")
+    assert outcomes["step"].isna().all()
     assert outcomes["success"].tolist() == [0, 1]
     assert outcomes["max_reward"].tolist() == [0.333333, pytest.approx(float("nan"), nan_ok=True)]
 

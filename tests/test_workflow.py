@@ -105,7 +105,7 @@ def edited(finished: Path, tmp_path: Path) -> Path:
 
 def test_run_ends_in_tables_and_figures(finished: Path) -> None:
     success = pd.read_csv(finished / "results/tiny/tables/success.csv")
-    assert set(success["arm"]) == {"base", "curated_demos", "curated_rollouts_plus_demos", "random"}
+    assert set(success["condition"]) == {"base", "curated_demos", "curated_rollouts_plus_demos", "random"}
     assert (success["n"] == 6).all()
     of_run, of_all = success[success["seed"] == "10000"], success[success["seed"] == "all"]
     assert of_run["rate"].between(of_run["low"], of_run["high"]).all()
@@ -190,6 +190,7 @@ def test_commands_by_hand_give_the_same_bits(finished: Path, tmp_path: Path) -> 
     for name in ("metrics.csv", "checkpoints/000060/model.safetensors"):
         assert (tmp_path / name).read_bytes() == (finished / RUN / "random" / name).read_bytes()
     where = ["-p", str(tmp_path / "checkpoints/000060"), "--out-dir", str(tmp_path)]
+    where += ["--run-seed", "10000", "--condition", "random"]
     seed = stage_seed(experiment, "evaluation", 10000)
     command(finished, "eval.py", *where, *stage_overrides(experiment, "evaluation"), f"seed={seed}")
     assert (tmp_path / "evaluation.csv").read_bytes() == (finished / RUN / "random/evaluation.csv").read_bytes()
@@ -201,7 +202,7 @@ def command(folder: Path, script: str, *arguments: str) -> None:
     assert run.returncode == 0, run.stderr[-3000:]
 
 
-def test_settings_name_experiment_seed_and_arm(finished: Path) -> None:
+def test_settings_name_experiment_seed_and_condition(finished: Path) -> None:
     settings = yaml.safe_load((finished / RUN / "random/settings.yaml").read_text())
     assert settings["wandb"]["name"] == "tiny_seed10000_random"
 

@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from demo_score.curation.scoring import apply_filter
 from demo_score.runtime.arguments import Parser
 from demo_score.runtime.errors import run_command
+from demo_score.tables.run_options import add_run_seed
 
 
 def main() -> str:
@@ -18,6 +19,9 @@ def main() -> str:
     parser.add_argument("--scores", type=Path, required=True, help="table of all scores (.csv)")
     parser.add_argument("--demos-only", type=Path, required=True, help="list of kept demonstrations")
     parser.add_argument("--rollouts-plus-demos", type=Path, required=True, help="list of kept rollouts and those")
+    add_run_seed(parser)
+    help_text = "refuse to keep none or all of the demonstrations: policies are to train on the choice"
+    parser.add_argument("--must-choose", action="store_true", help=help_text)
     arguments = parser.parse_args()
     apply_filter(**vars(arguments))
     return f"{arguments.scores}: all scores; {arguments.demos_only}, {arguments.rollouts_plus_demos}: what is kept"

@@ -1,4 +1,4 @@
-"""Step 2: roll out a checkpoint, label each rollout, and store them as DIR/<checkpoint>.hdf5 and .csv.
+"""Step 2: roll out a checkpoint, label each rollout, and store them as DIR/<checkpoint>.hdf5.
 
 collect_rollouts.py -p checkpoints/003000 --out-dir DIR eval.n_episodes=100 eval.batch_size=50 seed=12000
 """
@@ -16,7 +16,7 @@ from demo_score.runtime.errors import run_command
 def main() -> str:
     arguments = rollout_arguments(checkpoint_parser(__doc__))
     collect_rollouts(arguments.checkpoint, arguments.overrides, arguments.out_dir)
-    return f"{arguments.out_dir / arguments.checkpoint.name}.hdf5: the rollouts; .csv: a row an episode"
+    return f"{arguments.out_dir / arguments.checkpoint.name}.hdf5: the rollouts"
 
 
 if __name__ == "__main__":

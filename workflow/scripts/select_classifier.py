@@ -8,6 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from demo_score.curation.selection import select_classifier
 from demo_score.runtime.arguments import Parser
 from demo_score.runtime.errors import run_command
+from demo_score.tables.run_options import add_run_seed
 
 
 def main() -> str:
@@ -16,6 +17,7 @@ def main() -> str:
     parser.add_argument("--threshold", choices=["mean", "balanced"], default="mean", help="rule; mean: published")
     parser.add_argument("--classifiers", type=Path, nargs="+", required=True, help="files of train_classifiers.py")
     parser.add_argument("--out", type=Path, required=True, help="the choice and its reason (.yaml)")
+    add_run_seed(parser)
     arguments = parser.parse_args()
     chosen = select_classifier(**vars(arguments))
     return f"{arguments.out}: classifier {chosen['member']} of {chosen['model_arch']}, {chosen['reason']}"

@@ -6,25 +6,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from demo_score.analysis.inputs import ALL_RUNS, read_columns
 from demo_score.analysis.numbers import percent
 from demo_score.analysis.verdict import JUDGED, NOT_WITHIN, Agreement, agreement, agreement_of_all, points, row_name
 from demo_score.runtime.errors import UserError
-from demo_score.runtime.files import read_text, write_text
+from demo_score.runtime.files import read_text
+from demo_score.tables import ALL_RUNS, COMPARISON, TABLES
 
-TABLES = {  # table -> the columns that name a row, beside the seed, and the estimate
-    "success": (["arm"], "rate"),
-    "differences": (["arm", "against"], "difference"),
-    "checkpoints": (["arm", "step"], "rate"),
-    "kept": (["kind", "source"], "fraction"),
-}
-COLUMNS = ["table", "row", "published", "new", "difference", "low", "high", "p", "verdict"]
+ESTIMATES = {"success": "rate", "differences": "difference", "checkpoints": "rate", "kept": "fraction"}
 WITHIN, NO_INTERVAL = "within interval", "one run: no interval"
 MISSING, ADDED, NOT_JUDGED = "not in the new run", "not published", "a single run"
 
 
 def compare(new: Path, published: Path) -> pd.DataFrame:
-    """Each published estimate of an experiment beside the new one: COLUMNS, fractions; low and high bound 95%.
+    """Each published estimate of an experiment beside the new one, as COMPARISON says; fractions.
 
     The means over runs are judged: low and high are those of Welch's t interval of the difference between the means
     of the new and of the published runs, taken as independent. With the same demonstrations and starts they are not,
@@ -33,19 +27,20 @@ def compare(new: Path, published: Path) -> pd.DataFrame:
     another draw.
     """
     rows = []
-    for name, (keys, estimate) in TABLES.items():
+    for name in ESTIMATES:
         paths = [folder / f"tables/{name}.csv" for folder in (published, new)]
         if all(path.is_file() for path in paths):
-            old, current = (_read(path, keys, estimate) for path in paths)
+            old, current = (_read(path, name) for path in paths)
             rows += [{"table": name, **row} for row in _rows(old, current)]
     if not rows:
         raise UserError(f"{new}: has no table that {published} has, too; run snakemake for this experiment first")
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return COMPARISON.frame(rows)
 
 
-def _read(path: Path, keys: list[str], estimate: str) -> dict[tuple[str, str], float]:
+def _read(path: Path, name: str) -> dict[tuple[str, str], float]:
     """The estimates of a table by what they tell of and by seed."""
-    table = read_columns(path, [*keys, "seed", estimate])
+    keys, estimate = [key for key in TABLES[name].key if key != "seed"], ESTIMATES[name]
+    table = TABLES[name].read(path, [*keys, "seed", estimate])
     names = table[keys].astype("str").agg(" ".join, axis=1)
     return dict(zip(zip(names, table["seed"].astype("str"), strict=True), table[estimate], strict=True))
 
@@ -131,7 +126,7 @@ def compare_all(results: Path, published: Path) -> str:
     for name in names:
         if (results / name / "tables/kept.csv").is_file():
             rows = compare(results / name, published / name)
-            write_text(results / name / "comparison.csv", rows.to_csv(index=False, float_format="%.6g"))
+            COMPARISON.write(results / name / "comparison.csv", rows)
             found[name] = agreement_with(results / name, published / name, rows)
             shown.append(describe(rows, name, found[name]))
     if not shown:

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from demo_score.analysis.inputs import ALL_RUNS
+from demo_score.tables import ALL_RUNS, DETECTION
 
-COLUMNS = ["seed", "n", "positive", "auc", "auc_within_length", "auc_of_length"]
+COUNTS, AREAS = ["n", "positive"], ["auc", "auc_within_length", "auc_of_length"]
 
 
 def detection_table(scores: pd.DataFrame, oracle: list[str]) -> pd.DataFrame:
@@ -20,10 +20,10 @@ def detection_table(scores: pd.DataFrame, oracle: list[str]) -> pd.DataFrame:
         {"seed": str(seed), **_areas(group["score"].to_numpy(), group["length"].to_numpy(), positive[group.index])}
         for seed, group in demonstrations.groupby("seed")
     ]
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = DETECTION.frame(rows)
     if rows:
-        table.loc[len(table)] = [ALL_RUNS, *table[COLUMNS[1:3]].sum(), *table[COLUMNS[3:]].mean()]
-    return table.astype({"n": int, "positive": int})
+        table.loc[len(table)] = [ALL_RUNS, *table[COUNTS].sum(), *table[AREAS].mean()]
+    return table.astype(dict.fromkeys(COUNTS, int))
 
 
 def better_pairs(values: np.ndarray, positive: np.ndarray) -> tuple[float, int]:

@@ -1,140 +1,91 @@
-"""Read the CSV and YAML files of an experiment; run seed and arm come from the path.
+"""Read the files of an experiment that its tables are made of; run seed, condition and step are in them."""
 
-results/<experiment>/seed<seed>/<arm>/evaluation.csv
-                                [<arm>/]rollouts/<step>.csv
-                                demo_score/scores.csv, classifier.yaml
-"""
-
-import io
-import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from demo_score.conditions import BASE, CONDITIONS
 from demo_score.config.yaml_files import read_yaml
 from demo_score.runtime.errors import UserError
-from demo_score.runtime.files import read_text
+from demo_score.tables import CLASSIFIERS, EPISODES, GIVEN, OUTCOMES, PROBLEMS, SCORES, UNNAMED
 
-ARMS = {  # in the order of every table and figure
-    "base": "Base policy (all demos)",
-    "curated_demos": "Curated (demos)",
-    "curated_rollouts_plus_demos": "Curated (rollouts + demos)",
-    "random": "Random subset, equal size",
-    "random_rollouts_plus_demos": "Random, rollouts + demos",
-    "length_matched": "Random subset, matched length",
-    "oracle": "Oracle (knows the strategies)",
-}
-# Of each curated arm the arm of equal size that is drawn at random from the same episodes.
-CONTROLS = {"curated_demos": "random", "curated_rollouts_plus_demos": "random_rollouts_plus_demos"}
-GIVEN = "given"  # in place of a seed: rollouts that are not this workflow's
-ALL_RUNS = "all"  # in place of a seed: the mean over all runs (a run is one seed)
-UNNAMED = "unnamed"  # in place of a source: demonstrations that name no strategy
-CLASSIFIER_KEYS = ["model_arch", "member", "threshold", "cross_val_auc", "cross_val_accuracy", "cross_val_loss"]
-CLASSIFIER_KEYS += ["best_epoch"]
-
-
-def read_columns(
-    path: Path, columns: list[str], optional: Sequence[str] = (), as_texts: Sequence[str] = ()
-) -> pd.DataFrame:
-    """The named columns of a CSV file; those of `optional` that it lacks are NaN. `as_texts` stay as they are written.
-
-    Raises UserError when the file, a column or every row is missing.
-    """
-    if not path.is_file():
-        raise UserError(f"{path}: no such table; run the workflow step that writes it")
-    types = dict.fromkeys(("source", "file", *as_texts), "str")
-    unknown = {name: ["", "nan"] for name in columns if name not in as_texts}
-    blanks = {"keep_default_na": False, "na_values": unknown} if as_texts else {}
-    try:
-        table = pd.read_csv(io.StringIO(read_text(path)), dtype=types, **blanks)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError):
-        raise UserError(
-            f"{path}: not a CSV table; name one, or make it again with the command that writes it"
-        ) from None
-    missing = [column for column in columns if column not in table]
-    if missing:
-        raise UserError(f"{path}: has no column {missing[0]}; expected the columns {', '.join(columns)}")
-    if table.empty:
-        raise UserError(f"{path}: holds no row; name another table, or make it again with the command that writes it")
-    return table.reindex(columns=[*columns, *optional])
-
-
-def seed_of(path: Path) -> int:
-    """The run seed in a path's `seed<seed>` folder."""
-    seeds = [part[4:] for part in path.parts if re.fullmatch(r"seed\d+", part)]
-    if not seeds:
-        raise UserError(f"{path}: no seed in the path; expected results/<experiment>/seed<seed>/...")
-    return int(seeds[-1])
-
-
-def _has_seed(path: Path) -> bool:
-    return any(re.fullmatch(r"seed\d+", part) for part in path.parts)
+CLASSIFIER_KEYS = [name for name in CLASSIFIERS.columns if name != "seed"]
 
 
 def read_evaluations(paths: list[Path]) -> pd.DataFrame:
-    """Every evaluation episode: arm, seed, episode (number in its file), start_seed, success (0 or 1), max_reward.
+    """Every evaluation episode: the columns of OUTCOMES, and episode (its number in its file).
 
-    The largest reward of an episode is NaN in tables that do not tell it.
-    Raises UserError for an unknown arm, a repeated run, or arms of one seed with other start seeds.
+    Raises UserError for an unknown condition, a repeated run, or conditions of one seed with other start seeds.
     """
     frames, starts = {}, {}
     for path in paths:
-        seed, arm = seed_of(path), path.parent.name
-        if arm not in ARMS or (seed, arm) in frames:
-            raise UserError(f"{path}: not one new arm of seed {seed}; give one file for each of {', '.join(ARMS)}")
-        frame = _read_outcomes(path, ["start_seed", "success"])
+        frame = _read_outcomes(path)
+        seed, condition = int(frame["seed"].iloc[0]), frame["condition"].iloc[0]
+        if frame[["seed", "condition"]].drop_duplicates().shape[0] > 1 or (seed, condition) in frames:
+            raise UserError(f"{path}: not one new condition of seed {seed}; give one file for each condition and run")
         first_path, first_starts = starts.setdefault(seed, (path, frame["start_seed"]))
         if not first_starts.equals(frame["start_seed"]):
             raise UserError(f"{path}: its start seeds differ from {first_path}'s; evaluate both on the same starts")
-        frames[seed, arm] = frame.assign(arm=arm, seed=seed, episode=range(len(frame)))
+        frames[seed, condition] = frame.assign(episode=range(len(frame)))
     return pd.concat(frames.values(), ignore_index=True)
 
 
 def count_problems(path: Path | None) -> int:
-    """How many episodes of given data had a problem and were left out; `path`: problems.csv, or None."""
-    return 0 if path is None else int(pd.read_csv(path)["episode"].notna().sum())
+    """How many episodes of user-supplied data had a problem and were left out; `path`: problems.csv, or None."""
+    if path is None:
+        return 0
+    return int(PROBLEMS.read(path, ["episode"], empty=True)["episode"].notna().sum())
 
 
 def read_rollouts(paths: list[Path]) -> pd.DataFrame:
-    """Every rollout: seed (or GIVEN), arm (whose policy it tried), step (of the checkpoint), success (0 or 1)."""
-    frames = []
-    for path in paths:
-        if not path.stem.isdigit():
-            raise UserError(f"{path}: not named after its checkpoint; expected rollouts/<step>.csv")
-        seed = seed_of(path) if _has_seed(path) else GIVEN
-        arm = path.parents[1].name if path.parents[1].name in ARMS else "base"
-        frames.append(_read_outcomes(path, ["success"]).assign(seed=seed, arm=arm, step=int(path.stem)))
-    return pd.concat(frames, ignore_index=True)
+    """Every rollout: seed (or GIVEN), condition (whose policy it tried), step (of the checkpoint), success (0 or 1)."""
+    frames = [_read_given(path) if EPISODES.describes(path) else _read_outcomes(path) for path in paths]
+    for path, frame in zip(paths, frames, strict=True):
+        if frame["step"].isna().any():
+            raise UserError(f"{path}: does not say which checkpoint acted; name its folder after its step (003000)")
+    return pd.concat(frames, ignore_index=True)[["seed", "condition", "step", "success"]]
 
 
 def read_scores(paths: list[Path]) -> pd.DataFrame:
-    """Every scored episode: seed, kind, source, episode (its number), length (control steps), score, kept (0 or 1)."""
-    columns = ["kind", "source", "episode", "length", "score", "kept"]
-    frames = [read_columns(path, columns).assign(seed=seed_of(path)) for path in paths]
-    return pd.concat(frames, ignore_index=True).fillna({"source": UNNAMED})
+    """Every scored episode: the columns of SCORES that say what was kept. Raises UserError where no run is named."""
+    columns = ["seed", "kind", "source", "episode", "length", "score", "kept"]
+    table = pd.concat([_of_a_run(path, SCORES.read(path, columns)) for path in paths], ignore_index=True)
+    return table.replace({"source": {"": UNNAMED}})
 
 
 def read_classifiers(paths: list[Path]) -> pd.DataFrame:
-    """The chosen classifier of each seed: seed, weights (resolved path of its file) and CLASSIFIER_KEYS."""
+    """The chosen classifier of each run: the columns of CLASSIFIERS, and weights (resolved path of its file)."""
     return pd.DataFrame([_read_classifier(path) for path in paths]).sort_values("seed", ignore_index=True)
 
 
-def _read_outcomes(path: Path, columns: list[str]) -> pd.DataFrame:
-    table = read_columns(path, columns, optional=["max_reward"])
-    if not table["success"].isin([0, 1]).all():
-        raise UserError(
-            f"{path}: success must be 0 or 1; name another table, or make it again with the command that writes it"
-        )
-    return table
+def _read_outcomes(path: Path) -> pd.DataFrame:
+    frame = _of_a_run(path, OUTCOMES.read(path))
+    if unknown := sorted({*frame["condition"]} - {*CONDITIONS}):
+        what = f"the condition {unknown[0]}, which there is not" if unknown[0] else "no condition"
+        raise UserError(f"{path}: names {what}; make it with --condition and one of {', '.join(CONDITIONS)}")
+    return frame
+
+
+def _of_a_run(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    if frame["seed"].isna().any():
+        raise UserError(f"{path}: does not say of which run it is; make it again with --run-seed SEED")
+    return frame
+
+
+def _read_given(path: Path) -> pd.DataFrame:
+    """The outcomes of user-supplied rollouts, which are of no run."""
+    table = EPISODES.read(path, ["checkpoint", "success"])
+    step = pd.to_numeric(table["checkpoint"], errors="coerce")
+    return table.assign(step=step if step.isna().any() else step.astype("int64"), seed=GIVEN, condition=BASE)
 
 
 def _read_classifier(path: Path) -> dict:
     if not path.is_file():
         raise UserError(f"{path}: no such classifier; run the workflow step that chooses it")
-    chosen = read_yaml(path)
-    missing = [key for key in ["file", *CLASSIFIER_KEYS] if key not in (chosen or {})]
-    if missing:
+    chosen = read_yaml(path) or {}
+    if missing := [key for key in ["file", *CLASSIFIER_KEYS] if key not in chosen]:
         raise UserError(f"{path}: has no key {missing[0]}; make it again with select_classifier.py")
+    if chosen.get("run_seed") is None:
+        raise UserError(f"{path}: does not say of which run it is; make it again with --run-seed SEED")
     kept = {key: chosen[key] for key in CLASSIFIER_KEYS}
-    return {"seed": seed_of(path), **kept, "weights": (path.parent / chosen["file"]).resolve()}
+    return {"seed": chosen["run_seed"], **kept, "weights": (path.parent / chosen["file"]).resolve()}

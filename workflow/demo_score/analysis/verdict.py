@@ -8,14 +8,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from demo_score.analysis.inputs import ALL_RUNS, ARMS, CONTROLS
 from demo_score.analysis.numbers import count, limits, percent
+from demo_score.conditions import BASE, CONDITIONS, CONTROLS
+from demo_score.tables import ALL_RUNS
 
-OTHERS = {
-    "base": "base",
-    "random": "random of equal size",
-    "random_rollouts_plus_demos": "random rollouts + demos of equal size",
-}
 BETTER, WORSE, NOTHING = "better than", "worse than", "no effect shown against"
 ONE_RUN = "one run gives no interval: no effect shown against"
 JUDGED = ("success", "differences")  # tables whose means over runs the agreement goes by
@@ -26,7 +22,7 @@ WORDS = {AGREES: "agree", DISAGREES: "DISAGREE", UNDECIDED: "cannot be judged"}
 
 
 class Effect(NamedTuple):
-    """What a curated arm's differences from the base and its control show, and their numbers; whole sentences."""
+    """What a curated condition's differences from the base and its control show, and their numbers; whole sentences."""
 
     finding: str
     numbers: str
@@ -45,22 +41,23 @@ class Agreement(NamedTuple):
 
 
 def effects(differences: pd.DataFrame) -> list[Effect]:
-    """The verdict on each curated arm of an experiment, from its table of differences."""
-    present = set(differences["arm"])
-    return [effect(arm, differences) for arm in CONTROLS if arm in present]
+    """The verdict on each curated condition of an experiment, from its table of differences."""
+    present = set(differences["condition"])
+    return [effect(condition, differences) for condition in CONTROLS if condition in present]
 
 
-def effect(arm: str, differences: pd.DataFrame) -> Effect:
-    """Whether a curated arm is shown to do better or worse than the base and than its control, whichever way."""
-    found = {
-        OTHERS[other]: row for other in ("base", CONTROLS[arm]) if (row := mean_difference(differences, arm, other))
-    }
+def effect(condition: str, differences: pd.DataFrame) -> Effect:
+    """Whether a curated condition is shown to do better or worse than the base and than its control, whichever way."""
+    others = (BASE, CONTROLS[condition])
+    rows = {CONDITIONS[other].in_a_sentence: mean_difference(differences, condition, other) for other in others}
+    found = {name: row for name, row in rows.items() if row}
     words: dict[str, list[str]] = {}
     for name, row in found.items():
         words.setdefault(_shown(row), []).append(name)
     findings = "; ".join(f"{word} {_joint(word).join(names)}" for word, names in words.items())
     numbers = _numbers(found)
-    return Effect(f"{ARMS[arm]}: {findings or 'nothing to compare with'}.", numbers[:1].upper() + numbers[1:])
+    label = CONDITIONS[condition].label
+    return Effect(f"{label}: {findings or 'nothing to compare with'}.", numbers[:1].upper() + numbers[1:])
 
 
 def _shown(row: dict) -> str:
@@ -93,7 +90,7 @@ def agreement(rows: pd.DataFrame, same_settings: bool = True) -> Agreement:
     other = "" if same_settings else "with other settings than theirs, "
     judged = rows[rows["table"].isin(JUDGED)].dropna(subset="p")
     if judged.empty:
-        return Agreement(UNDECIDED, 1.0, f"{other}a mean over runs needs two runs in both, of the same arms")
+        return Agreement(UNDECIDED, 1.0, f"{other}a mean over runs needs two runs in both, of the same conditions")
     if (rows["difference"] == 0).all():
         return Agreement(AGREES, 1.0, f"{other}all {len(rows)} numbers, those of single runs included, are the same")
     worst = judged.loc[judged["p"].idxmin()]
@@ -112,9 +109,13 @@ def agreement_of_all(found: dict[str, Agreement]) -> str:
     return f"Verdict on {len(found)} experiments: {said}; of all, {worst} is furthest off: {found[worst].reason}."
 
 
-def mean_difference(differences: pd.DataFrame, arm: str, against: str) -> dict | None:
-    """The row of the mean over runs of an arm's difference from another; None where they were not compared."""
-    chosen = (differences["arm"] == arm) & (differences["against"] == against) & (differences["seed"] == ALL_RUNS)
+def mean_difference(differences: pd.DataFrame, condition: str, against: str) -> dict | None:
+    """The row of the mean over runs of a condition's difference from another; None where they were not compared."""
+    chosen = (
+        (differences["condition"] == condition)
+        & (differences["against"] == against)
+        & (differences["seed"] == ALL_RUNS)
+    )
     return next(iter(differences[chosen].to_dict("records")), None)
 
 

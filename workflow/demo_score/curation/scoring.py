@@ -13,8 +13,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from demo_score.conditions import kept_demonstrations, kept_episodes
 from demo_score.config.yaml_files import read_yaml
-from demo_score.curation.arms import kept_demonstrations, kept_episodes, selection_of
+from demo_score.curation.choice import selection_of, trivial_choice
 from demo_score.curation.classifiers import Architecture, Parameters
 from demo_score.curation.features import Standardization, check_outcomes_known, read_frames
 from demo_score.curation.metrics import episode_means
@@ -23,8 +24,9 @@ from demo_score.curation.training import evaluation_logits
 from demo_score.data.episodes import Episode
 from demo_score.data.lists import Entry, check_distinct, read_entries, write_list
 from demo_score.runtime.errors import UserError
-from demo_score.runtime.files import atomic_path, check_outputs
+from demo_score.runtime.files import check_outputs
 from demo_score.runtime.hardware import available_threads
+from demo_score.tables import SCORES
 
 KEPT, BELOW, FAILED = "score above threshold", "score not above threshold", "failed rollout"
 
@@ -88,11 +90,14 @@ def apply_filter(
     scores: Path,
     demos_only: Path,
     rollouts_plus_demos: Path,
+    run_seed: int | None = None,
+    must_choose: bool = False,
 ) -> None:
     """Score all demonstrations and rollouts; write the scores table and both dataset lists.
 
     Demonstrations and rollouts are lists, episode tables or data sets. Prints how many of each source were
-    kept, and warns when that is no demonstration, or every one. Raises UserError for bad files.
+    kept, and warns when that is no demonstration, or every one: with `must_choose`, which is for lists that policies
+    train on, nothing is written then. Raises UserError for that, and for bad files.
     """
     outputs = {"--scores": scores, "--demos-only": demos_only, "--rollouts-plus-demos": rollouts_plus_demos}
     check_outputs(outputs, [classifier, demonstrations, *rollouts])
@@ -104,11 +109,11 @@ def apply_filter(
     rollout_entries = [entry for path in rollouts for entry in read_entries(path)]
     check_distinct([*rollout_entries, *demonstration_entries])
     rows = scorer.rows("rollout", rollout_entries) + scorer.rows("demonstration", demonstration_entries)
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows).assign(seed=run_seed)
+    _summarise(table, scorer.threshold, must_choose)
     write_list(demos_only, selection_of(kept_demonstrations(table)))
     write_list(rollouts_plus_demos, selection_of(kept_episodes(table)))
     _write_table(table, scores)
-    _summarise(table)
 
 
 def _read_selection(path: Path) -> tuple[Path, int, float]:
@@ -131,18 +136,16 @@ def _read_selection(path: Path) -> tuple[Path, int, float]:
 def _write_table(table: pd.DataFrame, path: Path) -> None:
     folder = path.resolve().parent
     files = [Path(os.path.relpath(file.resolve(), folder)).as_posix() for file in table.file]
-    with atomic_path(path) as temporary:
-        table.assign(file=files).to_csv(temporary, index=False)
+    SCORES.write(path, table.assign(file=files))
 
 
-def _summarise(table: pd.DataFrame) -> None:
+def _summarise(table: pd.DataFrame, threshold: float, must_choose: bool) -> None:
     for (kind, source), rows in table.groupby(["kind", "source"]):
         print(f"{kind} {source or '(unnamed)'}: kept {rows.kept.sum()} of {len(rows)}")
-    demonstrations = table[table.kind == "demonstration"].kept
-    if demonstrations.nunique() == 1:
-        extent = "every one" if demonstrations.iloc[0] else "none"
-        print(
-            f"warning: the classifier keeps {extent} of {len(demonstrations)} demonstrations, so it selects nothing; "
-            "look at scores and metrics, then try demo_score.threshold=balanced, other inputs, or more rollouts",
-            file=sys.stderr,
-        )
+    demonstrations = table[table.kind == "demonstration"]
+    if problem := trivial_choice(demonstrations):
+        low, high = demonstrations.score.min(), demonstrations.score.max()
+        problem = f"{problem} (scores {low:.3f} to {high:.3f}, threshold {threshold:.3f})"
+        if must_choose:
+            raise UserError(problem)
+        print(f"warning: {problem}", file=sys.stderr)

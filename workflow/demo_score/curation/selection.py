@@ -13,7 +13,9 @@ from demo_score.runtime.files import check_outputs, write_text
 Candidate = tuple[str, str, Path, int, Member]  # type, model_arch, file, member number, member
 
 
-def select_classifier(model_arch: str, threshold: str, classifiers: list[Path], out: Path) -> dict:
+def select_classifier(
+    model_arch: str, threshold: str, classifiers: list[Path], out: Path, run_seed: int | None = None
+) -> dict:
     """Write to `out` (YAML) which member to use: of `model_arch`, or of all architectures when it is "best".
 
     `threshold` names the rule for the score above which an episode is kept: mean (published: the mean score of
@@ -38,7 +40,7 @@ def select_classifier(model_arch: str, threshold: str, classifiers: list[Path], 
     chosen = {**_entry(winner, out), "threshold": winner[4].thresholds[threshold], "threshold_rule": threshold}
     runner_up = _entry(others[0], out) if others else None
     reason = f"{rule} among {len(named)} candidates"
-    selection = {**chosen, "n_candidates": len(named), "runner_up": runner_up, "reason": reason}
+    selection = {"run_seed": run_seed, **chosen, "n_candidates": len(named), "runner_up": runner_up, "reason": reason}
     write_text(out, yaml.safe_dump(selection, sort_keys=False, allow_unicode=True))
     return selection
 

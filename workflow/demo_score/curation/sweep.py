@@ -24,16 +24,10 @@ from demo_score.runtime.files import atomic_path, check_outputs
 from demo_score.runtime.hardware import available_threads
 from demo_score.runtime.progress import progress_bar
 from demo_score.runtime.resume import ResumeFolder
+from demo_score.tables import CLASSIFIER_METRICS
 
 STORED_EVERY = 60  # seconds
-COLUMNS = [
-    "training_loss",
-    "training_auc",
-    "training_accuracy",
-    "cross_val_loss",
-    "cross_val_auc",
-    "cross_val_accuracy",
-]
+MEASURED = [name for name in CLASSIFIER_METRICS.columns if name.startswith(("training_", "cross_val_"))]
 
 
 def train_classifiers(
@@ -183,10 +177,10 @@ def _measures(trainer: Trainer, training_loss: Tensor, evaluation: Evaluation) -
 def _table(measured: dict[int, Tensor], variants: list[Variant]) -> pd.DataFrame:
     values = torch.stack(list(measured.values()), dim=1)  # (M, epochs, columns)
     tables = [
-        pd.DataFrame(rows.numpy(), columns=COLUMNS).assign(member=number, epoch=list(measured), **asdict(variant))
+        pd.DataFrame(rows.numpy(), columns=MEASURED).assign(member=number, epoch=list(measured), **asdict(variant))
         for number, (rows, variant) in enumerate(zip(values, variants, strict=True))
     ]
-    return pd.concat(tables)[["member", "seed", "lr", "weight_decay", "epoch", *COLUMNS]]
+    return pd.concat(tables)
 
 
 def _describe(trainer: Trainer, parameters: Tensor, epochs: list[int], variants: list[Variant]) -> list[Member]:

@@ -6,26 +6,24 @@ import numpy as np
 import pandas as pd
 import torch
 
-from demo_score.analysis.inputs import read_columns
 from demo_score.curation.features import read_frames
 from demo_score.curation.scoring import Scorer
 from demo_score.data.lists import Entry
-from demo_score.runtime.files import write_text
 from demo_score.runtime.hardware import available_threads
+from demo_score.tables import SCORES, TRACES
 
 POINTS = 26  # in time, evenly up to the longest episode that the classifier sees
-KEYS = ["kind", "source", "file", "episode", "success", "kept"]
+KEYS = [name for name in TRACES.columns if name not in ("step", "score")]
 
 
 def trace_scores(classifier: Path, scores: Path, out: Path) -> None:
     """Write the score of each episode of the table `scores` as far as it has come, at some moments.
 
-    That is the score that the classifier would give if the episode ended there. A row an episode and moment: the
-    KEYS of `scores`, step (control steps so far), score. Raises UserError for bad files.
+    That is the score that the classifier would give if the episode ended there. Raises UserError for bad files.
     """
     torch.set_num_threads(available_threads())
     scorer = Scorer(classifier)
-    table = read_columns(scores, KEYS)
+    table = SCORES.read(scores, KEYS)
     entries = [
         Entry((scores.parent / file).resolve(), int(number))
         for file, number in zip(table["file"], table["episode"], strict=True)
@@ -37,5 +35,4 @@ def trace_scores(classifier: Path, scores: Path, out: Path) -> None:
         lasting = np.flatnonzero(lengths >= step)
         found = scorer.scores([frames[index][:step] for index in lasting])
         traces.append(table.iloc[lasting].assign(step=step, score=found))
-    text = pd.concat(traces).to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    write_text(out, text)
+    TRACES.write(out, pd.concat(traces))

@@ -12,7 +12,7 @@ import io
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from demo_score.data.formats import is_dataset, open_dataset
 from demo_score.data.values import checkpoint_name, text, truth, whole_number
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_path, read_text, write_text
+from demo_score.tables import EPISODES
 
 Selection = dict[Path, list[int]]  # source -> episode numbers, in the order of the list
 
@@ -41,8 +42,8 @@ class Entry:
         return replace(episode, **told)
 
 
-_COLUMNS = [field.name for field in fields(Entry)]
-_TOLD = _COLUMNS[2:]
+_COLUMNS = list(EPISODES.columns)
+_TOLD = [name for name in _COLUMNS if name not in EPISODES.key]
 _READERS = {"episode": whole_number, "success": truth, "checkpoint": checkpoint_name, "strategy": text}
 _NUMBER = "[0-9]{1,18}"
 # A path, which may hold blanks, and numbers: as lists are written, and as people write them. The first that names a

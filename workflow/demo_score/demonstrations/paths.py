@@ -14,7 +14,7 @@ from demo_score.demonstrations import WITH_PATHS
 from demo_score.envs import make_env
 from demo_score.observations import STATE
 from demo_score.runtime.errors import UserError
-from demo_score.runtime.files import write_text
+from demo_score.tables import PATHS
 
 SECONDS = 0.1  # of simulated time, between two points
 
@@ -22,13 +22,11 @@ SECONDS = 0.1  # of simulated time, between two points
 def write_paths(demonstrations: list[Path], out: Path) -> None:
     """Write the paths in files of collected demonstrations.
 
-    A row a point: strategy, episode, step, effector ("left", "right" finger tips; "pusher"), x, y, z. Finger tips are
-    in metres, the pusher is in pixels, of the table or as its observations in the frame of the block, and has no z.
-    Raises UserError for demonstrations of another simulator.
+    Finger tips are in metres, the pusher is in pixels, of the table or as its observations in the frame of the block,
+    and has no z. Raises UserError for demonstrations of another simulator.
     """
-    rows = [row for path in demonstrations for row in _paths_of(path)]
-    table = pd.DataFrame(rows, columns=["strategy", "episode", "step", "effector", "x", "y", "z"])
-    write_text(out, table.to_csv(index=False, float_format="%.4g", lineterminator="\n"))
+    rows = [{"z": None, **row} for path in demonstrations for row in _paths_of(path)]
+    PATHS.write(out, pd.DataFrame(rows, columns=list(PATHS.columns)))
 
 
 def _paths_of(file: Path) -> Iterator[dict]:

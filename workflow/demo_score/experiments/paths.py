@@ -1,24 +1,27 @@
 """Where the files of an experiment lie below results/<name>, and which of them it ends in.
 
 demonstrations/            shared by all runs; rollouts/ too, where they are given
-seed<seed>/                one run: base/, <arm>/, rollouts/, classifiers/, demo_score/, demo_score_datasets/
+seed<seed>/                one run: base/, <condition>/, rollouts/, classifiers/, demo_score/, demo_score_datasets/
 tables/, pages/, figures/  what all runs say together
 """
 
 from collections.abc import Iterable
 from itertools import product
 
+from demo_score.conditions import BASE, CONDITIONS, CONTROLS, DATASET_LISTS
 from demo_score.demonstrations import WITH_PATHS
 from demo_score.experiments import config
-from demo_score.experiments.config import ARMS_WITH_ROLLOUTS, collected_strategies, final_arms, given_data, trained_arms
+from demo_score.experiments.config import collected_strategies, final_conditions, given_data, trained_conditions
 
-TRIED_ARM = "curated_demos"  # whose checkpoints are tried as the base policy's are
+# The conditions whose checkpoints are rolled out as the base policy's are; what follows from each.
+TRIED_CONDITIONS = [name for name, condition in CONDITIONS.items() if condition.is_tried]
 CURATION_TABLES = ["checkpoints", "kept", "classifiers"]
 ALL_TABLES = ["success", "differences", "detection", *CURATION_TABLES]
 # Figures that show one table, and all that an experiment may have.
 TABLE_FIGURES = ["success", "differences", "checkpoints", "kept"]
 FIGURES = [*TABLE_FIGURES, "classifier_curves", "scores", "traces", "paths"]
-DATASET_LISTS = ["demo_score_demos_only", "demo_score_rollouts_plus_demos"]
+# Condition of each list of the filter.
+LISTED = {condition.dataset_list: condition for condition in CONDITIONS.values() if condition.dataset_list}
 
 
 class ExperimentPaths:
@@ -52,22 +55,26 @@ class ExperimentPaths:
             return [f"{self.results}/rollouts/{step}.csv" for step in steps]
         return [f"{self.run(seed)}/rollouts/{step}.hdf5" for step in steps]
 
-    def datasets_file(self, seed: object, arm: str) -> str:
-        """The list of episodes that an arm's policy trains on."""
-        return self.all_demonstrations() if arm == "base" else f"{self.run(seed)}/{arm}/datasets_file.txt"
+    def datasets_file(self, seed: object, condition: str) -> str:
+        """The list of episodes that a condition's policy trains on."""
+        if condition == BASE:
+            return self.all_demonstrations()
+        if dataset_list := CONDITIONS[condition].dataset_list:
+            return f"{self.run(seed)}/demo_score_datasets/{dataset_list}.txt"
+        return f"{self.run(seed)}/{condition}/datasets_file.txt"
 
-    def listed_episodes(self, seed: object, arm: str) -> list[str]:
-        """The files that the episodes of an arm's list lie in."""
-        return self.demonstrations() + (self.rollouts(seed) if arm in ARMS_WITH_ROLLOUTS else [])
+    def listed_episodes(self, seed: object, condition: str) -> list[str]:
+        """The files that the episodes of a condition's list lie in."""
+        return self.demonstrations() + (self.rollouts(seed) if CONDITIONS[condition].takes_rollouts else [])
 
     def scored_episodes(self, seed: object, dataset_list: str) -> list[str]:
         """The lists of all episodes that could have been kept on a list."""
-        return [self.all_demonstrations(), *(self.rollouts(seed) if dataset_list == DATASET_LISTS[1] else [])]
+        return [self.all_demonstrations(), *(self.rollouts(seed) if LISTED[dataset_list].takes_rollouts else [])]
 
-    def final_checkpoint(self, seed: object, arm: str) -> str:
-        """The last checkpoint of an arm's policy."""
-        step = config.final_step(self.experiment, config.training_stage(arm))
-        return f"{self.run(seed)}/{arm}/checkpoints/{step}/model.safetensors"
+    def final_checkpoint(self, seed: object, condition: str) -> str:
+        """The last checkpoint of a condition's policy."""
+        step = config.final_step(self.experiment, config.training_stage(condition))
+        return f"{self.run(seed)}/{condition}/checkpoints/{step}/model.safetensors"
 
     def classifiers(self, seeds: Iterable[object], model_archs: Iterable[str], suffix: str) -> list[str]:
         """A file of each classifier of some runs."""
@@ -86,25 +93,27 @@ class ExperimentPaths:
         return self.classifiers(self.seeds, self.experiment["classifiers"]["model_archs"], "csv")
 
     def evaluations(self) -> list[str]:
-        """The evaluations of every arm and run."""
-        arms = trained_arms(self.experiment)
-        return [f"{self.run(seed)}/{arm}/evaluation.csv" for seed, arm in product(self.seeds, arms)]
+        """The evaluations of every condition and run."""
+        conditions = trained_conditions(self.experiment)
+        return [f"{self.run(seed)}/{condition}/evaluation.csv" for seed, condition in product(self.seeds, conditions)]
 
     def outcomes_of_rollouts(self) -> list[str]:
         """The labels of the rollouts of every run, and what became of curated policies at the same steps."""
         if "rollouts" in self.given:
             return self.rollouts(None)
-        steps = self.experiment["rollouts"]["eps"]
-        files = [f"{self.run(seed)}/rollouts/{step}.csv" for seed, step in product(self.seeds, steps)]
+        files = [f"{self.run(seed)}/rollouts.csv" for seed in self.seeds]
         return files + [file for seed in self.seeds for file in self.tried_checkpoints(seed)]
 
     def tried_checkpoints(self, seed: object) -> list[str]:
-        """Outcomes of the curated policy's checkpoints at the steps of the base policy's, where it has saved them."""
-        if not self.is_compared() or "rollouts" not in config.stages(self.experiment):
+        """Outcomes of curated policies' checkpoints at the steps of the base policy's, where they are saved."""
+        if not self.is_evaluated or "rollouts" not in config.stages(self.experiment):
+            return []
+        tried = [name for name in final_conditions(self.experiment) if CONDITIONS[name].is_tried]
+        if not tried:
             return []
         saved = config.saved_checkpoints(self.experiment, "final_policy")
         steps = [step for step in self.experiment["rollouts"]["eps"] if step in saved]
-        return [f"{self.run(seed)}/{TRIED_ARM}/rollouts/{step}.csv" for step in steps]
+        return [f"{self.run(seed)}/{name}/rollouts/{step}.csv" for name, step in product(tried, steps)]
 
     def given_tables(self) -> list[str]:
         """The tables of the given episodes that pass."""
@@ -130,17 +139,18 @@ class ExperimentPaths:
         """Every file of one run that the tables follow from: settings, checkpoints, episodes, lists, scores, tests."""
         files = ["demo_score/classifier.yaml", "demo_score/scores.csv"]
         files += [f"demo_score_datasets/{dataset_list}.txt" for dataset_list in DATASET_LISTS]
-        for step in [] if "rollouts" in self.given else self.experiment["rollouts"]["eps"]:
-            files += [f"rollouts/{step}.hdf5", f"rollouts/{step}.csv", f"base/checkpoints/{step}/model.safetensors"]
-        for arm in trained_arms(self.experiment):
-            files.append(f"{arm}/settings.yaml")
-            if arm != "base":
-                files.append(f"{arm}/datasets_file.txt")
+        if "rollouts" not in self.given:
+            files.append("rollouts.csv")
+            for step in self.experiment["rollouts"]["eps"]:
+                files += [f"rollouts/{step}.hdf5", f"base/checkpoints/{step}/model.safetensors"]
+        for condition in trained_conditions(self.experiment):
+            files.append(f"{condition}/settings.yaml")
             if self.is_evaluated:
-                files.append(f"{arm}/evaluation.csv")
-        final = [self.final_checkpoint(seed, arm) for arm in trained_arms(self.experiment)]
+                files.append(f"{condition}/evaluation.csv")
+        final = [self.final_checkpoint(seed, condition) for condition in trained_conditions(self.experiment)]
         own = [f"{self.run(seed)}/{file}" for file in files]
-        return sorted({*self.candidate_classifiers(seed), *own, *final, *self.tried_checkpoints(seed)})
+        lists = [self.datasets_file(seed, condition) for condition in final_conditions(self.experiment)]
+        return sorted({*self.candidate_classifiers(seed), *own, *lists, *final, *self.tried_checkpoints(seed)})
 
     def inputs_of_all_seeds(self) -> list[str]:
         """Every file that the tables follow from and that all runs share; data.yaml names given data themselves."""
@@ -152,8 +162,8 @@ class ExperimentPaths:
     def targets(self) -> list[str]:
         """What the experiment ends in."""
         tables = [f"{self.results}/tables/{file}" for file in ("summary.md", "manifest.json")]
-        arms = trained_arms(self.experiment)
-        checkpoints = [self.final_checkpoint(seed, arm) for seed, arm in product(self.seeds, arms)]
+        conditions = trained_conditions(self.experiment)
+        checkpoints = [self.final_checkpoint(seed, condition) for seed, condition in product(self.seeds, conditions)]
         lists = product(self.seeds, DATASET_LISTS) if self.given else []
         exports = [f"{self.run(seed)}/demo_score_datasets/{dataset_list}" for seed, dataset_list in lists]
         return [*tables, f"{self.results}/pages/summary.html", *checkpoints, *exports]
@@ -173,11 +183,19 @@ class ExperimentPaths:
     def recordings(self) -> list[str]:
         """The videos and frame strips of the first run."""
         run = self.run(self.seeds[0])
-        recorded = [f"{run}/{arm}/episodes" for arm in trained_arms(self.experiment)] if self.is_evaluated else []
+        recorded = (
+            [f"{run}/{condition}/episodes" for condition in trained_conditions(self.experiment)]
+            if self.is_evaluated
+            else []
+        )
         if collected_strategies(self.experiment):
             recorded.append(f"{run}/demo_score/demonstrations")
         return [f"{path}.{kind}" for path, kind in product(recorded, ["mp4", "png"])]
 
+    def trains_on_a_choice(self) -> bool:
+        """Whether a policy trains on what the filter keeps."""
+        return any(CONDITIONS[condition].dataset_list for condition in final_conditions(self.experiment))
+
     def is_compared(self) -> bool:
         """Whether it says by how much a curated policy is better."""
-        return self.is_evaluated and TRIED_ARM in final_arms(self.experiment)
+        return self.is_evaluated and bool({*CONTROLS} & {*final_conditions(self.experiment)})

@@ -19,7 +19,8 @@ from demo_score.ingest.conversion import masked_numbers
 from demo_score.ingest.given_settings import PLACE, check_given, check_places
 from demo_score.ingest.problems import REFUSE, Part, Problem, settle
 from demo_score.runtime.errors import UserError
-from demo_score.runtime.files import check_writable, write_text
+from demo_score.runtime.files import check_writable
+from demo_score.tables import PROBLEMS
 
 
 def read_given(path: Path) -> dict:
@@ -49,8 +50,9 @@ def prepare_data(settings: dict, out: Path, where: str = "data", content: str | 
         if not_read := dataset.not_read():
             print(f"{dataset.path}: not read: {', '.join(not_read)}")
     rows = [(problem.file, problem.episode, problem.what) for problem in problems]
-    table = pd.DataFrame(rows, columns=["file", "episode", "problem"]).astype({"episode": "Int64"})
-    write_text(out / "problems.csv", table.to_csv(index=False, lineterminator="\n"))
+    PROBLEMS.write(
+        out / "problems.csv", pd.DataFrame(rows, columns=list(PROBLEMS.columns)).astype({"episode": "Int64"})
+    )
 
 
 @dataclass

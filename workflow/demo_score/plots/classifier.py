@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from demo_score.analysis.inputs import read_classifiers, read_columns, read_scores, seed_of
+from demo_score.analysis.inputs import read_classifiers, read_scores
 from demo_score.plots.style import (
     GREY,
     HELD_OUT_COLOUR,
@@ -19,6 +19,7 @@ from demo_score.plots.style import (
     row_heights,
 )
 from demo_score.runtime.errors import UserError
+from demo_score.tables import CLASSIFIER_METRICS
 
 BINS = 30
 METRICS = ["member", "epoch", "training_loss", "cross_val_loss", "cross_val_auc"]
@@ -53,14 +54,12 @@ def classifier_curves(metrics: list[Path], classifiers: list[Path]) -> Figure:
 
 
 def _chosen_metrics(metrics: list[Path], classifier: dict) -> pd.DataFrame:
-    """The metrics of the classifier's seed and architecture; with several splits, of the one that holds its weights."""
-    seed, arch = classifier["seed"], classifier["model_arch"]
-    paths = [path for path in metrics if seed_of(path) == seed and path.stem == arch]
-    if len(paths) > 1:
-        paths = [path for path in paths if path.parent.resolve() in classifier["weights"].parents]
+    """The metrics beside the classifier's weights."""
+    wanted = classifier["weights"].with_suffix(".csv")
+    paths = [path for path in metrics if path.resolve() == wanted]
     if len(paths) != 1:
-        raise UserError(f"seed {seed}: {len(paths)} metrics files for its classifier {arch}; give all, each once")
-    table = read_columns(paths[0], METRICS)
+        raise UserError(f"seed {classifier['seed']}: {len(paths)} metrics files {wanted.name}; give all, each once")
+    table = CLASSIFIER_METRICS.read(paths[0], METRICS)
     if not ((table["member"] == classifier["member"]) & (table["epoch"] == classifier["best_epoch"])).any():
         raise UserError(f"{paths[0]}: lacks the chosen member and epoch; train this classifier again")
     return table

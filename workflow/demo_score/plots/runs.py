@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from demo_score.analysis.inputs import ALL_RUNS
 from demo_score.plots.style import GREY, count_range, error_bars
+from demo_score.tables import ALL_RUNS
 
 MEAN = {"fmt": "o", "markersize": 4, "capsize": 2, "elinewidth": 1.2, "zorder": 4, "clip_on": False}
 RUN = {"marker": "o", "s": 9, "facecolors": "white", "linewidths": 0.7, "zorder": 3, "clip_on": False}

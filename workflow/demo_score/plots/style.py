@@ -16,20 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
-from demo_score.analysis.inputs import ARMS
+from demo_score.conditions import CONDITIONS
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_path
 
 WIDTH = 3.4  # inches: one column of a two-column page
-ARM_COLOURS = {
-    "base": "#000000",
-    "curated_demos": "#0072B2",
-    "curated_rollouts_plus_demos": "#56B4E9",
-    "random": "#E69F00",
-    "random_rollouts_plus_demos": "#CC79A7",
-    "length_matched": "#D55E00",
-    "oracle": "#009E73",
-}
 STRATEGY_COLOURS = ["#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00", "#0072B2", "#F0E442", "#000000"]
 TRAINING_COLOUR, HELD_OUT_COLOUR = "#E69F00", "#0072B2"
 KEPT_COLOURS = {"kept": "#0072B2", "dropped": "#D55E00"}
@@ -105,9 +96,9 @@ def row_heights(count: int, highest: float = 1.25, together: float = 4.5) -> flo
     return max(min(highest, together / count), 0.62)
 
 
-def arm_label(arm: str) -> str:
-    """An arm's name in two lines, where it has two parts."""
-    return ARMS[arm].replace(", ", ",\n").replace(" (", "\n(")
+def condition_label(condition: str) -> str:
+    """A condition's name in two lines, where it has two parts."""
+    return CONDITIONS[condition].label.replace(", ", ",\n").replace(" (", "\n(")
 
 
 def wrap(label: str, width: int) -> str:

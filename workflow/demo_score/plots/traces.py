@@ -8,9 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from demo_score.analysis.inputs import read_classifiers, read_columns, read_scores, seed_of
+from demo_score.analysis.inputs import read_classifiers, read_scores
 from demo_score.plots.style import GREY, KEPT_COLOURS, OUTCOME_COLOURS, new_figure, row_heights
 from demo_score.runtime.errors import UserError
+from demo_score.tables import PATHS, TRACES
 
 N_SINGLE = 3  # episodes of each group that are drawn as lines of their own
 N_PATHS = 60  # demonstrations at most in a panel
@@ -20,7 +21,7 @@ GROUPS = (  # panel, kind, column, value -> label, colours
 )
 SHORT = {"rollout": "rollouts", "demonstration": "demos"}
 VIEWS = {"y": "top view", "z": "front view"}  # the axis beside x
-TRACE_COLUMNS = ["kind", "source", "episode", "success", "kept", "step", "score"]
+TRACE_COLUMNS = ["seed", "kind", "source", "episode", "success", "kept", "step", "score"]
 UNITS = {True: "m", False: "px"}  # with z; without
 
 
@@ -30,7 +31,8 @@ def traces(traces: list[Path], classifiers: list[Path]) -> Figure:
     traces: traces.csv of each seed; classifiers: classifier.yaml of each seed, for the threshold. Bold: the median;
     shaded: the middle half; thin: single episodes.
     """
-    tables = {seed_of(path): read_columns(path, TRACE_COLUMNS) for path in traces}
+    table = pd.concat([TRACES.read(path, TRACE_COLUMNS) for path in traces])
+    tables = dict(iter(table.groupby("seed")))
     thresholds = read_classifiers(classifiers).set_index("seed")["threshold"]
     if set(tables) != set(thresholds.index):
         raise UserError(f"seeds {sorted(set(tables) ^ set(thresholds.index))}: give traces.csv and classifier.yaml")
@@ -76,7 +78,7 @@ def paths(paths: Path, scores: list[Path]) -> Figure:
 
     paths: paths.csv of the demonstrations; scores: scores.csv of each seed. At most N_PATHS are drawn in a panel.
     """
-    points = read_columns(paths, ["strategy", "episode", "step", "effector", "x", "y", "z"])
+    points = PATHS.read(paths)
     groups = _by_verdict(read_scores(scores))
     spatial = bool(points["z"].notna().all())
     views = VIEWS if spatial else {"y": ""}

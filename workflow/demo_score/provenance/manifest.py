@@ -31,6 +31,7 @@ SCRIPTS = [  # every command that a table depends on
     "compose_settings.py",
     "train.py",
     "collect_rollouts.py",
+    "list_outcomes.py",
     "train_classifiers.py",
     "select_classifier.py",
     "apply_filter.py",

@@ -1,30 +1,33 @@
-"""The numbers that documents report: tables of results written from the published ones, and all others against them."""
+"""What `make docs` writes into documents: results from the published ones, and what the library itself tells."""
 
 import re
 from pathlib import Path
 
 import pandas as pd
 
-from demo_score.analysis.inputs import ALL_RUNS, CONTROLS
 from demo_score.analysis.numbers import percent
+from demo_score.conditions import BASE, CONDITIONS, CONTROLS, RANDOM, markdown_table
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import read_text
+from demo_score.tables import ALL_RUNS, TABLES
+from demo_score.tables.reference import tables_reference
 
-# Markdown that reports published numbers: `make docs` writes its blocks, `make verify` checks it.
-DOCUMENTS = ("README.md", "docs/results.md", "docs/tutorial.md")
+# Markdown with blocks that `make docs` writes; `make verify` checks these, and published numbers elsewhere.
+DOCUMENTS = ("README.md", "docs/results.md", "docs/tutorial.md", "docs/config.md", "docs/tables.md")
 PUBLISHED = "published"
 EXPERIMENTS, ARITHMETICS = "experiments", "arithmetics"  # blocks, beside one of each published experiment's name
+OF_THE_LIBRARY = {"conditions": markdown_table, "tables": tables_reference}  # blocks that follow from no result
 BLOCK = re.compile(r"(<!-- begin (\w+): written by make docs -->\n)(.*?)(<!-- end \2 -->)", re.DOTALL)
 NUMBER = r"[+-]?\d+\.\d"
 INTERVAL = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
 VALUES = {"success": "rate", "differences": "difference", "checkpoints": "rate", "kept": "fraction"}
-CONTROL = "curated_rollouts_plus_demos"
-HEADINGS = {  # of the table of experiments, beside the first two columns: arm, against
-    "Base": ("base", None),
-    "Curated (demos)": ("curated_demos", None),
-    "Minus base": ("curated_demos", "base"),
-    "Minus random of equal size": ("curated_demos", "random"),
-    "Curated (rollouts + demos) minus its control": (CONTROL, CONTROLS[CONTROL]),
+FIRST, *OTHER_CURATED = CONTROLS
+HEADINGS = {  # of the table of experiments, beside the first two columns: condition, against
+    "Base": (BASE, None),
+    CONDITIONS[FIRST].label: (FIRST, None),
+    "Minus base": (FIRST, BASE),
+    "Minus random of equal size": (FIRST, RANDOM),
+    **{f"{CONDITIONS[name].label} minus its control": (name, CONTROLS[name]) for name in OTHER_CURATED},
     "Oracle": ("oracle", None),
 }
 
@@ -39,7 +42,8 @@ def with_tables(text: str, published: Path) -> str:
     """A document with the tables between its markers written anew from results/published.
 
     `<!-- begin NAME: written by make docs -->` to `<!-- end NAME -->`; NAME: a published experiment, whose summary's
-    table it is; `experiments`, a row for each of them; or `arithmetics`, the same of other CPUs' arithmetics.
+    table it is; `experiments`, a row for each of them; `arithmetics`, the same of other CPUs' arithmetics; or one of
+    OF_THE_LIBRARY.
     """
     return BLOCK.sub(lambda match: f"{match[1]}\n{_table(match[2], published)}\n\n{match[4]}", text)
 
@@ -65,7 +69,9 @@ def check_document(document: Path, published: Path) -> tuple[list[str], int]:
 
 
 def _table(name: str, published: Path) -> str:
-    """The table between the markers of this name. Raises UserError where nothing is published of it."""
+    """What is between the markers of this name. Raises UserError where nothing is published of it."""
+    if name in OF_THE_LIBRARY:
+        return OF_THE_LIBRARY[name]()
     folders = published_folders(published)
     beside = [folder for folder in folders if folder.parent == published]
     if name == EXPERIMENTS:
@@ -85,7 +91,8 @@ def _table_of(folders: list[Path], published: Path) -> str:
         success, differences = (_read(folder, name) for name in ("success", "differences"))
         if success is not None:
             cells = [
-                _cell(success if against is None else differences, arm, against) for arm, against in HEADINGS.values()
+                _cell(success if against is None else differences, condition, against)
+                for condition, against in HEADINGS.values()
             ]
             lines.append(_cells([_title(folder, published), _size(success), *cells]))
     return "\n".join(lines)
@@ -105,14 +112,14 @@ def _size(success: pd.DataFrame) -> str:
 
 def _read(folder: Path, name: str) -> pd.DataFrame | None:
     path = folder / f"tables/{name}.csv"
-    return pd.read_csv(path, dtype={"seed": "str"}) if path.is_file() else None
+    return TABLES[name].read(path) if path.is_file() else None
 
 
-def _cell(table: pd.DataFrame | None, arm: str, against: str | None) -> str:
-    """The mean over runs of an arm's rate, or of its difference from another arm, with its interval."""
+def _cell(table: pd.DataFrame | None, condition: str, against: str | None) -> str:
+    """The mean over runs of a condition's rate, or of its difference from another condition, with its interval."""
     if table is None:
         return "–"
-    chosen = table[(table["arm"] == arm) & (table["seed"] == ALL_RUNS)]
+    chosen = table[(table["condition"] == condition) & (table["seed"] == ALL_RUNS)]
     if against is None:
         return next((_interval(row, "rate", "") for row in chosen.to_dict("records")), "–")
     rows = chosen[chosen["against"] == against].to_dict("records")

@@ -8,22 +8,15 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from demo_score.analysis.inputs import ALL_RUNS
 from demo_score.analysis.tables import make_tables
+from demo_score.conditions import BASE
 from demo_score.runtime.errors import UserError
+from demo_score.tables import ALL_RUNS, GIVEN, TABLES
 
-KEYS = {  # the columns that name a row
-    "success": ["arm", "seed"],
-    "differences": ["arm", "against", "seed"],
-    "checkpoints": ["seed", "arm", "step"],
-    "kept": ["seed", "kind", "source"],
-    "classifiers": ["seed"],
-    "detection": ["seed"],
-}
 FILES = {  # what a row is made of
-    "success": "seed{seed}/{arm}/evaluation.csv",
-    "differences": "evaluation.csv of both arms",
-    "checkpoints": "seed{seed}/{tried}/{step:0>6}.csv",
+    "success": "seed{seed}/{condition}/evaluation.csv",
+    "differences": "evaluation.csv of both conditions",
+    "checkpoints": "seed{seed}/{tried}.csv",
     "kept": "seed{seed}/demo_score/scores.csv",
     "classifiers": "seed{seed}/demo_score/classifier.yaml",
     "detection": "seed{seed}/demo_score/scores.csv",
@@ -35,7 +28,7 @@ def inputs_of_tables(paths: Iterable[Path]) -> dict[str, list[Path]]:
     paths = sorted(paths)
     return {
         "evaluations": [path for path in paths if path.name == "evaluation.csv"],
-        "rollouts": [path for path in paths if path.parent.name == "rollouts" and path.suffix == ".csv"],
+        "rollouts": [path for path in paths if "rollouts" in (path.stem, path.parent.name) and path.suffix == ".csv"],
         "scores": [path for path in paths if path.name == "scores.csv"],
         "classifiers": [path for path in paths if path.name == "classifier.yaml"],
         "problems": [path for path in paths if path.name == "problems.csv"],
@@ -67,7 +60,7 @@ def compare(path: Path, expected: str, basis: Callable[[dict], str]) -> list[str
     """The rows of the CSV file `path` that are not as in `expected`, a line each; `basis`: what a row follows from."""
     if not path.is_file():
         return [f"{path}: missing"]
-    keys = KEYS[path.stem]
+    keys = list(TABLES[path.stem].key)
     rows, wanted = _rows(path.read_text(encoding="utf-8"), keys), _rows(expected, keys)
     problems = []
     for key, row in wanted.items():
@@ -102,5 +95,8 @@ def _rows(text: str, keys: list[str]) -> dict[tuple[str, ...], dict[str, str]]:
 
 def _file(pattern: str, row: dict) -> str:
     row = {**row, "seed": "*" if row["seed"] == ALL_RUNS else row["seed"]}
-    row["tried"] = "rollouts" if row.get("arm") == "base" else f"{row.get('arm')}/rollouts"
-    return pattern.format(**row).replace("seedgiven/", "")
+    step = f"rollouts/{row.get('step', ''):0>6}"
+    if row["seed"] == GIVEN:
+        return f"{step}.csv"
+    row["tried"] = "rollouts" if row.get("condition") == BASE else f"{row.get('condition')}/{step}"
+    return pattern.format(**row)

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from demo_score.analysis.compare import agreement_with, compare
 from demo_score.analysis.verdict import effects
 from demo_score.reporting.pages import markdown, page
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import read_text, write_text
+from demo_score.tables import DIFFERENCES
 
 UNTESTED = "No policy was tested here: this says what was kept, not whether it helps."
 NOTE = (
@@ -39,15 +38,11 @@ def _sentences(folder: Path, published: Path) -> list[str]:
     differences = folder / "tables/differences.csv"
     if not differences.is_file():
         return [UNTESTED]
-    lines = [f"**{found.finding}** {found.numbers}" for found in _effects(differences)]
+    lines = [f"**{found.finding}** {found.numbers}" for found in effects(DIFFERENCES.read(differences))]
     if (published / "tables").is_dir():
         found = agreement_with(folder, published, compare(folder, published))
         lines.append(f"This result **{found.word}** {found.sentence.removeprefix(found.word).strip()}")
     return lines
-
-
-def _effects(differences: Path) -> list:
-    return effects(pd.read_csv(differences, dtype={"seed": "str"}))
 
 
 def _summary_table(folder: Path) -> str:

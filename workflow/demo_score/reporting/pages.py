@@ -10,7 +10,8 @@ from markdown_it import MarkdownIt
 
 from demo_score.reporting.readable import TEXTS, readable
 from demo_score.runtime.errors import UserError
-from demo_score.runtime.files import write_text
+from demo_score.runtime.files import read_text, write_text
+from demo_score.tables import TABLES
 
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
@@ -56,10 +57,9 @@ def markdown(text: str) -> str:
 
 def _table(file: Path) -> str:
     """All rows, as a person reads them."""
-    try:
-        table = pd.read_csv(file, dtype={"source": "str", "seed": "str", "episode": "str"})
-    except pd.errors.EmptyDataError:
+    if not read_text(file).strip():
         return "<p>No row.</p>"
+    table = TABLES[file.stem].read(file, empty=True) if file.stem in TABLES else pd.read_csv(file)
     parts = readable(table).items()
     return "\n".join(f"<h2>{title}</h2>\n" * bool(title) + _rows(part) for title, part in parts)
 

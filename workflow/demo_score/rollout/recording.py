@@ -5,15 +5,15 @@ from pathlib import Path
 import pandas as pd
 from omegaconf import DictConfig
 
-from demo_score.analysis.inputs import read_columns
 from demo_score.data.episodes import Episode
 from demo_score.plots.episodes import Row, save_episodes, steps_between_drawings
 from demo_score.policies.checkpoints import read_checkpoint_settings
 from demo_score.rollout.chunk_env import Drawing, DrawnEpisode
 from demo_score.rollout.runs import run_checkpoint
 from demo_score.runtime.errors import UserError
+from demo_score.tables import OUTCOMES
 
-OUTCOMES = {1: "success", 0: "failure"}
+KINDS = {1: "success", 0: "failure"}
 
 
 def record(checkpoint: Path, overrides: list[str], evaluation: Path, strip: Path, video: Path | None = None) -> None:
@@ -24,7 +24,7 @@ def record(checkpoint: Path, overrides: list[str], evaluation: Path, strip: Path
     """
     settings = read_checkpoint_settings(checkpoint, overrides)
     table = _read_evaluation(evaluation, settings)
-    chosen = {outcome: table[table["success"] == outcome].head(1) for outcome in OUTCOMES}
+    chosen = {outcome: table[table["success"] == outcome].head(1) for outcome in KINDS}
     every = steps_between_drawings(settings.env.fps)
     seeds = frozenset(int(seed) for row in chosen.values() for seed in row["start_seed"])
     episodes, _ = run_checkpoint(checkpoint, overrides, drawing=Drawing(seeds, every))
@@ -34,7 +34,7 @@ def record(checkpoint: Path, overrides: list[str], evaluation: Path, strip: Path
 
 
 def _read_evaluation(path: Path, settings: DictConfig) -> pd.DataFrame:
-    table = read_columns(path, ["start_seed", "success", "length"])
+    table = OUTCOMES.read(path, ["start_seed", "success", "length"])
     expected = list(range(settings.seed, settings.seed + settings.eval.n_episodes))
     if table["start_seed"].tolist() != expected:
         raise UserError(
@@ -49,17 +49,17 @@ def _row(
 ) -> Row:
     """What is shown of an outcome; `row` is its episode in the table, or empty."""
     if row.empty:
-        return Row(f"no {OUTCOMES[outcome]} in {n_episodes} episodes", [], [])
+        return Row(f"no {KINDS[outcome]} in {n_episodes} episodes", [], [])
     seed, length = int(row["start_seed"].iloc[0]), int(row["length"].iloc[0])
     episode = drawn[seed]
     if (episode.success, len(episode)) != (bool(outcome), length):
         raise UserError(
-            f"{evaluation}: the episode from start {seed} was a {OUTCOMES[outcome]} of {length} steps, and is now "
+            f"{evaluation}: the episode from start {seed} was a {KINDS[outcome]} of {length} steps, and is now "
             f"{_ended(episode)}; record with the overrides, device and machine that evaluated, or evaluate again"
         )
     times = [step / fps for step in episode.drawings]
-    return Row(f"{OUTCOMES[outcome]}, start {seed}, {length / fps:.1f} s", times, list(episode.drawings.values()))
+    return Row(f"{KINDS[outcome]}, start {seed}, {length / fps:.1f} s", times, list(episode.drawings.values()))
 
 
 def _ended(episode: Episode) -> str:
-    return f"a {OUTCOMES[int(episode.success)]} of {len(episode)}"
+    return f"a {KINDS[int(episode.success)]} of {len(episode)}"

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pandas as pd
 import torch
 from omegaconf import OmegaConf
 
@@ -14,15 +13,16 @@ from demo_score.policies.checkpoints import WEIGHTS, load_policy, read_checkpoin
 from demo_score.rollout.chunk_env import Drawing
 from demo_score.rollout.finished import FinishedBatches
 from demo_score.rollout.loop import rollout_settings
+from demo_score.rollout.outcomes import write_outcomes
 from demo_score.runtime.dependencies import code_digest
 from demo_score.runtime.digests import digest
-from demo_score.runtime.files import check_writable, write_text
+from demo_score.runtime.files import check_writable
 from demo_score.runtime.hardware import select_device
 from demo_score.runtime.resume import ResumeFolder
 
 
 def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:
-    """Store eval.n_episodes rollouts from environment seed `seed` on: <out_dir>/<checkpoint>.hdf5 and .csv.
+    """Store eval.n_episodes rollouts from environment seed `seed` on: <out_dir>/<checkpoint>.hdf5.
 
     What the environment observes is stored at every step, images too, so that policies can be trained on it.
     """
@@ -32,18 +32,27 @@ def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> N
     report(episodes)
     for episode in episodes:
         episode.checkpoint = checkpoint.name
-    write_outcomes(out_dir / f"{checkpoint.name}.csv", episodes)
     write_episodes(out_dir / f"{checkpoint.name}.hdf5", episodes, {"env_name": env_settings["task"], **env_settings})
     finished.remove()
 
 
-def evaluate(checkpoint: Path, overrides: list[str], out_dir: Path, name: str = "evaluation") -> None:
-    """Store the outcome of eval.n_episodes episodes from environment seed `seed` on: <out_dir>/<name>.csv."""
+def evaluate(
+    checkpoint: Path,
+    overrides: list[str],
+    out_dir: Path,
+    name: str = "evaluation",
+    run_seed: int | None = None,
+    condition: str | None = None,
+) -> None:
+    """Store the outcome of eval.n_episodes episodes from environment seed `seed` on: <out_dir>/<name>.csv.
+
+    run_seed, condition: of the run, and what the policy was trained on; for the table alone.
+    """
     check_writable(out_dir, folder=True)
     finished = finished_batches(checkpoint, overrides, out_dir, name)
     episodes, _ = run_checkpoint(checkpoint, overrides, finished=finished)
     report(episodes)
-    write_outcomes(out_dir / f"{name}.csv", episodes)
+    write_outcomes(out_dir / f"{name}.csv", episodes, checkpoint.name, run_seed, condition)
     finished.remove()
 
 
@@ -76,20 +85,6 @@ def run_checkpoint(
         policy, settings, device, record_images=record_images, drawing=drawing, finished=finished
     )
     return episodes, OmegaConf.to_container(settings.env)
-
-
-def write_outcomes(path: Path, episodes: list[Episode]) -> None:
-    """A table of one row an episode: start_seed, success (0 or 1), length (control steps), max_reward (its largest).
-
-    PushT's reward is min(1, covered share of the target / 0.95), that of ALOHA the stage reached, 0 to 4.
-    """
-    rows = [(episode.seed, int(episode.success), len(episode), _max_reward(episode)) for episode in episodes]
-    table = pd.DataFrame(rows, columns=["start_seed", "success", "length", "max_reward"])
-    write_text(path, table.to_csv(index=False, float_format="%.6g"))
-
-
-def _max_reward(episode: Episode) -> float | None:
-    return None if episode.rewards is None else float(episode.rewards.max())
 
 
 def report(episodes: list[Episode]) -> None:

@@ -1,0 +1,46 @@
+"""The workflow's tables (CSV): their columns, types and missing values, said once for all who write and read them."""
+
+from demo_score.tables.declared import (
+    ALL_RUNS,
+    CHECKPOINTS,
+    CLASSIFIER_METRICS,
+    CLASSIFIERS,
+    COMPARISON,
+    DETECTION,
+    DIFFERENCES,
+    EPISODES,
+    GIVEN,
+    KEPT,
+    OUTCOMES,
+    PATHS,
+    PROBLEMS,
+    SCORES,
+    SUCCESS,
+    TABLES,
+    TRACES,
+    UNNAMED,
+)
+from demo_score.tables.schema import Column, Table
+
+__all__ = [
+    "ALL_RUNS",
+    "CHECKPOINTS",
+    "CLASSIFIERS",
+    "CLASSIFIER_METRICS",
+    "COMPARISON",
+    "DETECTION",
+    "DIFFERENCES",
+    "EPISODES",
+    "GIVEN",
+    "KEPT",
+    "OUTCOMES",
+    "PATHS",
+    "PROBLEMS",
+    "SCORES",
+    "SUCCESS",
+    "TABLES",
+    "TRACES",
+    "UNNAMED",
+    "Column",
+    "Table",
+]
