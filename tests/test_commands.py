@@ -20,7 +20,8 @@ SCRIPTS = WORKFLOW / "scripts"
 COMMAND = """
 import multiprocessing, os, signal, sys, time
 from demo_score.runtime import watching
-from demo_score.runtime.errors import UserError, ignore_sigterm, run_command, sigterm_deferred
+from demo_score.runtime.errors import UserError, run_command
+from demo_score.runtime.stopping import polled
 watching.IDLE, watching.PACE = 1.5, 0.3
 {before}
 def main():
@@ -146,7 +147,7 @@ def test_demonstrations_are_told_of(tmp_path) -> None:
         ("import socket; a, b = socket.socketpair(); a.recv(1)", "network"),
         ("import fcntl; os.fork() or time.sleep(1000)\nos.wait()", "processes that it started"),
         ("multiprocessing.get_context('spawn').Pool(2).map(time.sleep, [1000, 1000])", "processes that it started"),
-        ("with sigterm_deferred():\n    time.sleep(1000)", "a lock"),
+        ("with polled():\n    time.sleep(1000)", "a lock"),
         ("with watching.connections_count():\n    time.sleep(1000)", "a lock"),  # of another download
     ],
 )

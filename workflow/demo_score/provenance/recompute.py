@@ -11,6 +11,7 @@ import yaml
 from demo_score.analysis.inputs import ALL_RUNS
 from demo_score.analysis.tables import make_tables
 from demo_score.runtime.errors import UserError
+from demo_score.runtime.stopping import polled
 
 KEYS = {  # the columns that name a row
     "success": ["arm", "seed"],
@@ -49,7 +50,7 @@ def check_against_inputs(tables: Path, inputs: dict[str, list[Path]], settings: 
     """
     oracle = settings.get("final_policy", {}).get("oracle", []) if inputs["evaluations"] else None
     arguments = {**inputs, "problems": next(iter(inputs["problems"]), None), "oracle": oracle}
-    with tempfile.TemporaryDirectory() as folder:
+    with polled(), tempfile.TemporaryDirectory() as folder:
         try:
             make_tables(**arguments, out=Path(folder))
         except (UserError, ValueError, KeyError, yaml.YAMLError) as error:

@@ -14,6 +14,7 @@ from demo_score.envs import make_env
 from demo_score.envs.base import asks_for_images
 from demo_score.rollout.chunk_env import ChunkEnv, Drawing
 from demo_score.runtime.errors import UserError
+from demo_score.runtime.stopping import check
 
 # What every process imports, unless it is forked from one that has done so.
 PRELOADED = ["gymnasium", "h5py"]
@@ -54,6 +55,7 @@ def _processes(makers: list[Callable[[], ChunkEnv]]) -> Iterator[AsyncVectorEnv]
         if environments is not None:
             _end(environments)
         if isinstance(error, EOFError | ConnectionError):
+            check()  # the signal may have ended the process, too
             raise UserError(
                 f"the process of one of {len(makers)} environments died (out of memory?); set a smaller "
                 "eval.batch_size, or eval.use_async_envs=false"

@@ -17,6 +17,7 @@ from demo_score.rollout.finished import FinishedBatches
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.hardware import autocast, memory_advice
 from demo_score.runtime.progress import progress_bar
+from demo_score.runtime.stopping import check, polled
 
 
 def rollout(
@@ -46,6 +47,7 @@ def rollout(
     episodes: list[Episode] = []
     opened = open_environments(env_settings, n_envs, n_obs_steps, record_images, use_async_envs, drawing=drawing)
     with (
+        polled(),
         opened as environments,
         progress_bar(len(seeds), description, "episode") as progress,
     ):
@@ -129,6 +131,7 @@ def _run_batch(
         done, success = infos["done"][: len(seeds)], infos["success"][: len(seeds)]
         steps += chunks.shape[1]
         yield steps, done, success
+        check()
 
 
 def _act(
