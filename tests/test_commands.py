@@ -11,10 +11,7 @@ from conftest import one_line_error
 from demo_score.command_line import checkpoint_parser, rollout_arguments, settings_parser
 from demo_score.config.seeds import count_argument
 from demo_score.runtime.arguments import Parser
-from processes import PATIENCE, is_running, wait_for
-
-WORKFLOW = Path(__file__).parents[1] / "workflow"
-SCRIPTS = WORKFLOW / "scripts"
+from processes import COMMANDS, PATIENCE, SCRIPTS, WORKFLOW, is_running, wait_for
 
 # A command whose main does what a test says; `before` runs first.
 COMMAND = """
@@ -99,7 +96,7 @@ def test_a_python_that_lacks_the_environment_is_named(tmp_path) -> None:
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E "$@"\n')  # without site-packages
     python.chmod(0o755)
-    for script in sorted(SCRIPTS.glob("*.py")):
+    for script in COMMANDS:
         run = subprocess.run([python, script, "--help"], capture_output=True, text=True, cwd=tmp_path)
         assert run.returncode == 2 and run.stderr.count("\n") == 1, (script, run.stderr)
         assert "not the environment's Python" in run.stderr and ".venv/bin/python" in run.stderr
@@ -108,7 +105,7 @@ def test_a_python_that_lacks_the_environment_is_named(tmp_path) -> None:
 # What was made
 
 
-@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("script", COMMANDS, ids=lambda path: path.name)
 def test_every_command_says_what_it_made(script) -> None:
     """Its main returns the line, or prints it itself, as those do that answer a question."""
     (main,) = (part for part in ast.parse(script.read_text()).body if getattr(part, "name", "") == "main")
