@@ -26,15 +26,15 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: all report compare test test-quick test-peers test-oddities test-slurm test-faults test-gpu gpu-wheels wandb lint verify docs lock clean
 all: $(INSTALLED)
-	$(BIN)/python workflow/scripts/run_workflow.py --cores $(CORES)
+	$(BIN)/python workflow/scripts/tools/run_workflow.py --cores $(CORES)
 	@cat results/*/tables/summary.md
-	@$(BIN)/python workflow/scripts/make_report.py
+	@$(BIN)/python workflow/scripts/tools/make_report.py
 
 report: $(INSTALLED)
-	$(BIN)/python workflow/scripts/make_report.py --videos --cores $(CORES)
+	$(BIN)/python workflow/scripts/tools/make_report.py --videos --cores $(CORES)
 
 compare: $(INSTALLED)
-	@$(BIN)/python workflow/scripts/compare.py
+	@$(BIN)/python workflow/scripts/tools/compare.py
 
 test: $(INSTALLED) wandb
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -81,11 +81,11 @@ lint: $(INSTALLED)
 	$(BIN)/snakemake --lint
 
 verify: $(INSTALLED)
-	@$(BIN)/python workflow/scripts/verify.py
+	@$(BIN)/python workflow/scripts/tools/verify.py
 
 docs: $(INSTALLED)
-	$(BIN)/python workflow/scripts/document_settings.py
-	$(BIN)/python workflow/scripts/document_results.py
+	$(BIN)/python workflow/scripts/tools/document_settings.py
+	$(BIN)/python workflow/scripts/tools/document_results.py
 
 # --no-deps: the lock is complete, and names opencv-python-headless where gym-pusht asks for opencv-python.
 $(INSTALLED): envs/requirements.lock envs/uv.lock

@@ -13,6 +13,8 @@ import psutil
 
 T = TypeVar("T")
 WORKFLOW = Path(__file__).parents[1] / "workflow"
+SCRIPTS = WORKFLOW / "scripts"
+COMMANDS = sorted(SCRIPTS.rglob("[!_]*.py"))
 PATIENCE = 600  # seconds: no machine is as busy as that; what takes longer never comes
 
 
@@ -52,5 +54,5 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 def struck_training(step: int, number: int, *arguments: object) -> subprocess.Popen:
     """train.py with `arguments`, a process that gets the signal `number` after so many steps, however busy we are."""
     command = [sys.executable, "-c", STRUCK_TRAINING, step, number, WORKFLOW / "scripts/train.py", *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(WORKFLOW)}
+    environment = {**os.environ, "PYTHONPATH": f"{WORKFLOW}{os.pathsep}{SCRIPTS}"}
     return subprocess.Popen([str(part) for part in command], stderr=subprocess.PIPE, text=True, env=environment)

@@ -15,6 +15,7 @@ from demo_score.data.episodes import Episode
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.frames import MAX_OPEN_FILES, OpenFiles
+from demo_score.runtime.stopping import StoppedError, polled, sets_flag
 from demo_score.training.batches import Batch, Batches, _Reader
 from demo_score.training.chunks import ChunkDataset
 from lerobot_fixture import write_lerobot
@@ -140,6 +141,16 @@ def test_worker_that_is_killed_is_reported_in_one_line(sources) -> None:
     for worker in multiprocessing.active_children():
         os.kill(worker.pid, signal.SIGKILL)
     with one_line_error("died", "training.num_workers", "training.batch_size"):
+        take(source, 20)
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_worker_that_the_signal_ended_too_is_not_reported(sources) -> None:
+    source = batches(sources["hdf5"], 2)
+    with sets_flag(), pytest.raises(StoppedError), polled():
+        take(source, 1)
+        for process in (*multiprocessing.active_children(), multiprocessing.current_process()):
+            os.kill(process.pid, signal.SIGTERM)
         take(source, 20)
 
 

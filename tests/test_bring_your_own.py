@@ -81,7 +81,7 @@ def test_given_data_are_inputs_of_the_tables(finished) -> None:
     for name in ("own", "own_trained"):
         manifest = json.loads((finished / f"results/{name}/tables/manifest.json").read_text())
         assert f"{DATA}/rollouts_005000/meta/info.json" in manifest["inputs"]
-    by_hand(finished, "verify.py")
+    by_hand(finished, "tools/verify.py")
 
 
 def test_policies_train_on_all_and_on_what_was_kept(finished) -> None:

@@ -11,16 +11,14 @@ from conftest import one_line_error
 from demo_score.command_line import checkpoint_parser, rollout_arguments, settings_parser
 from demo_score.config.seeds import count_argument
 from demo_score.runtime.arguments import Parser
-from processes import PATIENCE, is_running, wait_for
-
-WORKFLOW = Path(__file__).parents[1] / "workflow"
-SCRIPTS = WORKFLOW / "scripts"
+from processes import COMMANDS, PATIENCE, SCRIPTS, WORKFLOW, is_running, wait_for
 
 # A command whose main does what a test says; `before` runs first.
 COMMAND = """
 import multiprocessing, os, signal, sys, time
 from demo_score.runtime import watching
-from demo_score.runtime.errors import UserError, ignore_sigterm, run_command, sigterm_deferred
+from demo_score.runtime.errors import UserError, run_command
+from demo_score.runtime.stopping import polled
 watching.IDLE, watching.PACE = 1.5, 0.3
 {before}
 def main():
@@ -98,7 +96,7 @@ def test_a_python_that_lacks_the_environment_is_named(tmp_path) -> None:
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E "$@"\n')  # without site-packages
     python.chmod(0o755)
-    for script in sorted(SCRIPTS.glob("*.py")):
+    for script in COMMANDS:
         run = subprocess.run([python, script, "--help"], capture_output=True, text=True, cwd=tmp_path)
         assert run.returncode == 2 and run.stderr.count("\n") == 1, (script, run.stderr)
         assert "not the environment's Python" in run.stderr and ".venv/bin/python" in run.stderr
@@ -107,7 +105,7 @@ def test_a_python_that_lacks_the_environment_is_named(tmp_path) -> None:
 # What was made
 
 
-@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("script", COMMANDS, ids=lambda path: path.name)
 def test_every_command_says_what_it_made(script) -> None:
     """Its main returns the line, or prints it itself, as those do that answer a question."""
     (main,) = (part for part in ast.parse(script.read_text()).body if getattr(part, "name", "") == "main")
@@ -146,7 +144,7 @@ def test_demonstrations_are_told_of(tmp_path) -> None:
         ("import socket; a, b = socket.socketpair(); a.recv(1)", "network"),
         ("import fcntl; os.fork() or time.sleep(1000)\nos.wait()", "processes that it started"),
         ("multiprocessing.get_context('spawn').Pool(2).map(time.sleep, [1000, 1000])", "processes that it started"),
-        ("with sigterm_deferred():\n    time.sleep(1000)", "a lock"),
+        ("with polled():\n    time.sleep(1000)", "a lock"),
         ("with watching.connections_count():\n    time.sleep(1000)", "a lock"),  # of another download
     ],
 )

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from demo_score.runtime import dependencies
 from demo_score.runtime.dependencies import LIBRARY, WITHOUT_RESULTS, code_digest, source_files
+from processes import COMMANDS, SCRIPTS
 
-SCRIPTS = LIBRARY.parent / "scripts"
 ERRORS = {
     "__init__.py",
     *(f"runtime/{name}.py" for name in ("__init__", "errors", "memory", "stopping", "unexpected", "watching")),
@@ -41,7 +41,7 @@ def test_figures_depend_on_no_policy() -> None:
     assert not [name for name in files if name.startswith(("policies/", "training/", "rollout/"))]
 
 
-@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("script", COMMANDS, ids=lambda path: path.name)
 def test_every_command_depends_on_how_errors_are_reported(script) -> None:
     assert {"__init__.py", "runtime/errors.py"} <= names(script)
 
@@ -87,7 +87,7 @@ def digests(library: Path) -> dict[str, str]:
     for cached in (getattr(dependencies, name) for name in dir(dependencies)):
         if hasattr(cached, "cache_clear"):
             cached.cache_clear()
-    return {script.stem: code_digest(script) for script in sorted((library.parent / "scripts").glob("*.py"))}
+    return {script.stem: code_digest(script) for script in sorted((library.parent / "scripts").rglob("[!_]*.py"))}
 
 
 def changed(library: Path, file: str, edit: Callable[[str], str]) -> set[str]:
@@ -124,6 +124,7 @@ INTERVALS = {"collect_rollouts", "eval", "make_tables", "publish", "train", "ver
         ("data/formats/lerobot_videos.py", "SVT_PRESET = 12", "SVT_PRESET = 8", {"export_data"}),
         ("analysis/statistics.py", "def wilson_interval(", "def wilson_interval(\n    *", INTERVALS),
         ("runtime/errors.py", "def _report(", "def _report(\n    *", set()),
+        ("../scripts/_library.py", "__all__ =", "import os\n\n__all__ =", set()),
     ],
 )
 def test_an_edit_reruns_exactly_who_uses_it(library, file, before, after, commands) -> None:

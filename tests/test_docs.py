@@ -34,10 +34,10 @@ from demo_score.runtime.errors import UserError
 from demo_score.runtime.hardware import memory_advice, select_device
 from demo_score.training import loop, tracking
 from demo_score.training.sources import training_episodes
+from processes import COMMANDS, SCRIPTS
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
-SCRIPTS = REPOSITORY / "workflow/scripts"
 ALL_DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("*.md")])
 SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
 GUIDE = DOCS / "guide.ko.md"  # says all of it in Korean; in English each fact has one place
@@ -84,7 +84,7 @@ def keys_of_tables() -> set[str]:
 
 
 def check(*arguments: str, folder: Path = REPOSITORY) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(folder / "workflow/scripts/document_settings.py"), *arguments]
+    command = [sys.executable, str(folder / "workflow/scripts/tools/document_settings.py"), *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
@@ -301,7 +301,7 @@ def test_step_without_a_table_in_a_document_is_an_error() -> None:
 
 @in_each("commands.md")
 def test_every_script_is_named(document) -> None:
-    assert {path.name for path in SCRIPTS.glob("*.py")} - cells_in_code(document) == set()
+    assert {path.relative_to(SCRIPTS).as_posix() for path in COMMANDS} - cells_in_code(document) == set()
 
 
 def configuration_keys(schema: dict, definitions: dict) -> set[str]:

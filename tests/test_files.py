@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from demo_score.data.formats.hdf5 import new_hdf5
 from demo_score.data.formats.lerobot_writer import write_lerobot
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.policies.checkpoints import save_checkpoint
+from demo_score.reporting import report
 from demo_score.reporting.report import make_report
 from demo_score.runtime.digests import digest
 from demo_score.runtime.files import ABANDONED_AFTER, atomic_path, check_file_name, write_text
@@ -94,11 +96,12 @@ def test_full_disk_is_told_in_one_line_and_nothing_stays_half_written(disk, stor
 
 
 def test_report_on_a_full_disk_leaves_nothing_and_says_why(tmp_path, monkeypatch) -> None:
-    def snakemake(command: list[str], **_) -> subprocess.CompletedProcess:
+    def snakemake(command: list[str], stderr: IO, **_) -> int:
         Path(command[command.index("--report") + 1]).write_text("half")
-        return subprocess.CompletedProcess(command, 1, "", "OSError: [Errno 28] No space left on device: 'report'\n")
+        stderr.write("OSError: [Errno 28] No space left on device: 'report'\n")
+        return 1
 
-    monkeypatch.setattr(subprocess, "run", snakemake)
+    monkeypatch.setattr(report, "run", snakemake)
     with one_line_error(tmp_path / "report.html", "no space left on device"):
         make_report(tmp_path / "report.html", videos=False, cores="1", options=[])
     assert list(tmp_path.iterdir()) == []

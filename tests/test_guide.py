@@ -21,6 +21,7 @@ from demo_score.runtime import memory
 from guide import SCRIPTS, here, results, run, settings_of, shrink
 from lerobot_fixture import write_lerobot
 from omegaconf import OmegaConf
+from processes import COMMANDS
 from wandb_log import read_run
 
 __all__ = ["here"]  # the fixture
@@ -287,7 +288,7 @@ def test_cfg_job_without_anything_else(here, capsys) -> None:
     assert (printed["env"]["name"], printed["policy"]["name"]) == ("pusht", "diffusion")
 
 
-@pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.glob("*.py")))
+@pytest.mark.parametrize("script", [path.relative_to(SCRIPTS).as_posix() for path in COMMANDS])
 def test_help(here, script, capsys) -> None:
     run(script, "--help")
     assert "usage:" in capsys.readouterr().out

@@ -7,8 +7,10 @@ import gymnasium
 import numpy as np
 import pytest
 from conftest import one_line_error
+from demo_score.data.episodes import Episode
 from demo_score.envs import make_env
-from demo_score.rollout.loop import rollout
+from demo_score.rollout.environments import EnvironmentMaker
+from demo_score.rollout.loop import RolloutOptions, rollout
 from torch import Tensor, nn, zeros
 
 GUIDE = {"name": "my_env", "task": "MyTask-v0", "state_dim": 10, "action_dim": 5, "fps": 25, "episode_length": 200}
@@ -79,6 +81,10 @@ class Still(nn.Module):
 
     def act(self, observations: dict[str, Tensor]) -> Tensor:
         return zeros(self.n, 4, 5)
+
+
+def roll_out(settings: dict, seeds: list[int], use_async_envs: bool = False) -> list[Episode]:
+    return rollout(Still(), EnvironmentMaker(settings), seeds, RolloutOptions(2, use_async_envs))
 
 
 def test_the_guide_s_settings_make_the_environment_of_that_package() -> None:
@@ -155,19 +161,19 @@ def test_settings_that_cannot_be_met_are_named_with_the_remedy(changes, parts) -
 
 def test_an_environment_that_does_not_tell_success_is_refused_at_its_first_step() -> None:
     with one_line_error("is_success"):
-        rollout(Still(), GUIDE | {"gym": {"tells_success": False}}, [1, 2], batch_size=2)
+        roll_out(GUIDE | {"gym": {"tells_success": False}}, [1, 2])
 
 
 @pytest.mark.parametrize("use_async_envs", [False, True])
 def test_it_is_rolled_out_and_judged_by_its_own_success(use_async_envs) -> None:
     settings = GUIDE | {"gym": {"succeeds_at": 6}, "episode_length": 9}
-    episodes = rollout(Still(), settings, [1, 2, 3], batch_size=2, use_async_envs=use_async_envs)
+    episodes = roll_out(settings, [1, 2, 3], use_async_envs)
     assert [(episode.success, len(episode), episode.seed) for episode in episodes] == [(True, 6, s) for s in (1, 2, 3)]
     assert episodes[0].observations["observation.state"].shape == (6, 10)
-    failed = rollout(Still(), settings | {"episode_length": 5}, [1], batch_size=1)
+    failed = roll_out(settings | {"episode_length": 5}, [1])
     assert [(episode.success, len(episode)) for episode in failed] == [(False, 5)]
 
 
 def test_an_error_in_another_process_comes_back_as_one_line() -> None:
     with one_line_error("is_success"):
-        rollout(Still(), GUIDE | {"gym": {"tells_success": False}}, [1, 2], batch_size=2, use_async_envs=True)
+        roll_out(GUIDE | {"gym": {"tells_success": False}}, [1, 2], use_async_envs=True)

@@ -16,10 +16,23 @@ def lines(path: Path) -> int:
 
 def test_files_stay_short():
     assert lines(REPOSITORY / "Snakefile") <= 60
-    assert {path.name for path in (REPOSITORY / "workflow/scripts").glob("*.py") if lines(path) > 40} == set()
+    assert {path.name for path in (REPOSITORY / "workflow/scripts").rglob("*.py") if lines(path) > 40} == set()
     assert {
         str(path) for path in [*LIBRARY.rglob("*.py"), *REPOSITORY.glob("rules/*.smk")] if lines(path) > 400
     } == set()
+
+
+def test_commands_of_both_folders_find_the_library_alike():
+    first, second = (
+        (REPOSITORY / "workflow/scripts" / folder / "_library.py").read_text() for folder in (".", "tools")
+    )
+    assert first == second
+
+
+def test_what_rules_call_is_no_tool():
+    rules = "".join(path.read_text() for path in REPOSITORY.glob("rules/*.smk"))
+    called = set(re.findall(r"workflow/scripts/(\S+\.py)", rules))
+    assert called and {name for name in called if name.startswith("tools/")} == set()
 
 
 def test_library_never_imports_snakemake():

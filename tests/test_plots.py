@@ -310,8 +310,10 @@ def test_an_unknown_file_format_is_refused(experiment, tmp_path, monkeypatch, ca
 
 
 def test_drawing_needs_neither_torch_nor_scipy_nor_a_display():
-    loaded = "import runpy, sys; runpy.run_path(sys.argv[1]); print(*sys.modules)"
-    modules = subprocess.run([sys.executable, "-c", loaded, SCRIPT], capture_output=True, text=True, check=True)
+    loaded = "import runpy, sys; sys.path.insert(0, sys.argv[2]); runpy.run_path(sys.argv[1]); print(*sys.modules)"
+    modules = subprocess.run(
+        [sys.executable, "-c", loaded, SCRIPT, SCRIPT.parent], capture_output=True, text=True, check=True
+    )
     assert not {"torch", "scipy", "h5py", "matplotlib.pyplot", "snakemake"} & set(modules.stdout.split())
 
 

@@ -279,7 +279,7 @@ def test_results_under_another_arithmetic_are_published_below_and_checked(publis
 
 
 def test_numbers_that_this_repository_reports_follow() -> None:
-    command = [sys.executable, "workflow/scripts/verify.py"]
+    command = [sys.executable, "workflow/scripts/tools/verify.py"]
     run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     for name in DOCUMENTS:
@@ -310,7 +310,7 @@ def test_tables_that_cannot_be_made_again_are_one_line(published) -> None:
 def readme(published: Path) -> Path:
     """A document with the tables of results, as `make docs` writes it."""
     Path("README.md").write_text(README)
-    script = REPOSITORY / "workflow/scripts/document_results.py"
+    script = REPOSITORY / "workflow/scripts/tools/document_results.py"
     subprocess.run([sys.executable, script, "--documents", "README.md"], capture_output=True, check=True)
     return Path("README.md")
 
@@ -392,7 +392,7 @@ def test_table_of_what_is_not_published_is_one_line(readme) -> None:
 
 def test_command_exits_with_status_1_and_a_line_a_problem(published) -> None:
     edit(published / "tables/summary.md", "^- Kept", "- Left")
-    script = REPOSITORY / "workflow/scripts/verify.py"
+    script = REPOSITORY / "workflow/scripts/tools/verify.py"
     run = subprocess.run([sys.executable, script, published], capture_output=True, text=True, check=False)
     assert run.returncode == 1 and run.stderr == ""
     note, changed, problem, last = run.stdout.splitlines()

@@ -17,8 +17,9 @@ from demo_score.plots import episodes, video
 from demo_score.plots.episodes import Row, episode_strip, side_by_side
 from demo_score.plots.style import figure_style
 from demo_score.rollout import recording, runs
-from demo_score.rollout.chunk_env import Drawing
-from demo_score.rollout.loop import rollout, rollout_settings
+from demo_score.rollout.drawing import Drawing, DrawnEnvironmentMaker
+from demo_score.rollout.environments import EnvironmentMaker
+from demo_score.rollout.loop import RolloutOptions, rollout
 from demo_score.rollout.recording import record
 from omegaconf import OmegaConf
 from PIL import Image
@@ -56,13 +57,13 @@ def walker(monkeypatch) -> Walker:
 
 
 def succeed(monkeypatch: pytest.MonkeyPatch, *successes: int) -> None:
-    def judged(*arguments, **options):
-        episodes = rollout_settings(*arguments, **options)
+    def judged(*arguments):
+        episodes = rollout(*arguments)
         for episode in episodes:
             episode.success = episode.seed in successes
         return episodes
 
-    monkeypatch.setattr(runs, "rollout_settings", judged)
+    monkeypatch.setattr(recording, "rollout", judged)
 
 
 def write_table(folder: Path, successes: list[int], length: int = STEPS) -> Path:
@@ -155,9 +156,10 @@ def env_settings(*overrides: str) -> dict:
 
 def test_drawing_changes_nothing_and_shows_start_and_end(walker) -> None:
     settings, drawing = env_settings(*PUSHT), Drawing(frozenset([4]), every=5)
-    plain = rollout(walker, settings, [3, 4], 2)
+    plain = rollout(walker, EnvironmentMaker(settings), [3, 4], RolloutOptions(2))
     for use_async_envs in (False, True):
-        drawn = rollout(walker, settings, [3, 4], 2, use_async_envs, drawing=drawing)
+        make = DrawnEnvironmentMaker(settings, drawing=drawing)
+        drawn = rollout(walker, make, [3, 4], RolloutOptions(2, use_async_envs))
         assert type(drawn[0]) is type(plain[0])
         assert list(drawn[1].drawings) == [0, 5, 10, STEPS]
         for one, other in zip(plain, drawn, strict=True):

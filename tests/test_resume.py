@@ -18,10 +18,10 @@ from demo_score.data.formats.robomimic import write_episodes
 from demo_score.policies.checkpoints import save_checkpoint
 from demo_score.rollout import loop as rollout_loop
 from demo_score.rollout import runs
-from demo_score.runtime import errors
+from demo_score.runtime import stopping
 from demo_score.runtime.digests import digest
-from demo_score.runtime.errors import StoppedError, UserError, run_command, sigterm_deferred
 from demo_score.runtime.resume import ResumeFolder
+from demo_score.runtime.stopping import STOPPED, StoppedError
 from demo_score.training import loop as training_loop
 from processes import PATIENCE, is_running, struck_training, wait_for
 from test_curation import make_rollouts, write_settings
@@ -36,8 +36,8 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def handler() -> Iterator[None]:
-    """SIGTERM as commands heed it."""
-    with errors._sigterm_raises():
+    """SIGTERM as commands heed it, but for the thread that would end the process."""
+    with stopping.sets_flag():
         yield
 
 
@@ -82,7 +82,7 @@ def truncate(path: Path) -> None:
 
 def stop(function: Callable, *arguments: object, error: type[BaseException] = StoppedError) -> None:
     """Run what SIGTERM, or `error`, ends, as if in a process of its own."""
-    with pytest.raises(error), errors._sigterm_raises():
+    with pytest.raises(error), stopping.sets_flag():
         function(*arguments)
 
 
@@ -193,8 +193,8 @@ def test_interrupted_rollouts_with_images_end_in_the_same_bits(tmp_path, strike,
         patch.setattr(runs, "read_checkpoint_settings", lambda *_: settings)
         patch.setattr(runs, "load_policy", lambda *_: Chaser())
         runs.collect_rollouts(job, [], tmp_path / "whole")
-        strike(runs, "write_episodes", at=1)
-        stop(runs.collect_rollouts, job, [], tmp_path / "stopped")
+        strike(runs, "write_episodes", at=1, blow=kill)
+        stop(runs.collect_rollouts, job, [], tmp_path / "stopped", error=Killed)
         batches = strike(rollout_loop, "_run_batch")
         runs.collect_rollouts(job, [], tmp_path / "stopped")
     assert not batches
@@ -208,8 +208,8 @@ def checkpoint_of_chaser(folder: Path, settings) -> Path:
 
 def test_batch_that_cannot_be_read_is_rolled_out_again(tmp_path, checkpoint, strike, monkeypatch) -> None:
     runs.evaluate(checkpoint, [], tmp_path / "whole")
-    strike(runs, "report", at=1)
-    stop(runs.evaluate, checkpoint, [], tmp_path / "stopped")
+    strike(runs, "report", at=1, blow=kill)
+    stop(runs.evaluate, checkpoint, [], tmp_path / "stopped", error=Killed)
     monkeypatch.undo()
     truncate(next(tmp_path.glob("stopped/.unfinished_*/batch000001.pt")))
     batches = strike(rollout_loop, "_run_batch")
@@ -220,8 +220,8 @@ def test_batch_that_cannot_be_read_is_rolled_out_again(tmp_path, checkpoint, str
 
 @pytest.mark.parametrize("override", ["seed=7", "eval.batch_size=2", "policy.n_action_steps=5"])
 def test_batches_of_other_settings_are_not_used_but_removed(tmp_path, checkpoint, strike, monkeypatch, override):
-    strike(runs, "report", at=1)
-    stop(runs.evaluate, checkpoint, [], tmp_path)
+    strike(runs, "report", at=1, blow=kill)
+    stop(runs.evaluate, checkpoint, [], tmp_path, error=Killed)
     monkeypatch.undo()
     batches = strike(rollout_loop, "_run_batch")
     runs.evaluate(checkpoint, [override], tmp_path)
@@ -230,8 +230,8 @@ def test_batches_of_other_settings_are_not_used_but_removed(tmp_path, checkpoint
 
 
 def test_a_single_batch_is_not_stored(tmp_path, checkpoint, strike) -> None:
-    strike(runs, "report", at=1)
-    stop(runs.evaluate, checkpoint, ["eval.batch_size=3"], tmp_path)
+    strike(runs, "report", at=1, blow=kill)
+    stop(runs.evaluate, checkpoint, ["eval.batch_size=3"], tmp_path, error=Killed)
     assert not contents(tmp_path)
 
 
@@ -252,18 +252,35 @@ def test_stopped_environments_in_processes_leave_nobody_and_say_one_line(tmp_pat
 # Demonstrations
 
 
-def test_processes_that_collect_end_when_the_command_is_killed(tmp_path) -> None:
+def collecting(folder: Path, **options) -> subprocess.Popen:
+    """A command that has begun to collect in two processes."""
     arguments = ["env=aloha_cube_state", "--strategy", "unreliable", "--n-episodes", "1000", "--seed", "5"]
-    command = [sys.executable, SCRIPTS / "collect_demonstrations.py", *arguments, "--out", tmp_path / "a.hdf5"]
+    command = [sys.executable, SCRIPTS / "collect_demonstrations.py", *arguments, "--out", folder / "a.hdf5"]
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, **options)
     wait_for(
         lambda: len(psutil.Process(process.pid).children()) == 3
     )  # two that collect, and multiprocessing's tracker
+    return process
+
+
+def test_processes_that_collect_end_when_the_command_is_killed(tmp_path) -> None:
+    process = collecting(tmp_path)
     children = [child.pid for child in psutil.Process(process.pid).children()]
     process.kill()
     process.communicate(timeout=PATIENCE)  # until all of them have closed it
     wait_for(lambda: not any(map(is_running, children)))  # a process closes its files a moment before it is gone
+
+
+def test_stopped_processes_that_collect_say_one_line(tmp_path) -> None:
+    """The signal goes to the whole group, as that of a batch system."""
+    process = collecting(tmp_path, start_new_session=True)
+    children = [child.pid for child in psutil.Process(process.pid).children()]
+    os.killpg(process.pid, signal.SIGTERM)
+    _, told = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, told.splitlines()[-1]) == (143, STOPPED) and "Traceback" not in told
+    wait_for(lambda: not any(map(is_running, children)))
+    assert not list(tmp_path.iterdir())
 
 
 # Sweeps
@@ -337,44 +354,3 @@ def test_folder_removes_states_of_other_digests_but_not_of_other_jobs(tmp_path) 
 def test_digest_tells_parts_apart() -> None:
     assert len({digest("a", "b"), digest("ab"), digest("", "ab"), digest(b"b", b"a")}) == 4
     assert digest("a") == digest(b"a")
-
-
-# The signal
-
-
-def test_signal_waits_for_the_end_of_a_block_and_comes_once() -> None:
-    done = []
-    with pytest.raises(StoppedError), sigterm_deferred():
-        with sigterm_deferred():
-            terminate()
-            done.append("inner")
-        done.append("outer")
-    terminate()
-    assert done == ["inner", "outer"]
-
-
-def test_error_of_a_process_that_the_signal_ended_too_is_not_told() -> None:
-    with pytest.raises(StoppedError), sigterm_deferred():
-        terminate()
-        raise UserError("a process died")
-
-
-def test_other_errors_of_a_block_are_told() -> None:
-    with pytest.raises(UserError), sigterm_deferred():
-        raise UserError("bad input")
-
-
-def test_forked_process_just_ends() -> None:
-    child = os.fork()
-    if not child:
-        terminate()
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 143
-
-
-def test_command_that_is_stopped_says_so_in_one_line(capsys) -> None:
-    with pytest.raises(SystemExit) as ended:
-        run_command(terminate)
-    assert ended.value.code == 143
-    assert capsys.readouterr().err == "stopped: SIGTERM; run the same command again: it goes on where it was\n"
-    assert signal.getsignal(signal.SIGTERM) is errors._handle  # the test's own is back

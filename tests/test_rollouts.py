@@ -16,7 +16,8 @@ from demo_score.policies.act import ACT
 from demo_score.policies.checkpoints import save_checkpoint
 from demo_score.rollout import runs
 from demo_score.rollout.chunk_env import ChunkEnv
-from demo_score.rollout.loop import rollout, rollout_settings
+from demo_score.rollout.environments import EnvironmentMaker
+from demo_score.rollout.loop import RolloutOptions, rollout, rollout_settings
 from demo_score.rollout.outcomes import list_outcomes, write_outcomes
 from demo_score.rollout.runs import collect_rollouts, evaluate, run_checkpoint
 from demo_score.runtime import hardware
@@ -49,8 +50,8 @@ def checkpoint(tmp_path_factory) -> Path:
 
 
 def episodes_of(seeds: list[int], batch_size: int, use_async_envs: bool = False) -> list[Episode]:
-    settings = OmegaConf.to_container(tiny_settings(*OVERRIDES).env)
-    return rollout(untrained(), settings, seeds, batch_size, use_async_envs)
+    make = EnvironmentMaker.of(tiny_settings(*OVERRIDES))
+    return rollout(untrained(), make, seeds, RolloutOptions(batch_size, use_async_envs))
 
 
 def assert_identical(first: list[Episode], second: list[Episode]) -> None:
@@ -108,9 +109,15 @@ def pusht_settings(*overrides: str) -> DictConfig:
     return tiny_settings(*PUSHT, *overrides)
 
 
-def chase(policy: Chaser, n_obs_steps: int, seeds: tuple[int, ...] = (1, 2), **options) -> list[Episode]:
-    settings = OmegaConf.to_container(pusht_settings().env)
-    return rollout(policy, settings, list(seeds), len(seeds), n_obs_steps=n_obs_steps, **options)
+def chase(
+    policy: Chaser,
+    n_obs_steps: int,
+    seeds: tuple[int, ...] = (1, 2),
+    record_images: bool = False,
+    use_async_envs: bool = False,
+) -> list[Episode]:
+    make = EnvironmentMaker(OmegaConf.to_container(pusht_settings().env), n_obs_steps, record_images)
+    return rollout(policy, make, list(seeds), RolloutOptions(len(seeds), use_async_envs))
 
 
 def test_policy_sees_the_last_observations_prepared_and_the_first_one_repeated() -> None:

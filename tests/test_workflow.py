@@ -45,7 +45,7 @@ MINIATURE = {
     r"curated_demos/checkpoints/001500": "curated_demos/checkpoints/000060",
     r"eval.n_episodes=100": "eval.n_episodes=6",
     r"experiment=small_act": f"experiment=small_act {SMALL_TRAINING}",
-    r"python workflow/scripts/compare.py": "",  # which needs published results: test_compare.py
+    r"python workflow/scripts/tools/compare.py": "",  # which needs published results: test_compare.py
 }
 
 
@@ -178,7 +178,7 @@ def test_verify_passes_and_names_the_table_that_was_edited(edited: Path) -> None
 
 
 def verify(folder: Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, "workflow/scripts/verify.py"]
+    command = [sys.executable, "workflow/scripts/tools/verify.py"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
@@ -208,7 +208,7 @@ def test_settings_name_experiment_seed_and_condition(finished: Path) -> None:
 
 
 def write_report(folder: Path, *options: str) -> Path:
-    command(folder, "make_report.py", "--out", "report.html", "--cores", "2", *options, "--configfile", TINY)
+    command(folder, "tools/make_report.py", "--out", "report.html", "--cores", "2", *options, "--configfile", TINY)
     return folder / "report.html"
 
 
@@ -231,7 +231,7 @@ def test_report_opens_in_a_browser_and_shows_every_figure_and_table(finished: Pa
 
 def test_report_of_what_is_not_made_yet_says_so_in_one_line(tmp_path: Path) -> None:
     folder = copy_repository(tmp_path / "new")
-    parts = [sys.executable, "workflow/scripts/make_report.py", "--configfile", TINY]
+    parts = [sys.executable, "workflow/scripts/tools/make_report.py", "--configfile", TINY]
     run = subprocess.run(parts, cwd=folder, capture_output=True, text=True, check=False)
     assert run.returncode == 2
     (line,) = run.stderr.splitlines()

@@ -146,7 +146,7 @@ def test_a_folder_that_cannot_be_written_stops_snakemake(tmp_path) -> None:
 
 
 def test_run_workflow_stops_where_snakemake_would_show_a_traceback(folder) -> None:
-    script = [str(REPOSITORY / "workflow/scripts/run_workflow.py")]
+    script = [str(REPOSITORY / "workflow/scripts/tools/run_workflow.py")]
     assert (
         stopped(folder, "--configfile", "nope.yaml", script=script)
         == "error: nope.yaml: no such file; correct the path, or copy it there"

@@ -19,7 +19,7 @@ import numpy as np
 from demo_score.config.settings import compose_settings
 from demo_score.demonstrations.collect import demonstrate
 from demo_score.envs import make_env
-from demo_score.rollout.environments import open_environments
+from demo_score.rollout.environments import EnvironmentMaker, open_environments
 from demo_score.runtime.errors import UserError
 from omegaconf import OmegaConf
 
@@ -118,7 +118,7 @@ def print_rollouts(file: str, n_episodes: int, batch_size: int, use_async_envs: 
     settings = env_settings(file)
     chunk = np.tile(ACTION[settings["name"]], (batch_size, CHUNK[settings["name"]], 1))
     start = time.perf_counter()
-    with open_environments(settings, batch_size, 1, False, use_async_envs) as environments:
+    with open_environments(EnvironmentMaker(settings), batch_size, use_async_envs) as environments:
         ready = time.perf_counter()
         for first in range(0, n_episodes, batch_size):
             environments.reset(seed=list(range(first, first + batch_size)))

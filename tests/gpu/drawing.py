@@ -64,10 +64,10 @@ def renderer_name(settings: dict) -> str:
 
 def control_steps_a_second(settings: dict, n_envs: int, processes: bool, budget: float) -> tuple[float, float]:
     """Whole episodes of arms that keep still, stepped as rollouts are; and the seconds until they were ready."""
-    from demo_score.rollout.environments import open_environments
+    from demo_score.rollout.environments import EnvironmentMaker, open_environments
 
     begun = time.perf_counter()
-    with open_environments(settings, n_envs, 1, record_images=False, use_async_envs=processes) as environments:
+    with open_environments(EnvironmentMaker(settings), n_envs, processes) as environments:
         seeds = list(range(n_envs))
         observations, _ = environments.reset(seed=seeds)
         ready = time.perf_counter() - begun

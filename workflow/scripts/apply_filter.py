@@ -1,13 +1,10 @@
 """Step 4: score demonstrations and rollouts, and list those to train on."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.curation.scoring import apply_filter
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 from demo_score.tables.run_options import add_run_seed
 
 

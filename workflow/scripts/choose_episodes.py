@@ -1,16 +1,13 @@
 """Choose the episodes that a condition of the comparison trains on, from the scores of the filter."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.conditions import FINAL
 from demo_score.config.seeds import seed_argument
 from demo_score.curation.choice import choose_episodes
 from demo_score.data.lists import count_episodes, write_list
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 from demo_score.runtime.files import check_outputs
 
 

@@ -3,16 +3,13 @@
 collect_demonstrations.py env=aloha_cube_state --strategy reliable --n-episodes 60 --seed 1000000 --out FILE.hdf5
 """
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.command_line import read_environment, settings_parser
 from demo_score.config.seeds import count_argument, seed_argument
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.demonstrations.collect import collect_demonstrations
-from demo_score.runtime.errors import run_command
 from demo_score.runtime.files import check_writable
 from demo_score.runtime.hardware import available_threads
 

@@ -3,14 +3,9 @@
 collect_rollouts.py -p checkpoints/003000 --out-dir DIR eval.n_episodes=100 eval.batch_size=50 seed=12000
 """
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.command_line import checkpoint_parser, rollout_arguments
 from demo_score.rollout.runs import collect_rollouts
-from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

@@ -3,14 +3,11 @@
 compose_settings.py env=aloha_cube_state policy=act_state seed=10000 --out settings.yaml
 """
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.command_line import read_settings, settings_parser
 from demo_score.config.settings import save
-from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

@@ -3,14 +3,9 @@
 eval.py -p checkpoints/008000 --out-dir DIR eval.n_episodes=200 eval.batch_size=50 seed=16000
 """
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.command_line import checkpoint_parser, rollout_arguments
 from demo_score.rollout.runs import evaluate
-from demo_score.runtime.errors import run_command
 from demo_score.runtime.files import check_file_name
 from demo_score.tables.run_options import add_run
 

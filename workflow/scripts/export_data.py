@@ -1,16 +1,13 @@
 """Write a data set's episodes, or those of a list, as LeRobot v3.0, a folder of ALOHA files, or robomimic HDF5."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.data.formats.aloha import ACT, JPEGS
 from demo_score.data.formats.lerobot_writer import KINDS_OF_IMAGES
 from demo_score.ingest.conversion import FORMATS, export_data
 from demo_score.ingest.problems import CHOICES, REFUSE
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 
 def main() -> None:

@@ -1,13 +1,10 @@
 """Write a keep-list in the forms that LeRobot, robomimic and ALOHA's users take, and as a table of all episodes."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.ingest.keep_lists import export_keep_list
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

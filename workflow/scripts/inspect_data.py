@@ -5,11 +5,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.ingest.inspection import inspect, report
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 
 def main() -> None:

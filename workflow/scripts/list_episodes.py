@@ -1,13 +1,10 @@
 """List all episodes of some data sets (LeRobot, robomimic, ALOHA), as a dataset list."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.data.lists import all_episodes, count_episodes, write_list
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 from demo_score.runtime.files import check_outputs
 
 

@@ -4,14 +4,11 @@ list_outcomes.py rollouts/003000.hdf5 rollouts/004500.hdf5 --run-seed 10000 --co
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.rollout.outcomes import list_outcomes
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 from demo_score.tables.run_options import add_run
 
 

@@ -1,16 +1,12 @@
 """Draw one figure of an experiment from its tables."""
 
-import sys
+import inspect
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import inspect
-
+from _library import run_command
 from demo_score.plots import classifier, figures, forest, traces
 from demo_score.plots.style import figure_style, save
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 FIGURES = [figures.success, figures.checkpoints, figures.kept, classifier.classifier_curves, classifier.scores]
 FIGURES += [forest.differences, forest.overview, traces.traces, traces.paths]

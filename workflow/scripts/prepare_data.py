@@ -9,14 +9,11 @@ prepare_data.py --settings data.yaml --out-dir DIR, with in data.yaml what confi
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.ingest.given import prepare_data, read_given
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

@@ -1,14 +1,10 @@
 """Draw the first demonstration that was kept and the first that was dropped: a strip of frames, and a video."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-
+from _library import run_command
 from demo_score.demonstrations.recording import record_demonstrations
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

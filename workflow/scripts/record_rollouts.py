@@ -4,14 +4,11 @@ record_rollouts.py -p checkpoints/008000 --evaluation evaluation.csv --video epi
     eval.n_episodes=200 eval.batch_size=50 seed=16000
 """
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.command_line import checkpoint_parser
 from demo_score.rollout.recording import record
-from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

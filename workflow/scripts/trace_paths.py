@@ -1,14 +1,10 @@
 """Write where the hands, or the pusher, go in collected demonstrations."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-
+from _library import run_command
 from demo_score.demonstrations.paths import write_paths
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

@@ -1,14 +1,10 @@
 """Write how the classifier's score of each episode comes about in time: its score if the episode ended there."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-
+from _library import run_command
 from demo_score.curation.traces import trace_scores
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

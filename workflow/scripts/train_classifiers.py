@@ -1,13 +1,10 @@
 """Step 3: train all classifiers of one architecture on one split of the rollouts."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.curation.sweep import train_classifiers
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

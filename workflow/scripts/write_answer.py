@@ -1,14 +1,10 @@
 """Write the first page of the report: verdict and summary of each experiment, and whether published ones agree."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-
+from _library import run_command
 from demo_score.reporting.answer import write_answer
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 
 def main() -> None:

@@ -1,15 +1,11 @@
 """Write what an experiment's tables follow from: manifest.json, and run.json (commit, machine, times) beside it."""
 
-import sys
+import json
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import json
-
+from _library import run_command
 from demo_score.provenance.manifest import write_manifest
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

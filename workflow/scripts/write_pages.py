@@ -1,14 +1,10 @@
 """Write an HTML page for each table (.csv), text (.md, .json) or video (.mp4): DIR/<name>.html."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-
+from _library import run_command
 from demo_score.reporting.pages import write_pages
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

@@ -19,11 +19,12 @@ from demo_score.curation.training import Evaluation, Samples, Trainer
 from demo_score.data.lists import check_distinct, read_entries
 from demo_score.runtime.dependencies import code_digest
 from demo_score.runtime.digests import digest
-from demo_score.runtime.errors import StoppedError, UserError, ignore_sigterm, sigterm_deferred
+from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_path, check_outputs
 from demo_score.runtime.hardware import available_threads
 from demo_score.runtime.progress import progress_bar
 from demo_score.runtime.resume import ResumeFolder
+from demo_score.runtime.stopping import StoppedError, check, ignore_sigterm, polled
 from demo_score.tables import CLASSIFIER_METRICS
 
 STORED_EVERY = 60  # seconds
@@ -108,20 +109,20 @@ def _train(trainer: Trainer, variants: list[Variant], settings: CurationSettings
         trainer.load_state_dict(state["trainer"])
         progress = Progress(**state["progress"])
     stored = time.monotonic()
-    with progress_bar(settings.epochs, f"{len(variants)} classifiers", "epoch", progress.epoch) as bar:
+    with polled(), progress_bar(settings.epochs, f"{len(variants)} classifiers", "epoch", progress.epoch) as bar:
         try:
             while progress.epoch < settings.epochs:
-                with sigterm_deferred():
-                    _take_epoch(trainer, variants, settings, progress)
-                    bar.set_postfix(lowest_cross_val_loss=f"{progress.best_loss.min():.4f}", refresh=False)
-                    bar.update()
-                    if time.monotonic() - stored > STORED_EVERY:
-                        _store(folder, trainer, progress)
-                        stored = time.monotonic()
-            ignore_sigterm()
+                _take_epoch(trainer, variants, settings, progress)
+                bar.set_postfix(lowest_cross_val_loss=f"{progress.best_loss.min():.4f}", refresh=False)
+                bar.update()
+                if time.monotonic() - stored > STORED_EVERY:
+                    _store(folder, trainer, progress)
+                    stored = time.monotonic()
+                check()
         except StoppedError:
             _store(folder, trainer, progress)
             raise
+        ignore_sigterm()
     return progress
 
 

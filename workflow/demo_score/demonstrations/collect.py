@@ -5,10 +5,10 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from demo_score.envs import make_env
 from demo_score.envs.base import Environment
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.progress import progress_bar
+from demo_score.runtime.stopping import check, polled
+
+PACE = 0.2  # seconds between two looks for SIGTERM
+T, R = TypeVar("T"), TypeVar("R")
 
 
 def collect_demonstrations(
@@ -39,7 +43,7 @@ def collect_demonstrations(
     seeds = demonstration_seeds(seed, n_episodes)
     check_seeds(seed, len(seeds), "--seed", f"{n_episodes} episodes in up to {len(seeds)} attempts")
     run = partial(_run_attempt, json.dumps(dict(env_settings)), strategy)
-    with _ordered_map(n_processes) as ordered_map:
+    with polled(), _ordered_map(n_processes) as ordered_map:
         attempts = ordered_map(run, seeds)
         episodes, n_attempts = _keep_successes(attempts, n_episodes, strategy)
     if len(episodes) < n_episodes:
@@ -106,6 +110,7 @@ def _keep_successes(attempts: Iterable[Episode | None], n_episodes: int, strateg
             rate = f"{len(episodes) / n_attempts:.0%}"
             progress.set_postfix(attempts=n_attempts, success=rate, refresh=False)
             progress.update(episode is not None)
+            check()
             if len(episodes) == n_episodes:
                 break
     return episodes, n_attempts
@@ -119,9 +124,21 @@ def _ordered_map(n_processes: int) -> Iterator[Callable[..., Iterator[Episode | 
         return
     pool = ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
     try:
-        yield pool.map
+        yield partial(_map, pool)
+    except BrokenExecutor:
+        check()  # the signal may have ended the process, too
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _map(pool: ProcessPoolExecutor, function: Callable[[T], R], values: Iterable[T]) -> Iterator[R]:
+    """`pool.map` that heeds SIGTERM while it waits."""
+    futures = [pool.submit(function, value) for value in values]
+    for future in futures:
+        while not wait([future], timeout=PACE).done:
+            check()
+        yield future.result()
 
 
 def _end_with_parent() -> None:

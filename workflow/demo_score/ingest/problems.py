@@ -18,6 +18,7 @@ from demo_score.data.rates import Stamps, judge, look_at
 from demo_score.observations import ACTION
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.progress import progress_bar
+from demo_score.runtime.stopping import check, polled
 
 REFUSE, SKIP = "refuse", "skip"
 CHOICES = (REFUSE, SKIP)
@@ -110,12 +111,13 @@ def find_problems(parts: Sequence[Part], images: bool = True, visit: Visit | Non
     """
     _check_given_once(parts)
     looks: list[list[_Look]] = []
-    with progress_bar(sum(len(part.numbers) for part in parts), "checking", "episode") as progress:
+    with polled(), progress_bar(sum(len(part.numbers) for part in parts), "checking", "episode") as progress:
         for part in parts:
             looks.append([])
             for number in part.numbers:
                 looks[-1].append(_look(part, number, images, visit))
                 progress.update()
+                check()
     usual = {
         part.kind: _usual_shapes(
             [look for other, group in zip(parts, looks, strict=True) if other.kind == part.kind for look in group]

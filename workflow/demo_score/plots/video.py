@@ -10,6 +10,7 @@ import numpy as np
 
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_path
+from demo_score.runtime.stopping import check
 
 # The first that PyAV has, with its options. One thread: the bytes depend on how many there are. No mbtree: on CPUs with
 # AVX-512 its bits vary from call to call.
@@ -34,6 +35,7 @@ def write_video(path: Path, images: Iterable[np.ndarray], rate: Fraction) -> Non
             frame = av.VideoFrame.from_ndarray(np.pad(image, [*padding, (0, 0)], "edge"), format="rgb24")
             frame.pts, frame.time_base = index, 1 / rate
             container.mux(stream.encode(frame))
+            check()
         container.mux(stream.encode())
 
 

@@ -11,6 +11,7 @@ import yaml
 from demo_score.analysis.tables import make_tables
 from demo_score.conditions import BASE
 from demo_score.runtime.errors import UserError
+from demo_score.runtime.stopping import polled
 from demo_score.tables import ALL_RUNS, GIVEN, TABLES
 
 FILES = {  # what a row is made of
@@ -42,7 +43,7 @@ def check_against_inputs(tables: Path, inputs: dict[str, list[Path]], settings: 
     """
     oracle = settings.get("final_policy", {}).get("oracle", []) if inputs["evaluations"] else None
     arguments = {**inputs, "problems": next(iter(inputs["problems"]), None), "oracle": oracle}
-    with tempfile.TemporaryDirectory() as folder:
+    with polled(), tempfile.TemporaryDirectory() as folder:
         try:
             make_tables(**arguments, out=Path(folder))
         except (UserError, ValueError, KeyError, yaml.YAMLError) as error:

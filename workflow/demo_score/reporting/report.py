@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from demo_score.experiments.files import check_cache, check_options
-from demo_score.reporting.terminal import run_with_progress
+from demo_score.reporting.terminal import run, run_with_progress
 from demo_score.runtime.errors import UserError
 
 DRAW = "from mujoco.egl import GLContext; GLContext(8, 8).free()"
@@ -46,9 +47,10 @@ def _write(snakemake: list[str], targets: list[str], out: Path) -> None:
     unfinished = out.with_name(f".{out.stem}.unfinished{out.suffix}")
     try:
         command = [*snakemake, str(unfinished), *targets]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode:
-            raise UserError(f"{out}: no report: {_reason(run.stderr)}")
+        with TemporaryFile("w+") as errors:
+            if run(command, stdout=subprocess.DEVNULL, stderr=errors):
+                errors.seek(0)
+                raise UserError(f"{out}: no report: {_reason(errors.read())}")
         open_with_answer(unfinished)
         unfinished.replace(out)
     finally:

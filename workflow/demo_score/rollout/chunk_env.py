@@ -2,8 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import gymnasium
@@ -17,21 +15,6 @@ from demo_score.envs.base import Environment, Observation
 from demo_score.runtime.errors import UserError
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """Which episodes a person wants to see, and how often."""
-
-    seeds: frozenset[int]  # the episodes' environment seeds
-    every: int  # control steps
-
-
-@dataclass(kw_only=True)
-class DrawnEpisode(Episode):
-    """An episode with what a person would have seen of it, the start and the end included."""
-
-    drawings: dict[int, np.ndarray]  # control steps taken so far -> uint8 (H, W, 3)
-
-
 class ChunkEnv(gymnasium.Env[Observation, np.ndarray]):
     """`env`, of which one step carries out a chunk of actions, as far as the episode lasts.
 
@@ -40,13 +23,11 @@ class ChunkEnv(gymnasium.Env[Observation, np.ndarray]):
     Action: a chunk (n_actions, action_dim) of any length. Vector environments step no environment that has
     terminated, so this one tells by info["done"], beside info["success"], and then does nothing until the reset.
     A UserError becomes info["error"], its text, so that it comes out of another process as what it is.
-    Of the episodes that `drawing` names, there are drawings too.
     """
 
-    def __init__(self, env: Environment, n_obs_steps: int, record_images: bool = False, drawing: Drawing | None = None):
+    def __init__(self, env: Environment, n_obs_steps: int, record_images: bool = False):
         self.env = env
         self.record_images = record_images
-        self.drawing = drawing
         self.recent: deque[Observation] = deque(maxlen=n_obs_steps)
         space = spaces.Dict({**env.observation_space, **env.image_space})
         self.observation_space = batch_space(space, n_obs_steps)
@@ -74,8 +55,7 @@ class ChunkEnv(gymnasium.Env[Observation, np.ndarray]):
         if self.seed is None:
             return None
         images = {key: PackedFrames(self.packed[key], self.env.image_space[key].shape) for key in self.packed}
-        kind = partial(DrawnEpisode, drawings=self.drawings) if self.drawings else Episode
-        return kind(
+        return Episode(
             observations=_stack(self.numbers) | images,
             actions=np.stack(self.actions).astype(np.float32),
             rewards=np.array(self.rewards, dtype=np.float32),
@@ -92,26 +72,28 @@ class ChunkEnv(gymnasium.Env[Observation, np.ndarray]):
         self.packed: dict[str, list[bytes]] = {key: [] for key in self.env.image_space if self.record_images}
         self.actions: list[np.ndarray] = []
         self.rewards: list[float] = []
-        self.drawings: dict[int, np.ndarray] = {}
         observation, _ = self.env.reset(seed=seed)
         self.recent.extend([observation | self.env.images()] * self.recent.maxlen)
         self.seen = _stack(self.recent)
-        self._draw()
 
     def _carry_out(self, chunk: np.ndarray) -> None:
         for n_left, action in zip(reversed(range(len(chunk))), chunk, strict=True):
             if self.done:
                 return
-            self._record(action)
-            observation, reward, terminated, truncated, info = self.env.step(action)
-            self.rewards.append(reward)
-            self.success = bool(info["is_success"])
-            self.done = terminated or truncated
-            self._draw()
+            observation = self._step(action)
             looks = not self.done and (self.record_images or n_left < self.recent.maxlen)
             self.recent.append(observation | self.env.images() if looks else observation)
         if not self.done:
             self.seen = _stack(self.recent)
+
+    def _step(self, action: np.ndarray) -> Observation:
+        """One control step, recorded; what the environment tells after it."""
+        self._record(action)
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self.rewards.append(reward)
+        self.success = bool(info["is_success"])
+        self.done = terminated or truncated
+        return observation
 
     def _record(self, action: np.ndarray) -> None:
         now = self.recent[-1]
@@ -119,11 +101,6 @@ class ChunkEnv(gymnasium.Env[Observation, np.ndarray]):
         for key, images in self.packed.items():
             images.append(PackedFrames.pack(now[key]))
         self.actions.append(action)
-
-    def _draw(self) -> None:
-        wanted = self.drawing and self.seed in self.drawing.seeds
-        if wanted and (self.done or len(self.actions) % self.drawing.every == 0):
-            self.drawings[len(self.actions)] = self.env.draw()
 
 
 def _stack(observations: Iterable[Observation]) -> Observation:

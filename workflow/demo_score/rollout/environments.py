@@ -5,34 +5,53 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+from omegaconf import DictConfig, OmegaConf
 
 from demo_score.envs import make_env
 from demo_score.envs.base import asks_for_images
-from demo_score.rollout.chunk_env import ChunkEnv, Drawing
+from demo_score.rollout.chunk_env import ChunkEnv
 from demo_score.runtime.errors import UserError
+from demo_score.runtime.stopping import check
 
 # What every process imports, unless it is forked from one that has done so.
 PRELOADED = ["gymnasium", "h5py"]
 SIMULATORS = {"aloha": "gym_aloha.env", "pusht": "gym_pusht.envs"}
 
 
+@dataclass(frozen=True)
+class EnvironmentMaker:
+    """Makes a ChunkEnv of the settings (the keys of configs/env/*.yaml), in whichever process it is called.
+
+    n_obs_steps: how many observations a policy sees. record_images: images of all steps are stored in the episodes.
+    """
+
+    settings: Mapping[str, Any]
+    n_obs_steps: int = 1
+    record_images: bool = False
+
+    @classmethod
+    def of(cls, settings: DictConfig, **options: Any) -> "EnvironmentMaker":
+        """For a policy of these settings; `options`: fields that they do not decide."""
+        return cls(OmegaConf.to_container(settings.env), settings.policy.n_obs_steps, **options)
+
+    @property
+    def needs_opengl(self) -> bool:
+        return asks_for_images(self.settings)
+
+    def __call__(self) -> ChunkEnv:
+        return ChunkEnv(make_env(self.settings), self.n_obs_steps, self.record_images)
+
+
 @contextmanager
-def open_environments(
-    env_settings: Mapping[str, Any],
-    n_envs: int,
-    n_obs_steps: int,
-    record_images: bool,
-    use_async_envs: bool,
-    drawing: Drawing | None = None,
-) -> Iterator[VectorEnv]:
+def open_environments(make: EnvironmentMaker, n_envs: int, use_async_envs: bool) -> Iterator[VectorEnv]:
     """`n_envs` ChunkEnvs, each in its own process with `use_async_envs`. Raises UserError where one dies."""
-    makers = [partial(_make_chunk_env, dict(env_settings), n_obs_steps, record_images, drawing)] * n_envs
+    makers = [make] * n_envs
     if use_async_envs:
-        _preload(env_settings, opengl=drawing is not None or asks_for_images(env_settings))
+        _preload(make.settings["name"], make.needs_opengl)
         with _processes(makers) as environments:
             yield environments
     else:
@@ -54,6 +73,7 @@ def _processes(makers: list[Callable[[], ChunkEnv]]) -> Iterator[AsyncVectorEnv]
         if environments is not None:
             _end(environments)
         if isinstance(error, EOFError | ConnectionError):
+            check()  # the signal may have ended the process, too
             raise UserError(
                 f"the process of one of {len(makers)} environments died (out of memory?); set a smaller "
                 "eval.batch_size, or eval.use_async_envs=false"
@@ -81,15 +101,8 @@ def _end(environments: AsyncVectorEnv) -> None:
     environments.closed = True
 
 
-def _make_chunk_env(
-    env_settings: Mapping[str, Any], n_obs_steps: int, record_images: bool, drawing: Drawing | None
-) -> ChunkEnv:
-    return ChunkEnv(make_env(env_settings, drawing is not None), n_obs_steps, record_images, drawing)
-
-
-def _preload(env_settings: Mapping[str, Any], opengl: bool) -> None:
+def _preload(name: str, opengl: bool) -> None:
     """Import once what all processes need, but nothing that may load OpenGL."""
-    name = env_settings["name"]
     opengl = opengl or os.environ.get("MUJOCO_GL", "disable") != "disable"
     simulator = [] if opengl and name != "pusht" else [SIMULATORS.get(name, f"gym_{name}")]
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED + simulator)

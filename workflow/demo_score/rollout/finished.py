@@ -10,22 +10,31 @@ import torch
 
 from demo_score.data.episodes import Episode
 from demo_score.data.frames import PackedFrames
+from demo_score.rollout.observers import Observer
 from demo_score.runtime.resume import ResumeFolder, State
 
 
-class FinishedBatches:
-    """Stores a batch's episodes in `folder`, whose digest must name the policy, the seeds and the batch size."""
+class FinishedBatches(Observer):
+    """Stores a batch's episodes in `folder`, whose digest must name the policy, the seeds and the batch size.
 
-    def __init__(self, folder: ResumeFolder):
+    The `only` batch is not stored: the results are there a moment later.
+    """
+
+    def __init__(self, folder: ResumeFolder, only: bool = False):
         self.folder = folder
+        self.only = only
+        self.recalled: set[int] = set()
 
-    def load(self, number: int) -> list[Episode] | None:
+    def recall(self, number: int) -> list[Episode] | None:
         """The episodes of batch `number`, if it is stored and can be read."""
-        stored = self.folder.load(_name(number))
-        return stored and [_episode(state) for state in stored["episodes"]]
+        if not self.only and (stored := self.folder.load(_name(number))):
+            self.recalled.add(number)
+            return [_episode(state) for state in stored["episodes"]]
+        return None
 
-    def save(self, number: int, episodes: list[Episode]) -> None:
-        self.folder.save({"episodes": [_state(episode) for episode in episodes]}, _name(number))
+    def on_batch(self, number: int, episodes: list[Episode]) -> None:
+        if not self.only and number not in self.recalled:
+            self.folder.save({"episodes": [_state(episode) for episode in episodes]}, _name(number))
 
     def remove(self) -> None:
         """Remove them, when the results are written."""

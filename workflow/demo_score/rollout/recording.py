@@ -8,8 +8,10 @@ from omegaconf import DictConfig
 from demo_score.data.episodes import Episode
 from demo_score.plots.episodes import Row, save_episodes, steps_between_drawings
 from demo_score.policies.checkpoints import read_checkpoint_settings
-from demo_score.rollout.chunk_env import Drawing, DrawnEpisode
-from demo_score.rollout.runs import run_checkpoint
+from demo_score.rollout.drawing import Drawing, DrawnEnvironmentMaker, DrawnEpisode
+from demo_score.rollout.loop import RolloutOptions, batches_of, rollout, seeds_of
+from demo_score.rollout.observers import RolloutProgress
+from demo_score.rollout.runs import open_checkpoint
 from demo_score.runtime.errors import UserError
 from demo_score.tables import OUTCOMES
 
@@ -25,18 +27,26 @@ def record(checkpoint: Path, overrides: list[str], evaluation: Path, strip: Path
     settings = read_checkpoint_settings(checkpoint, overrides)
     table = _read_evaluation(evaluation, settings)
     chosen = {outcome: table[table["success"] == outcome].head(1) for outcome in KINDS}
-    every = steps_between_drawings(settings.env.fps)
     seeds = frozenset(int(seed) for row in chosen.values() for seed in row["start_seed"])
-    episodes, _ = run_checkpoint(checkpoint, overrides, drawing=Drawing(seeds, every))
-    drawn = {episode.seed: episode for episode in episodes if isinstance(episode, DrawnEpisode)}
+    drawn = _draw(checkpoint, overrides, Drawing(seeds, steps_between_drawings(settings.env.fps)))
     rows = [_row(outcome, row, drawn, len(table), settings.env.fps, evaluation) for outcome, row in chosen.items()]
     save_episodes(rows, settings.env.fps, strip, video)
 
 
+def _draw(checkpoint: Path, overrides: list[str], drawing: Drawing) -> dict[int, DrawnEpisode]:
+    """Environment seed -> episode of those that `drawing` names. Whole batches are run, but no others."""
+    policy, settings, device = open_checkpoint(checkpoint, overrides)
+    batches = batches_of(seeds_of(settings), settings.eval.batch_size)
+    seeds = [seed for batch in batches if drawing.seeds & set(batch) for seed in batch]
+    make = DrawnEnvironmentMaker.of(settings, drawing=drawing)
+    progress = RolloutProgress(len(seeds), settings.env.episode_length)
+    episodes = rollout(policy, make, seeds, RolloutOptions.of(settings, device), [progress])
+    return {episode.seed: episode for episode in episodes if isinstance(episode, DrawnEpisode)}
+
+
 def _read_evaluation(path: Path, settings: DictConfig) -> pd.DataFrame:
     table = OUTCOMES.read(path, ["start_seed", "success", "length"])
-    expected = list(range(settings.seed, settings.seed + settings.eval.n_episodes))
-    if table["start_seed"].tolist() != expected:
+    if table["start_seed"].tolist() != seeds_of(settings):
         raise UserError(
             f"{path}: its episodes are not those of seed={settings.seed} eval.n_episodes={settings.eval.n_episodes}; "
             "give the overrides that it was made with"

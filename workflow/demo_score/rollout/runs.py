@@ -1,18 +1,20 @@
 """Rolling out a checkpoint, and what is kept of it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from demo_score.analysis.statistics import wilson_interval
 from demo_score.config.settings import to_yaml
 from demo_score.data.episodes import Episode
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.policies.checkpoints import WEIGHTS, load_policy, read_checkpoint_settings
-from demo_score.rollout.chunk_env import Drawing
 from demo_score.rollout.finished import FinishedBatches
 from demo_score.rollout.loop import rollout_settings
+from demo_score.rollout.observers import Observer, RolloutProgress
 from demo_score.rollout.outcomes import write_outcomes
 from demo_score.runtime.dependencies import code_digest
 from demo_score.runtime.digests import digest
@@ -28,7 +30,7 @@ def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> N
     """
     check_writable(out_dir, folder=True)
     finished = finished_batches(checkpoint, overrides, out_dir, checkpoint.name)
-    episodes, env_settings = run_checkpoint(checkpoint, overrides, record_images=True, finished=finished)
+    episodes, env_settings = run_checkpoint(checkpoint, overrides, record_images=True, observers=[finished])
     report(episodes)
     for episode in episodes:
         episode.checkpoint = checkpoint.name
@@ -50,7 +52,7 @@ def evaluate(
     """
     check_writable(out_dir, folder=True)
     finished = finished_batches(checkpoint, overrides, out_dir, name)
-    episodes, _ = run_checkpoint(checkpoint, overrides, finished=finished)
+    episodes, _ = run_checkpoint(checkpoint, overrides, observers=[finished])
     report(episodes)
     write_outcomes(out_dir / f"{name}.csv", episodes, checkpoint.name, run_seed, condition)
     finished.remove()
@@ -61,30 +63,27 @@ def finished_batches(checkpoint: Path, overrides: list[str], out_dir: Path, name
     settings = read_checkpoint_settings(checkpoint, overrides)
     weights = (checkpoint / WEIGHTS).read_bytes()
     device = select_device(settings.device).type
-    return FinishedBatches(
-        ResumeFolder(out_dir, name, digest(to_yaml(settings), weights, device, code_digest(Path(__file__))))
-    )
+    made_with = digest(to_yaml(settings), weights, device, code_digest(Path(__file__)))
+    only = settings.eval.n_episodes <= settings.eval.batch_size
+    return FinishedBatches(ResumeFolder(out_dir, name, made_with), only)
 
 
 def run_checkpoint(
-    checkpoint: Path,
-    overrides: list[str],
-    record_images: bool = False,
-    drawing: Drawing | None = None,
-    finished: FinishedBatches | None = None,
+    checkpoint: Path, overrides: list[str], record_images: bool = False, observers: Sequence[Observer] = ()
 ) -> tuple[list[Episode], dict]:
-    """Roll out a checkpoint with its own settings changed by `overrides`. Returns episodes and env settings.
+    """Roll out a checkpoint with its own settings changed by `overrides`. Returns episodes and env settings."""
+    policy, settings, device = open_checkpoint(checkpoint, overrides)
+    progress = RolloutProgress(settings.eval.n_episodes, settings.env.episode_length)
+    episodes = rollout_settings(policy, settings, device, record_images, [progress, *observers])
+    return episodes, OmegaConf.to_container(settings.env)
 
-    With `drawing`, only the batches of the episodes that it names. `finished`: see `rollout`.
-    """
+
+def open_checkpoint(checkpoint: Path, overrides: list[str]) -> tuple[nn.Module, DictConfig, torch.device]:
+    """A checkpoint's policy, its settings changed by `overrides`, and its device; from then on torch has one thread."""
     torch.set_num_threads(1)  # environments run in parallel, not the policy: its bits then never depend on threads
     settings = read_checkpoint_settings(checkpoint, overrides)
     device = select_device(settings.device)
-    policy = load_policy(checkpoint, settings, device)
-    episodes = rollout_settings(
-        policy, settings, device, record_images=record_images, drawing=drawing, finished=finished
-    )
-    return episodes, OmegaConf.to_container(settings.env)
+    return load_policy(checkpoint, settings, device), settings, device
 
 
 def report(episodes: list[Episode]) -> None:

@@ -1,13 +1,10 @@
 """What a user sees where a command cannot go on: one line that says what is wrong and what to type instead."""
 
-import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from demo_score.runtime.memory import bounded_memory
-from demo_score.runtime.stopping import ends_in_time
+from demo_score.runtime.stopping import STATUS, STOPPED, StoppedError, heeds_sigterm
 from demo_score.runtime.unexpected import report_unexpected, say
 from demo_score.runtime.watching import watched
 
@@ -16,27 +13,15 @@ class UserError(Exception):
     """Bad input. The message is one complete line; commands print it and exit with status 2."""
 
 
-class StoppedError(BaseException):
-    """SIGTERM came: a time limit, a pre-emption, scancel. No Exception, so that nothing takes it for a failure."""
-
-
-class _Sigterm:
-    """Whether the signal has come to this process, and how many blocks it waits for."""
-
-    asked = False
-    deferrals = 0
-    process = 0
-
-
 def run_command(main: Callable[[], str | None], idle: bool = True) -> None:
     """Run a command's `main` and print the line that it returns; turn whatever goes wrong into one and an exit status.
 
     2: what a user can mend (a UserError, a file that cannot be read or written). 3: memory (a GPU's, too) that ran out,
-    a process that died, or with `idle` one that waits for what never comes. 143: SIGTERM, which raises StoppedError in
-    `main`, once, and ends the process in any case after 9 seconds. 1: what nobody foresaw, of which a log tells.
+    a process that died, or with `idle` one that waits for what never comes. 143: SIGTERM, see `stopping`. 1: what
+    nobody foresaw, of which a log tells.
     """
     try:
-        with bounded_memory(), ends_in_time(), _sigterm_raises(), watched(idle):
+        with bounded_memory(), heeds_sigterm(), watched(idle):
             made = main()
         if made:
             say(made, sys.stdout)
@@ -45,8 +30,8 @@ def run_command(main: Callable[[], str | None], idle: bool = True) -> None:
     except KeyboardInterrupt:
         sys.exit(_report("interrupted", status=130))
     except StoppedError:
-        say("stopped: SIGTERM; run the same command again: it goes on where it was")
-        sys.exit(128 + signal.SIGTERM)
+        say(STOPPED)
+        sys.exit(STATUS)
     except Exception as error:
         sys.exit(_report_other(error))
 
@@ -65,49 +50,6 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out: Python's, torch's on a GPU, or torch's on the CPU, which is a RuntimeError."""
     kind = type(error).__name__
     return isinstance(error, MemoryError) or kind == "OutOfMemoryError" or "allocate memory" in str(error)
-
-
-@contextmanager
-def sigterm_deferred() -> Iterator[None]:
-    """Let a SIGTERM that comes in this block raise StoppedError at its end, also in place of a UserError.
-
-    Such an error may tell of nothing but a process that the same signal ended.
-    """
-    _Sigterm.deferrals += 1
-    try:
-        yield
-    except UserError:
-        if _Sigterm.asked:
-            raise StoppedError from None
-        raise
-    finally:
-        _Sigterm.deferrals -= 1
-    if _Sigterm.asked and not _Sigterm.deferrals:
-        raise StoppedError
-
-
-def ignore_sigterm() -> None:
-    """From here on a command ends before it heeds SIGTERM: little is left to do, and stopping would lose the work."""
-    _Sigterm.deferrals += 1
-
-
-@contextmanager
-def _sigterm_raises() -> Iterator[None]:
-    _Sigterm.asked, _Sigterm.deferrals, _Sigterm.process = False, 0, os.getpid()
-    before = signal.signal(signal.SIGTERM, _handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        _Sigterm.asked, _Sigterm.deferrals = False, 0
-
-
-def _handle(*_: object) -> None:
-    if os.getpid() != _Sigterm.process:  # forked from the command: nothing to save here
-        os._exit(128 + signal.SIGTERM)
-    first, _Sigterm.asked = not _Sigterm.asked, True
-    if first and not _Sigterm.deferrals:
-        raise StoppedError
 
 
 def _of_file(error: OSError) -> str:

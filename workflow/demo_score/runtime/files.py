@@ -11,6 +11,7 @@ from glob import escape
 from pathlib import Path
 
 from demo_score.runtime.errors import UserError
+from demo_score.runtime.stopping import polled
 from demo_score.runtime.unreadable import unreadable
 
 ABANDONED_AFTER = 24 * 3600  # seconds: another machine's unfinished file
@@ -47,12 +48,13 @@ def check_writable(path: Path, folder: bool = False) -> None:
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it onto `path` if the block ends well, else remove it.
 
-    What killed writers of `path` left behind goes as well. Raises UserError where the disk is full or read-only.
+    SIGTERM waits for the block's end, see `polled`: one that is long calls `check`. What killed writers of `path` left
+    behind goes as well. Raises UserError where the disk is full or read-only.
     """
     path = Path(path)
     temporary = _temporary(path)
     try:
-        with _write_errors(path):
+        with polled(), _write_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             temporary.replace(path)
@@ -72,7 +74,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         raise UserError(f"{folder}: exists already; remove it, or choose another folder")
     temporary = _temporary(folder)
     try:
-        with _write_errors(folder):
+        with polled(), _write_errors(folder):
             temporary.mkdir(parents=True)
             yield temporary
             temporary.rename(folder)

@@ -13,8 +13,8 @@ from pickle import UnpicklingError
 import torch
 
 from demo_score.runtime.digests import LENGTH
-from demo_score.runtime.errors import ignore_sigterm, sigterm_deferred
 from demo_score.runtime.files import atomic_path
+from demo_score.runtime.stopping import ignore_sigterm
 
 State = dict[str, object]  # tensors, numbers, texts, and dictionaries and lists of these
 
@@ -43,7 +43,7 @@ class ResumeFolder:
 
     def save(self, state: State, name: str = "state") -> None:
         """Store a state in place of the one before; SIGTERM waits for it."""
-        with sigterm_deferred(), atomic_path(self._file(name)) as temporary, temporary.open("wb") as file:
+        with atomic_path(self._file(name)) as temporary, temporary.open("wb") as file:
             torch.save(state, file)
 
     def publish(self) -> None:

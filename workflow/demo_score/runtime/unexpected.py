@@ -18,7 +18,7 @@ _SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
 def is_command():
     """Whether this process runs one of the commands."""
-    return Path(sys.argv[0]).resolve().parent == _SCRIPTS
+    return _SCRIPTS in Path(sys.argv[0]).resolve().parents
 
 
 def install():

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.hardware import cores
+from demo_score.runtime.stopping import check
 from demo_score.training.chunks import ChunkDataset
 
 Batch = dict[str, Tensor]
@@ -76,6 +77,7 @@ class Batches:
             if isinstance(error, RuntimeError) and not str(error).startswith("DataLoader worker"):
                 raise
             self.close()
+            check()  # the signal may have ended the worker, too
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise UserError(
                 f"a process that reads images died ({reason}); set a smaller "

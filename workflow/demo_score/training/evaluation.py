@@ -6,6 +6,7 @@ from torch import nn
 
 from demo_score.analysis.statistics import wilson_interval
 from demo_score.rollout.loop import rollout_settings
+from demo_score.rollout.observers import RolloutProgress
 
 
 def evaluate_in_training(policy: nn.Module, settings: DictConfig, device: torch.device) -> dict[str, float]:
@@ -13,9 +14,10 @@ def evaluate_in_training(policy: nn.Module, settings: DictConfig, device: torch.
 
     Training's own random generators are left as they were.
     """
+    progress = RolloutProgress(settings.eval.n_episodes, settings.env.episode_length, "evaluation")
     policy.eval()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        episodes = rollout_settings(policy, settings, device, "evaluation")
+        episodes = rollout_settings(policy, settings, device, observers=[progress])
     policy.train()
     successes = sum(episode.success for episode in episodes)
     low, high = wilson_interval(successes, len(episodes))

@@ -19,11 +19,12 @@ from demo_score.policies import action_offsets, check_memory, make_policy
 from demo_score.policies.checkpoints import METRICS, check_run_dir, save_checkpoint
 from demo_score.runtime.dependencies import code_digest
 from demo_score.runtime.digests import digest
-from demo_score.runtime.errors import StoppedError, UserError, ignore_sigterm, sigterm_deferred
+from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_writable
 from demo_score.runtime.hardware import autocast, available_threads, compiled, memory_advice, select_device
 from demo_score.runtime.progress import progress_bar
 from demo_score.runtime.resume import ResumeFolder
+from demo_score.runtime.stopping import StoppedError, check, ignore_sigterm, polled
 from demo_score.training.batches import Batches
 from demo_score.training.chunks import ChunkDataset
 from demo_score.training.evaluation import evaluate_in_training
@@ -93,15 +94,16 @@ def train(settings: DictConfig, run_dir: Path) -> None:
     if settings.resume and (state := folder.load()):
         run.load(state)
     with (
+        polled(),
         Tracker(settings, run_dir, folder.path / "wandb_id") as tracker,
         progress_bar(settings.training.offline_steps, run_dir.name, "step", initial=run.step) as progress,
     ):
         try:
             take_steps(run, settings, device, folder, tracker, progress)
-            ignore_sigterm()
         except StoppedError:
             folder.save(run.state())
             raise
+        ignore_sigterm()
     run.metrics.write(folder.results / METRICS)
     folder.publish()
 
@@ -109,26 +111,26 @@ def train(settings: DictConfig, run_dir: Path) -> None:
 def take_steps(
     run: Run, settings: DictConfig, device: torch.device, folder: ResumeFolder, tracker: Tracker, progress: tqdm
 ) -> None:
-    """Train to the last step. Wherever SIGTERM stops this, `run` is as it was after a whole step."""
+    """Train to the last step. Where SIGTERM stops this, `run` is as it was after a whole step, or before evaluation."""
     training = settings.training
     while run.step < training.offline_steps or run.evaluation_due:
         if run.evaluation_due:
             results = evaluate_in_training(run.result, settings, device)
-            with sigterm_deferred():
-                tracker.log(run.metrics.add_evaluation(run.step, results), "eval")
-                run.evaluation_due = False
+            tracker.log(run.metrics.add_evaluation(run.step, results), "eval")
+            run.evaluation_due = False
+            check()
             continue
-        with sigterm_deferred():
-            take_step(run, settings, device)
-            progress.update()
-            if is_due(run.step, training.log_freq, settings):
-                log(run, tracker, progress)
-            run.evaluation_due = bool(training.eval_freq) and run.step % training.eval_freq == 0
-            if is_due(run.step, training.save_freq, settings):
-                checkpoint = folder.results / "checkpoints" / checkpoint_name(run.step)
-                save_checkpoint(checkpoint, run.result, settings)
-            if run.step % training.resume_freq == 0:
-                folder.save(run.state())
+        take_step(run, settings, device)
+        progress.update()
+        if is_due(run.step, training.log_freq, settings):
+            log(run, tracker, progress)
+        run.evaluation_due = bool(training.eval_freq) and run.step % training.eval_freq == 0
+        if is_due(run.step, training.save_freq, settings):
+            checkpoint = folder.results / "checkpoints" / checkpoint_name(run.step)
+            save_checkpoint(checkpoint, run.result, settings)
+        if run.step % training.resume_freq == 0:
+            folder.save(run.state())
+        check()
 
 
 def log(run: Run, tracker: Tracker, progress: tqdm) -> None:

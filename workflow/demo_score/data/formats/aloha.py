@@ -40,6 +40,7 @@ from demo_score.data.values import numbers
 from demo_score.observations import ACTION, STATE
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_folder
+from demo_score.runtime.stopping import check
 
 LABELS = "labels.csv"
 ACT, STANDARD = "act", "standard"  # how JPEGs were made
@@ -147,6 +148,7 @@ def write_aloha(folder: Path, episodes: Iterable[Episode], sim: bool = False) ->
             _write_episode(temporary / f"episode_{number}.hdf5", episode, sim)
             if episode.success is not None:
                 labels[number] = Label(bool(episode.success), episode.checkpoint)
+            check()
         if labels:
             write_labels(temporary / LABELS, labels)
 

@@ -31,6 +31,7 @@ from demo_score.data.frames import Frames
 from demo_score.observations import ACTION
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_folder
+from demo_score.runtime.stopping import check
 
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
@@ -83,6 +84,7 @@ def write_lerobot(
         writer.names, writer.without = dict(names or {}), without
         for episode in episodes:
             writer.add(episode)
+            check()
         if not writer.n_episodes:
             raise UserError(f"{folder}: no episodes to write; keep at least one")
         writer.close()

@@ -41,6 +41,7 @@ from demo_score.data.values import checkpoint_name, numbers, rewards, text, trut
 from demo_score.observations import ACTION
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_path
+from demo_score.runtime.stopping import check
 
 _GROUP = re.compile(r"(?:demo|rollout)_(\d+)")
 _REWARDS = "rewards"
@@ -151,6 +152,7 @@ def write_episodes(path: str | Path, episodes: Iterable[Episode], env_args: dict
             claim(stored_size(episode))
             _write_episode(data.create_group(f"demo_{index}"), episode)
             data.attrs.modify("total", data.attrs["total"] + len(episode))
+            check()
 
 
 def _write_episode(group: h5py.Group, episode: Episode) -> None:

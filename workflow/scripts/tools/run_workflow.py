@@ -1,15 +1,12 @@
 """Run snakemake, and on a terminal show how far each of its long jobs has come. All options are snakemake's."""
 
+import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import argparse
-
+from _library import run_command
 from demo_score.experiments.files import check_cache, check_options
 from demo_score.reporting.terminal import run_with_progress
-from demo_score.runtime.errors import run_command
 
 
 def main() -> None:

@@ -8,13 +8,12 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.analysis.numbers import count
 from demo_score.provenance.readme import DOCUMENTS
 from demo_score.provenance.verify import verify
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import UserError, run_command
+from demo_score.runtime.errors import UserError
 
 
 def main() -> None:

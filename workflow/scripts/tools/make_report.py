@@ -1,14 +1,10 @@
 """Write the report of the experiments that `run` in config.yaml names; other options are snakemake's."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-
+from _library import run_command
 from demo_score.reporting.report import make_report
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 
 def main() -> None:

@@ -6,14 +6,11 @@ publish.py results/aloha_cube_state --command "ATEN_CPU_CAPABILITY=avx2 make" --
 """
 
 import argparse
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.provenance.publish import publish
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 
 def main() -> str:

@@ -1,14 +1,10 @@
 """Compare runs in results/ with those in results/published: each number, the difference, its interval, a verdict."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-
+from _library import run_command
 from demo_score.analysis.compare import compare_all
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 
 
 def main() -> None:

@@ -4,14 +4,12 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.config.reference import documents
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 from demo_score.runtime.files import write_text
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
 def main() -> str:

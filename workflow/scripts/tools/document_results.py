@@ -1,13 +1,10 @@
 """Write the tables of results in the documents anew, from results/published. `make docs` calls it."""
 
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from _library import run_command
 from demo_score.provenance.readme import DOCUMENTS, with_tables
 from demo_score.runtime.arguments import Parser
-from demo_score.runtime.errors import run_command
 from demo_score.runtime.files import read_text, write_text
 
 
