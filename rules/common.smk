@@ -14,7 +14,7 @@ from demo_score.experiments.paths import (
     ALL_TABLES,
     CURATION_TABLES,
     TABLE_FIGURES,
-    TRIED_ARM,
+    TRIED_CONDITION,
     ExperimentPaths,
 )
 
@@ -38,8 +38,10 @@ PLACES = {name: workflow_config.wildcard_values(e) for name, e in config["experi
 PATHS = {name: ExperimentPaths(name, e) for name, e in config["experiments"].items()}
 GIVEN = [name for name, paths in PATHS.items() if paths.given]
 EVALUATED = [name for name, paths in PATHS.items() if paths.is_evaluated]
-FINAL_ARMS = sorted({arm for e in EXPERIMENTS for arm in workflow_config.final_arms(e)})
-STAGE_ARMS = {"base_policy": ["base"], "final_policy": FINAL_ARMS}
+FINAL_CONDITIONS = sorted(
+    {condition for e in EXPERIMENTS for condition in workflow_config.final_conditions(e)}
+)
+STAGE_CONDITIONS = {"base_policy": ["base"], "final_policy": FINAL_CONDITIONS}
 # The report's categories, in the order of the workflow's stages.
 OUTCOME, BASE_POLICY, CLASSIFIERS = "1. Outcome", "2. Base policy and rollouts", "3. Classifiers"
 # Videos of policies come last: without them, no number is missing.
@@ -87,16 +89,16 @@ def experiment(wildcards):
 
 
 def stage(wildcards):
-    return workflow_config.training_stage(wildcards.arm)
+    return workflow_config.training_stage(wildcards.condition)
 
 
 def policy_overrides(wildcards):
-    """Hydra overrides of an arm's training, complete."""
+    """Hydra overrides of a condition's training, complete."""
     overrides = workflow_config.training_overrides(
         experiment(wildcards),
         stage(wildcards),
         int(wildcards.seed),
-        f"{wildcards.experiment}_seed{wildcards.seed}_{wildcards.arm}",
+        f"{wildcards.experiment}_seed{wildcards.seed}_{wildcards.condition}",
         datasets_file(wildcards),
     )
     return shlex.join(overrides)
@@ -126,7 +128,9 @@ def oracle_of_tables(wildcards):
 
 def trained_stages():
     """Every experiment with each of the stages that it trains policies in."""
-    return [(name, stage) for name, e in config["experiments"].items() for stage in STAGE_ARMS if stage in e]
+    return [
+        (name, stage) for name, e in config["experiments"].items() for stage in STAGE_CONDITIONS if stage in e
+    ]
 
 
 def per_seed(pattern):

@@ -82,11 +82,11 @@ rule choose_episodes:
     input:
         scores="results/{experiment}/seed{seed}/demo_score/scores.csv",
     output:
-        "results/{experiment}/seed{seed}/{arm}/datasets_file.txt",
+        "results/{experiment}/seed{seed}/{condition}/datasets_file.txt",
     log:
-        "logs/{experiment}/seed{seed}/{arm}/datasets_file.log",
+        "logs/{experiment}/seed{seed}/{condition}/datasets_file.log",
     wildcard_constraints:
-        arm=one_of(FINAL_ARMS),
+        condition=one_of(FINAL_CONDITIONS),
     conda:
         "../envs/demo_score.yaml"
     resources:
@@ -96,7 +96,7 @@ rule choose_episodes:
         code=code("choose_episodes.py"),
         oracle=lookup("experiments/{experiment}/final_policy/oracle", within=config),
     message:
-        "Choose the episodes of {wildcards.arm}, seed {wildcards.seed}"
+        "Choose the episodes of {wildcards.condition}, seed {wildcards.seed}"
     shell:
-        "python workflow/scripts/choose_episodes.py {wildcards.arm} --scores {input.scores} --seed {wildcards.seed}"
+        "python workflow/scripts/choose_episodes.py {wildcards.condition} --scores {input.scores} --seed {wildcards.seed}"
         " --oracle {params.oracle} --out {output} > {log} 2>&1"

@@ -1,13 +1,13 @@
-# Every arm on the same initial states, and the tables that compare them.
+# Every condition on the same initial states, and the tables that compare them.
 
 
 rule evaluate:
     input:
         model=final_checkpoint,
     output:
-        "results/{experiment}/seed{seed}/{arm}/evaluation.csv",
+        "results/{experiment}/seed{seed}/{condition}/evaluation.csv",
     log:
-        "logs/{experiment}/seed{seed}/{arm}/evaluation.log",
+        "logs/{experiment}/seed{seed}/{condition}/evaluation.log",
     conda:
         "../envs/demo_score.yaml"
     threads: need("threads", "evaluation")
@@ -21,7 +21,7 @@ rule evaluate:
         out_dir=subpath(output[0], parent=True),
         overrides=evaluation_overrides,
     message:
-        "Evaluate {wildcards.arm}, seed {wildcards.seed}"
+        "Evaluate {wildcards.condition}, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/eval.py -p {params.checkpoint} --out-dir {params.out_dir}"
         " {params.overrides} > {log} 2>&1"

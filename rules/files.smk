@@ -22,15 +22,15 @@ def scored_episodes(wildcards):
 
 
 def datasets_file(wildcards):
-    return paths(wildcards).datasets_file(wildcards.seed, wildcards.arm)
+    return paths(wildcards).datasets_file(wildcards.seed, wildcards.condition)
 
 
 def listed_episodes(wildcards):
-    return paths(wildcards).listed_episodes(wildcards.seed, wildcards.arm)
+    return paths(wildcards).listed_episodes(wildcards.seed, wildcards.condition)
 
 
 def final_checkpoint(wildcards):
-    return paths(wildcards).final_checkpoint(wildcards.seed, wildcards.arm)
+    return paths(wildcards).final_checkpoint(wildcards.seed, wildcards.condition)
 
 
 def candidate_classifiers(wildcards):

@@ -32,13 +32,13 @@ rule collect_rollouts:
 # How a curated policy fares at the same steps and from the same initial states; nothing is chosen by it.
 rule try_checkpoint:
     input:
-        model="results/{experiment}/seed{seed}/{arm}/checkpoints/{step}/model.safetensors",
+        model="results/{experiment}/seed{seed}/{condition}/checkpoints/{step}/model.safetensors",
     output:
-        "results/{experiment}/seed{seed}/{arm}/rollouts/{step}.csv",
+        "results/{experiment}/seed{seed}/{condition}/rollouts/{step}.csv",
     log:
-        "logs/{experiment}/seed{seed}/{arm}/rollouts/{step}.log",
+        "logs/{experiment}/seed{seed}/{condition}/rollouts/{step}.log",
     wildcard_constraints:
-        arm=TRIED_ARM,
+        condition=TRIED_CONDITION,
     conda:
         "../envs/demo_score.yaml"
     threads: need("threads", "rollouts")
@@ -52,7 +52,7 @@ rule try_checkpoint:
         out_dir=subpath(output[0], parent=True),
         overrides=rollout_overrides,
     message:
-        "Try checkpoint {wildcards.step} of {wildcards.arm}, seed {wildcards.seed}"
+        "Try checkpoint {wildcards.step} of {wildcards.condition}, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/eval.py -p {params.checkpoint} --out-dir {params.out_dir}"
         " --name {wildcards.step} {params.overrides} > {log} 2>&1"

@@ -1,11 +1,11 @@
-# Steps 1 and 5: the base policy learns from all demonstrations, each arm's final policy from what was chosen.
+# Steps 1 and 5: the base policy learns from all demonstrations, each condition's final policy from what was chosen.
 
 
 rule compose_settings:
     output:
-        "results/{experiment}/seed{seed}/{arm}/settings.yaml",
+        "results/{experiment}/seed{seed}/{condition}/settings.yaml",
     log:
-        "logs/{experiment}/seed{seed}/{arm}/settings.log",
+        "logs/{experiment}/seed{seed}/{condition}/settings.log",
     conda:
         "../envs/demo_score.yaml"
     resources:
@@ -15,7 +15,7 @@ rule compose_settings:
         overrides=policy_overrides,
         resolved=resolved_settings,
     message:
-        "Compose settings: {wildcards.arm}, seed {wildcards.seed}"
+        "Compose settings: {wildcards.condition}, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/compose_settings.py {params.overrides} --out {output} > {log} 2>&1"
 
@@ -27,22 +27,22 @@ for experiment_name, stage_name in trained_stages():
         name:
             f"train_{stage_name}_{experiment_name}"
         input:
-            settings="results/{experiment}/seed{seed}/{arm}/settings.yaml",
+            settings="results/{experiment}/seed{seed}/{condition}/settings.yaml",
             datasets_file=datasets_file,
             episodes=listed_episodes,
         output:
-            metrics="results/{experiment}/seed{seed}/{arm}/metrics.csv",
+            metrics="results/{experiment}/seed{seed}/{condition}/metrics.csv",
             checkpoints=expand(
-                "results/{experiment}/seed{seed}/{arm}/checkpoints/{step}/{file}",
+                "results/{experiment}/seed{seed}/{condition}/checkpoints/{step}/{file}",
                 step=workflow_config.saved_checkpoints(config["experiments"][experiment_name], stage_name),
                 file=["model.safetensors", "settings.yaml"],
                 allow_missing=True,
             ),
         log:
-            "logs/{experiment}/seed{seed}/{arm}/train.log",
+            "logs/{experiment}/seed{seed}/{condition}/train.log",
         wildcard_constraints:
             experiment=experiment_name,
-            arm=one_of(STAGE_ARMS[stage_name]),
+            condition=one_of(STAGE_CONDITIONS[stage_name]),
         # The longest jobs first: else the last of them runs alone.
         priority: 1
         conda:
@@ -56,7 +56,7 @@ for experiment_name, stage_name in trained_stages():
             code=code("train.py"),
             run_dir=subpath(input.settings, parent=True),
         message:
-            "Train policy: {wildcards.arm}, seed {wildcards.seed} (progress: {log})"
+            "Train policy: {wildcards.condition}, seed {wildcards.seed} (progress: {log})"
         shell:
             "python workflow/scripts/train.py --config-path {params.run_dir} --config-name settings"
             " hydra.run.dir={params.run_dir} > {log} 2>&1"

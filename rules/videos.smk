@@ -1,4 +1,4 @@
-# What episodes look like: one success and one failure of each arm, one demonstration that was kept and one that was
+# What episodes look like: one success and one failure of each condition, one demonstration that was kept and one that was
 # dropped. Not part of `all`: drawing needs OpenGL, which the rest does not.
 
 
@@ -10,23 +10,33 @@ rule videos:
 rule record_rollouts:
     input:
         model=final_checkpoint,
-        evaluation="results/{experiment}/seed{seed}/{arm}/evaluation.csv",
+        evaluation="results/{experiment}/seed{seed}/{condition}/evaluation.csv",
     output:
-        video="results/{experiment}/seed{seed}/{arm}/episodes.mp4",
+        video="results/{experiment}/seed{seed}/{condition}/episodes.mp4",
         strip=report(
-            "results/{experiment}/seed{seed}/{arm}/episodes.png",
+            "results/{experiment}/seed{seed}/{condition}/episodes.png",
             caption="../workflow/report/episodes.rst",
             category=POLICIES,
-            labels={"experiment": "{experiment}", "arm": "{arm}", "seed": "{seed}", "shows": "frames"},
+            labels={
+                "experiment": "{experiment}",
+                "condition": "{condition}",
+                "seed": "{seed}",
+                "shows": "frames",
+            },
         ),
         page=report(
-            "results/{experiment}/seed{seed}/{arm}/episodes.html",
+            "results/{experiment}/seed{seed}/{condition}/episodes.html",
             caption="../workflow/report/episodes.rst",
             category=POLICIES,
-            labels={"experiment": "{experiment}", "arm": "{arm}", "seed": "{seed}", "shows": "video"},
+            labels={
+                "experiment": "{experiment}",
+                "condition": "{condition}",
+                "seed": "{seed}",
+                "shows": "video",
+            },
         ),
     log:
-        "logs/{experiment}/seed{seed}/{arm}/episodes.log",
+        "logs/{experiment}/seed{seed}/{condition}/episodes.log",
     conda:
         "../envs/demo_score.yaml"
     resources:
@@ -38,7 +48,7 @@ rule record_rollouts:
         out_dir=subpath(output.video, parent=True),
         overrides=evaluation_overrides,
     message:
-        "Record a success and a failure of {wildcards.arm}, seed {wildcards.seed}"
+        "Record a success and a failure of {wildcards.condition}, seed {wildcards.seed}"
     shell:
         "(python workflow/scripts/record_rollouts.py -p {params.checkpoint} --evaluation {input.evaluation}"
         " --video {output.video} --strip {output.strip} {params.overrides}"

@@ -30,8 +30,10 @@ def write_experiment(root: Path, seeds: tuple[int, ...] = SEEDS, n: int = 200) -
         generator = np.random.default_rng(seed)
         folder = root / f"seed{seed}"
         shift = generator.uniform(-0.05, 0.05)
-        for arm, rate in RATES.items():
-            paths["evaluations"].append(write_outcomes(folder / arm / "evaluation.csv", n, rate + shift, generator))
+        for condition, rate in RATES.items():
+            paths["evaluations"].append(
+                write_outcomes(folder / condition / "evaluation.csv", n, rate + shift, generator)
+            )
         for step, rate in STEPS.items():
             paths["rollouts"].append(write_outcomes(folder / f"rollouts/{step:06d}.csv", 100, rate + shift, generator))
         for step, rate in CURATED_STEPS.items():

@@ -31,7 +31,7 @@ def test_verdict_and_summary_are_there(experiment, tmp_path) -> None:
     said, page = answer([experiment], tmp_path / "none", tmp_path)
     assert "mine: Curated (demos): better than base and random of equal size. Minus base +" in said
     assert "<strong>Curated (demos): better than base and random of equal size.</strong>" in page
-    assert "<th>Arm</th>" in page and "<td>Oracle (knows the strategies)</td>" in page
+    assert "<th>Condition</th>" in page and "<td>Oracle (knows the strategies)</td>" in page
     assert page.index("<strong>") < page.index("<table>")
     assert "published" not in page
 

@@ -20,7 +20,7 @@ from test_workflow import copy_repository, digests, snakemake
 CONFIG = "tests/tiny/bring_your_own.yaml"
 DATA = "tests/data/bring_your_own"
 OWN = "results/own/seed10000"
-ARMS = ["base", "curated_demos", "curated_rollouts_plus_demos", "random"]
+CONDITIONS = ["base", "curated_demos", "curated_rollouts_plus_demos", "random"]
 
 
 def copied(folder: Path) -> Path:
@@ -86,11 +86,14 @@ def test_given_data_are_inputs_of_the_tables(finished) -> None:
 
 def test_policies_train_on_all_and_on_what_was_kept(finished) -> None:
     runs = finished / "results/own_trained/seed10000"
-    for arm in ARMS:
-        assert (runs / arm / "checkpoints/000020/model.safetensors").is_file()
-        settings = yaml.safe_load((runs / arm / "settings.yaml").read_text())
+    for condition in CONDITIONS:
+        assert (runs / condition / "checkpoints/000020/model.safetensors").is_file()
+        settings = yaml.safe_load((runs / condition / "settings.yaml").read_text())
         assert settings["policy"]["input_shapes"] == {"observation.state": [4]}
-    sizes = {arm: sum(map(len, read_list(runs / arm / "datasets_file.txt").values())) for arm in ARMS[1:]}
+    sizes = {
+        condition: sum(map(len, read_list(runs / condition / "datasets_file.txt").values()))
+        for condition in CONDITIONS[1:]
+    }
     assert sizes["curated_demos"] == sizes["random"] < sizes["curated_rollouts_plus_demos"]
 
 
@@ -196,7 +199,7 @@ def test_given_demonstrations_and_collected_rollouts_go_together(finished) -> No
     config = yaml.safe_load((finished / "config.yaml").read_text())
     experiment = config["experiments"]["aloha_cube_state"]
     experiment["demonstrations"] = {"mine": {"path": f"{DATA}/demonstrations"}}
-    experiment["final_policy"] |= {"oracle": [], "arms": ["curated_demos"]}
+    experiment["final_policy"] |= {"oracle": [], "conditions": ["curated_demos"]}
     (finished / "given.yaml").write_text(yaml.safe_dump({"run": ["given"], "experiments": {"given": experiment}}))
     rules = stale_rules_of(finished, "given.yaml")
     assert {"prepare_data_given", "collect_rollouts", "evaluate", "make_tables", "export_lists"} <= rules

@@ -96,7 +96,7 @@ def test_other_runs_of_the_same_kind_agree(tmp_path, published) -> None:
 
 def test_runs_that_moved_are_told_with_the_interval_over_runs(new, published) -> None:
     def move(table):
-        base = table["arm"] == "base"
+        base = table["condition"] == "base"
         table.loc[base, "rate"] += 0.2
         return table
 
@@ -116,7 +116,7 @@ def test_runs_that_moved_are_told_with_the_interval_over_runs(new, published) ->
 
 def test_a_single_run_is_listed_not_judged(new, published) -> None:
     def move(table):
-        table.loc[(table["arm"] == "base") & (table["seed"] == "10000"), "rate"] = 0.0
+        table.loc[(table["condition"] == "base") & (table["seed"] == "10000"), "rate"] = 0.0
         return table
 
     edit(new, "success", move)

@@ -49,7 +49,7 @@ def test_given_data_lie_in_tables_that_all_runs_share(given) -> None:
     assert not [path for path in paths.targets() if "checkpoints" in path]
 
 
-def test_each_arm_trains_on_its_list_and_the_files_it_names(experiment) -> None:
+def test_each_condition_trains_on_its_list_and_the_files_it_names(experiment) -> None:
     paths = ExperimentPaths("tiny", experiment)
     assert paths.datasets_file(10000, "base") == paths.all_demonstrations()
     assert paths.datasets_file(10000, "random") == f"{RUN}/random/datasets_file.txt"

@@ -30,7 +30,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_run_on_images_ends_in_a_table(results: Path) -> None:
     success = pd.read_csv(results / "tables/success.csv")
-    assert set(success["arm"]) == {"base", FINAL}
+    assert set(success["condition"]) == {"base", FINAL}
     assert (success["n"] == 2).all()
 
 
@@ -41,7 +41,7 @@ def test_every_step_of_demonstrations_and_rollouts_has_its_image(results: Path) 
             assert images.shape == (len(episode), 48, 64, 3)
             drawn = images[[0, len(episode) // 2, len(episode) - 1]]
             assert (drawn.std(axis=(1, 2, 3)) > 10).all()  # nothing is blank
-            assert (drawn[0] != drawn[-1]).any()  # and the arms move
+            assert (drawn[0] != drawn[-1]).any()  # and the conditions move
             if path.parent.name == "demonstrations":  # an untrained policy's may have come to rest midway
                 assert (np.diff(drawn.astype(int), axis=0) != 0).any(axis=(1, 2, 3)).all()
 

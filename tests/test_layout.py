@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import yaml
-from demo_score.analysis.inputs import ARMS as LABELS
-from demo_score.curation.arms import ARMS as CHOICES
+from demo_score.analysis.inputs import CONDITIONS as LABELS
+from demo_score.curation.conditions import CONDITIONS as CHOICES
 
 REPOSITORY = Path(__file__).parents[1]
 LIBRARY = REPOSITORY / "workflow/demo_score"
@@ -27,11 +27,13 @@ def test_library_never_imports_snakemake():
     assert [path for path in LIBRARY.rglob("*.py") if re.search(r"(import|from) snakemake", path.read_text())] == []
 
 
-def test_arms_are_the_same_everywhere():
+def test_conditions_are_the_same_everywhere():
     schema = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
-    arms = schema["$defs"]["experiment"]["properties"]["final_policy"]["properties"]["arms"]["items"]["enum"]
-    assert set(arms) == set(CHOICES)
-    assert list(LABELS) == ["base", *arms]
+    conditions = schema["$defs"]["experiment"]["properties"]["final_policy"]["properties"]["conditions"]["items"][
+        "enum"
+    ]
+    assert set(conditions) == set(CHOICES)
+    assert list(LABELS) == ["base", *conditions]
 
 
 def test_every_rule_has_log_and_environment():

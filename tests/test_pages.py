@@ -33,25 +33,25 @@ def rows(text: str) -> list[list[str]]:
 
 
 def test_numbers_of_a_table_are_short_and_gaps_are_dashes(tmp_path) -> None:
-    text = page(tmp_path, "some.csv", "arm,seed,rate,p\nbase,pooled,0.5875,1.96e-06\nrandom,10000,0.5,\n")
+    text = page(tmp_path, "some.csv", "condition,seed,rate,p\nbase,pooled,0.5875,1.96e-06\nrandom,10000,0.5,\n")
     assert rows(text) == [
-        ["Arm", "Run", "Success (%)", "p"],
+        ["Condition", "Run", "Success (%)", "p"],
         ["Base policy (all demos)", "pooled", "58.8", "1.96e-06"],
         ["Random subset, equal size", "10000", "50.0", "–"],
     ]
 
 
 def test_means_over_runs_come_first_in_percent_with_their_interval(tmp_path) -> None:
-    lines = ["arm,seed,runs,n,successes,rate,low,high,interval,mean_max_reward"]
+    lines = ["condition,seed,runs,n,successes,rate,low,high,interval,mean_max_reward"]
     lines += [
         "base,10000,1,100,35,0.35,0.263642,0.447456,wilson,",
         "base,all,2,200,72,0.36,0.242673,0.387327,t over runs,",
     ]
     text = page(tmp_path, "success.csv", "\n".join(lines))
     assert rows(text) == [
-        ["Arm", "Runs", "n", "Successes", "Success (%)", "95% interval, t over runs"],
+        ["Condition", "Runs", "n", "Successes", "Success (%)", "95% interval, t over runs"],
         ["Base policy (all demos)", "2", "200", "72", "36.0", "24.3 to 38.7"],
-        ["Arm", "Run", "n", "Successes", "Success (%)", "95% interval, Wilson"],
+        ["Condition", "Run", "n", "Successes", "Success (%)", "95% interval, Wilson"],
         ["Base policy (all demos)", "10000", "100", "35", "35.0", "26.4 to 44.7"],
     ]
     assert text.index("<h2>Means over runs</h2>") < text.index("<h2>Single runs</h2>")
@@ -68,8 +68,8 @@ def test_every_column_of_the_workflows_tables_has_a_heading(tmp_path) -> None:
 
 
 def test_summary_keeps_its_table(tmp_path) -> None:
-    text = page(tmp_path, "summary.md", "| Arm | n |\n|---|---|\n| Base & more | 400 |\n\n- kept 3\n")
-    assert "<th>Arm</th>" in text and "<td>Base &amp; more</td>" in text and "<li>kept 3</li>" in text
+    text = page(tmp_path, "summary.md", "| Condition | n |\n|---|---|\n| Base & more | 400 |\n\n- kept 3\n")
+    assert "<th>Condition</th>" in text and "<td>Base &amp; more</td>" in text and "<li>kept 3</li>" in text
 
 
 def test_what_a_file_holds_is_shown_not_obeyed(tmp_path) -> None:

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from demo_score.analysis.inputs import ALL_RUNS, ARMS, CONTROLS
+from demo_score.analysis.inputs import ALL_RUNS, CONDITIONS, CONTROLS
 from demo_score.analysis.tables import make_tables
 from demo_score.plots import classifier, figures, forest, traces
-from demo_score.plots.style import ARM_COLOURS, WIDTH, arm_label, figure_style
+from demo_score.plots.style import CONDITION_COLOURS, WIDTH, condition_label, figure_style
 from demo_score.runtime.errors import UserError
 from matplotlib.collections import PathCollection
 from synthetic_results import THRESHOLD, write_experiment, write_table
@@ -97,7 +97,9 @@ def test_success_draws_the_mean_of_the_runs_with_its_interval_and_each_run(exper
     mean, runs = rows_of(experiment, "success")
     assert_drawn(axes, mean, runs, "rate")
     assert [bar.get_width() for bar in axes.patches] == pytest.approx(list(mean["rate"]), abs=1e-6)
-    assert [label.get_text() for label in axes.get_yticklabels()] == [arm_label(arm) for arm in ARMS]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        condition_label(condition) for condition in CONDITIONS
+    ]
     assert [text.get_text() for text in axes.texts] == [f"{100 * rate:.0f}%" for rate in mean["rate"]]
     assert axes.get_xlabel() == "Success rate (6 runs of 200 episodes)"
     assert axes.get_xlim() == (0, 1) and axes.get_ylim()[0] > axes.get_ylim()[1]
@@ -124,38 +126,44 @@ def test_one_run_is_drawn_without_an_interval(tmp_path):
     assert [axes.get_title("left").partition(":")[0] for axes in panels[:2]] == ["kept", "dropped"]
 
 
-def test_success_leaves_out_an_absent_arm(experiment, tmp_path):
+def test_success_leaves_out_an_absent_condition(experiment, tmp_path):
     table = pd.read_csv(experiment["tables"] / "success.csv")
-    fewer = write_table(tmp_path / "success.csv", table[table["arm"] != "length_matched"])
+    fewer = write_table(tmp_path / "success.csv", table[table["condition"] != "length_matched"])
     with figure_style():
         axes = figures.success(fewer).axes[0]
-    assert len(axes.patches) == len(ARMS) - 1
-    assert matplotlib.colors.to_hex(axes.patches[-1].get_facecolor()) == ARM_COLOURS["oracle"].lower()
+    assert len(axes.patches) == len(CONDITIONS) - 1
+    assert matplotlib.colors.to_hex(axes.patches[-1].get_facecolor()) == CONDITION_COLOURS["oracle"].lower()
 
 
-def test_every_arm_has_its_own_colour():
-    assert list(ARM_COLOURS) == list(ARMS)
-    assert len(set(ARM_COLOURS.values())) == len(ARMS)
+def test_every_condition_has_its_own_colour():
+    assert list(CONDITION_COLOURS) == list(CONDITIONS)
+    assert len(set(CONDITION_COLOURS.values())) == len(CONDITIONS)
 
 
-def test_checkpoints_draws_the_mean_of_the_runs_and_each_run_in_the_colour_of_its_arm(experiment):
+def test_checkpoints_draws_the_mean_of_the_runs_and_each_run_in_the_colour_of_its_condition(experiment):
     with figure_style():
         axes = figures.checkpoints(experiment["tables"] / "checkpoints.csv").axes[0]
     mean, runs = rows_of(experiment, "checkpoints")
     handles, labels = axes.get_legend_handles_labels()
     assert labels == ["Base policy", "Curated (demos)"] and axes.get_ylabel().endswith("(6 runs of 100 rollouts)")
-    for arm, handle in zip(("base", "curated_demos"), handles, strict=True):
-        assert handle.lines[0].get_color() == ARM_COLOURS[arm]
-        assert list(handle.lines[0].get_ydata()) == pytest.approx(list(mean[mean["arm"] == arm]["rate"]), abs=1e-6)
-        thin = [line for line in axes.lines if line.get_color() == ARM_COLOURS[arm] and line.get_linewidth() < 1]
+    for condition, handle in zip(("base", "curated_demos"), handles, strict=True):
+        assert handle.lines[0].get_color() == CONDITION_COLOURS[condition]
+        assert list(handle.lines[0].get_ydata()) == pytest.approx(
+            list(mean[mean["condition"] == condition]["rate"]), abs=1e-6
+        )
+        thin = [
+            line for line in axes.lines if line.get_color() == CONDITION_COLOURS[condition] and line.get_linewidth() < 1
+        ]
         thin = [line for line in thin if line.get_linestyle() == "-"]
-        of_runs = runs[runs["arm"] == arm].sort_values(["seed", "step"])["rate"]
+        of_runs = runs[runs["condition"] == condition].sort_values(["seed", "step"])["rate"]
         assert [y for line in thin for y in line.get_ydata()] == pytest.approx(list(of_runs))
     assert list(axes.get_xticks()) == [3000, 4500, 6000, 8000]
 
 
 def test_checkpoints_of_given_rollouts_have_the_interval_of_their_episodes(experiment, tmp_path):
-    rows = pd.read_csv(experiment["tables"] / "checkpoints.csv").query("arm == 'base' and seed in ('10000', 'all')")
+    rows = pd.read_csv(experiment["tables"] / "checkpoints.csv").query(
+        "condition == 'base' and seed in ('10000', 'all')"
+    )
     given = rows.replace({"seed": {"10000": "given"}})
     given.loc[given["seed"] == ALL_RUNS, ["low", "high"]] = float("nan")
     with figure_style():
@@ -166,12 +174,12 @@ def test_checkpoints_of_given_rollouts_have_the_interval_of_their_episodes(exper
     assert lows == pytest.approx(list(given[given["seed"] == "given"]["low"]), abs=1e-6)
 
 
-def test_differences_draws_each_arm_beside_the_base_and_its_control(experiment):
+def test_differences_draws_each_condition_beside_the_base_and_its_control(experiment):
     with figure_style():
         panels = forest.differences(experiment["tables"] / "differences.csv").axes
     mean, runs = rows_of(experiment, "differences")
     pairs = {
-        "minus base policy": [(arm, "base") for arm in ARMS if arm != "base"],
+        "minus base policy": [(condition, "base") for condition in CONDITIONS if condition != "base"],
         "minus its control of equal size": list(CONTROLS.items()),
         "minus random subset": [("length_matched", "random"), ("oracle", "random")],
     }
@@ -179,15 +187,17 @@ def test_differences_draws_each_arm_beside_the_base_and_its_control(experiment):
     for axes, shown in zip(panels, pairs.values(), strict=True):
         of_panel = [pd.concat(chosen(rows, *pair) for pair in shown) for rows in (mean, runs)]
         assert_drawn(axes, *of_panel, "difference")
-        assert [label.get_text() for label in axes.get_yticklabels()] == [arm_label(arm) for arm, _ in shown]
+        assert [label.get_text() for label in axes.get_yticklabels()] == [
+            condition_label(condition) for condition, _ in shown
+        ]
     assert panels[-1].get_xlabel() == "Difference (points; 6 runs of 200 pairs)"
 
 
-def chosen(rows: pd.DataFrame, arm: str, against: str) -> pd.DataFrame:
-    return rows[(rows["arm"] == arm) & (rows["against"] == against)]
+def chosen(rows: pd.DataFrame, condition: str, against: str) -> pd.DataFrame:
+    return rows[(rows["condition"] == condition) & (rows["against"] == against)]
 
 
-def test_overview_draws_the_curated_arms_of_each_experiment(experiment, tmp_path):
+def test_overview_draws_the_curated_conditions_of_each_experiment(experiment, tmp_path):
     table = pd.read_csv(experiment["tables"] / "differences.csv")
     tables = [write_table(tmp_path / f"{name}/tables/differences.csv", table) for name in ("cube", "long_name")]
     with figure_style():
@@ -199,8 +209,8 @@ def test_overview_draws_the_curated_arms_of_each_experiment(experiment, tmp_path
         means, _, runs = drawn(axes)
         assert means == pytest.approx(2 * list(chosen(mean, *pair)["difference"]), abs=1e-6) and len(runs) == 2 * 6
     assert panels[-1].get_xlabel() == "Difference (points; 6 runs of 200 pairs)"
-    without = write_table(tmp_path / "other/tables/differences.csv", table[~table["arm"].isin(CONTROLS)])
-    with pytest.raises(UserError, match="no table tells of the arms curated_demos"):
+    without = write_table(tmp_path / "other/tables/differences.csv", table[~table["condition"].isin(CONTROLS)])
+    with pytest.raises(UserError, match="no table tells of the conditions curated_demos"):
         forest.overview([without])
 
 
@@ -316,7 +326,7 @@ def test_caption_is_valid_and_says_in_numbers_what_is_shown(path):
     name = "aloha_cube_state"
     config["captions"] = {name: "Seeds: 10000, 20000. Settings: 0123456789abcdef."}
     snakemake = SimpleNamespace(
-        wildcards=SimpleNamespace(experiment=name, seed="10000", arm="random"),
+        wildcards=SimpleNamespace(experiment=name, seed="10000", condition="random"),
         config={**config, "run": [name]},
         input=["one", "two"],
         output=Output([f"results/{name}/figures/a.png"]),

@@ -20,7 +20,7 @@ from snakemake_executor_plugin_slurm.utils import set_gres_string
 REPOSITORY = Path(__file__).parents[1]
 PROFILE = REPOSITORY / "profiles/slurm"
 LOGGER = SimpleNamespace(info=print, warning=print, debug=print)
-GUIDE = {"experiment": "aloha", "seed": "10000", "arm": "base", "strategy": "reliable", "step": "300000"}
+GUIDE = {"experiment": "aloha", "seed": "10000", "condition": "base", "strategy": "reliable", "step": "300000"}
 STATE = {**GUIDE, "experiment": "aloha_cube_state", "step": "001500"}
 
 
@@ -91,7 +91,7 @@ def test_recipe_of_the_document_shares_a_gpu(rules) -> None:
     text = (REPOSITORY / "docs/cluster.md").read_text()
     (recipe,) = re.findall(r"```yaml\n(set-resources:\n.*?)```", text, re.DOTALL)
     changes = yaml.safe_load(recipe)["set-resources"]["train_final_policy_aloha"]
-    command = submitted(rules["train_final_policy_aloha"], {**GUIDE, "arm": "random"}, **changes)
+    command = submitted(rules["train_final_policy_aloha"], {**GUIDE, "condition": "random"}, **changes)
     assert {"-p gpu", "--gres=shard:1"} <= options(command)
     assert "--gpus" not in command
 

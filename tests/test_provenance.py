@@ -292,7 +292,7 @@ def test_list_names_every_document_with_published_numbers() -> None:
 def test_hand_edited_number_of_a_published_table_is_named(published) -> None:
     edit(published / "tables/differences.csv", "^(oracle,base,all,2,80),[^,]+", r"\1,0.99")
     line = next(line for line in problems() if "row oracle base all" in line)
-    assert ": difference 0.99 does not follow from evaluation.csv of both arms (0." in line
+    assert ": difference 0.99 does not follow from evaluation.csv of both conditions (0." in line
 
 
 def test_tables_that_cannot_be_made_again_are_one_line(published) -> None:
@@ -318,10 +318,10 @@ def test_tables_of_results_are_written_between_their_markers(readme, published) 
     head, _, row = text.partition("<!-- begin experiments")[2].splitlines()[2:5]
     cells = dict(zip(*([cell.strip() for cell in line.strip("|").split("|")] for line in (head, row)), strict=True))
     assert (cells["Experiment"], cells["Runs × starts"]) == ("`mine`", "2 × 40")
-    base = success[(success["arm"] == "base") & (success["seed"] == "all")].iloc[0]
+    base = success[(success["condition"] == "base") & (success["seed"] == "all")].iloc[0]
     limits = [f"{100 * base[key] + 1e-6:.1f}" for key in ("rate", "low", "high")]
     assert cells["Base"] == "{} [{}, {}]".format(*limits)
-    for heading, arm, against in (
+    for heading, condition, against in (
         ("Minus base", "curated_demos", "base"),
         ("Minus random of equal size", "curated_demos", "random"),
         (
@@ -330,7 +330,7 @@ def test_tables_of_results_are_written_between_their_markers(readme, published) 
             "random_rollouts_plus_demos",
         ),
     ):
-        rows = differences[(differences["arm"] == arm) & (differences["against"] == against)]
+        rows = differences[(differences["condition"] == condition) & (differences["against"] == against)]
         assert cells[heading].startswith(f"{100 * rows[rows['seed'] == 'all']['difference'].item() + 1e-6:+.1f} [")
     assert "an old" not in text and "Text with <!-- comments -->, and | a line |." in text
     assert with_tables(text, Path("results/published")) == text
@@ -348,9 +348,9 @@ def test_other_arithmetics_have_a_table_of_their_own(readme, published) -> None:
     assert with_tables(readme.read_text(), Path("results/published")).partition("<!-- begin experiments")[2] == rows
 
 
-def test_experiment_with_one_run_and_few_arms_is_a_row_of_what_it_has(tmp_path) -> None:
+def test_experiment_with_one_run_and_few_conditions_is_a_row_of_what_it_has(tmp_path) -> None:
     row = {"seed": "all", "runs": 1, "n": 50, "rate": 0.1625, "low": float("nan"), "high": float("nan")}
-    table = pd.DataFrame([{"arm": "base", **row, "seed": "7"}, {"arm": "base", **row}])
+    table = pd.DataFrame([{"condition": "base", **row, "seed": "7"}, {"condition": "base", **row}])
     write_table(tmp_path / "few/tables/success.csv", table)
     block = "<!-- begin experiments: written by make docs -->\n<!-- end experiments -->\n"
     assert "\n| `few` | 1 × 50 | 16.3 | – | – | – | – | – |\n" in with_tables(block, tmp_path)

@@ -36,9 +36,9 @@ def test_drawing_of_the_method_names_rules_and_what_they_make(rules) -> None:
     outputs = "\n".join(path.read_text() for path in (REPOSITORY / "rules").glob("*.smk"))
     for _, rule, path in boxes:
         assert rule in rules or any(name.startswith(f"{rule}_") for name in rules), rule
-        # Wildcards are in angle brackets here; where <arm>/ is one of them, base/ is made by the same rules.
+        # Wildcards are in angle brackets here; where <condition>/ is one of them, base/ is made by the same rules.
         pattern = re.sub(r"&lt;(\w+)&gt;", r"{\1}", path)
-        assert pattern in outputs or pattern.replace("base/", "{arm}/") in outputs, path
+        assert pattern in outputs or pattern.replace("base/", "{condition}/") in outputs, path
 
 
 def test_citation_names_software_and_paper() -> None:

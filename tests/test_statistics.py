@@ -50,13 +50,13 @@ def test_paired_difference_gives_published_values(counts, expected):
     assert paired_difference(*pairs(*counts)) == pytest.approx(expected, abs=5e-4)
 
 
-def test_paired_difference_changes_sign_when_the_arms_change_places():
+def test_paired_difference_changes_sign_when_the_conditions_change_places():
     a, b = pairs(30, 25, 10, 35)
     forward, backward = paired_difference(a, b), paired_difference(b, a)
     assert backward == pytest.approx((-forward.difference, -forward.high, -forward.low))
 
 
-def test_paired_difference_is_narrower_where_the_arms_solve_the_same_starts():
+def test_paired_difference_is_narrower_where_the_conditions_solve_the_same_starts():
     alike, apart = paired_difference(*pairs(40, 10, 0, 50)), paired_difference(*pairs(20, 30, 20, 30))
     assert alike.difference == pytest.approx(apart.difference)
     assert alike.high - alike.low < 0.8 * (apart.high - apart.low)
@@ -66,7 +66,7 @@ def test_paired_difference_is_narrower_where_the_arms_solve_the_same_starts():
     ("a", "b", "expected"),
     [([1] * 9, [1] * 9, 0.0), ([0] * 9, [0] * 9, 0.0), ([1] * 9, [0] * 9, 1.0), ([0] * 9, [1] * 9, -1.0)],
 )
-def test_paired_difference_copes_with_arms_that_always_or_never_succeed(a, b, expected):
+def test_paired_difference_copes_with_conditions_that_always_or_never_succeed(a, b, expected):
     difference, low, high = paired_difference(a, b)
     assert difference == expected
     assert -1 <= low <= expected <= high <= 1
@@ -104,7 +104,7 @@ def test_count_pairs_counts_each_kind_of_start():
     assert count_pairs([1, 1, 1, 0, 0, 0], [1, 1, 0, 1, 0, 0]) == (2, 1, 1, 2)
 
 
-def test_count_pairs_refuses_arms_of_different_length():
+def test_count_pairs_refuses_conditions_of_different_length():
     with pytest.raises(ValueError, match="differ in number"):
         count_pairs([1, 0], [1])
 

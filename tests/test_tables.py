@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 from demo_score.analysis.detection import detection_table, length_strata
-from demo_score.analysis.differences import compared_arms, difference_table
+from demo_score.analysis.differences import compared_conditions, difference_table
 from demo_score.analysis.inputs import (
-    ARMS,
+    CONDITIONS,
     CONTROLS,
     read_classifiers,
     read_evaluations,
@@ -27,11 +27,11 @@ from synthetic_results import write_experiment, write_table
 SCRIPT = Path(__file__).resolve().parents[1] / "workflow/scripts/make_tables.py"
 
 
-def outcomes(root: Path, seed: int, arm: str, success: str, first_start: int = 0, **columns) -> Path:
+def outcomes(root: Path, seed: int, condition: str, success: str, first_start: int = 0, **columns) -> Path:
     """An evaluation.csv whose episodes succeed as the digits of `success` say."""
     starts = range(first_start, first_start + len(success))
     table = pd.DataFrame({"start_seed": starts, "success": [int(digit) for digit in success], "length": 100})
-    return write_table(root / f"seed{seed}/{arm}/evaluation.csv", table.assign(**columns))
+    return write_table(root / f"seed{seed}/{condition}/evaluation.csv", table.assign(**columns))
 
 
 def row(table: pd.DataFrame, **values) -> pd.Series:
@@ -57,22 +57,22 @@ def evaluations(tmp_path):
 
 def test_success_table_has_each_run_and_the_mean_over_runs(evaluations):
     table = success_table(read_evaluations(evaluations))
-    columns = ["arm", "seed", "runs", "n", "successes", "rate", "low", "high", "interval", "mean_max_reward"]
+    columns = ["condition", "seed", "runs", "n", "successes", "rate", "low", "high", "interval", "mean_max_reward"]
     assert list(table) == columns
-    assert list(dict.fromkeys(table["arm"])) == ["base", "curated_demos", "random", "oracle"]
+    assert list(dict.fromkeys(table["condition"])) == ["base", "curated_demos", "random", "oracle"]
     assert list(table["seed"])[:3] == ["1", "2", "all"]
-    first = row(table, arm="curated_demos", seed="1")
+    first = row(table, condition="curated_demos", seed="1")
     assert (first["runs"], first["n"], first["successes"], first["interval"]) == (1, 4, 3, "wilson")
     # Wilson by hand for 3 of 4: (p + z2/2n ± z sqrt(p(1-p)/n + z2/4n2)) / (1 + z2/n), z = 1.959964.
     assert (first["low"], first["high"]) == pytest.approx((0.300642, 0.954413), abs=1e-5)
-    alone = row(table, arm="oracle", seed="all")
+    alone = row(table, condition="oracle", seed="all")
     assert (alone["runs"], alone["n"], alone["rate"], alone["interval"]) == (1, 4, 1.0, "none")
     assert pd.isna(alone["low"]) and pd.isna(alone["high"])
 
 
 def test_success_over_runs_is_the_mean_of_their_rates_whatever_their_sizes(tmp_path):
     paths = [outcomes(tmp_path, seed, "base", success) for seed, success in ((1, "10"), (2, "0111"), (3, "1010"))]
-    found = row(success_table(read_evaluations(paths)), arm="base", seed="all")
+    found = row(success_table(read_evaluations(paths)), condition="base", seed="all")
     assert (found["runs"], found["n"], found["successes"], found["interval"]) == (3, 10, 6, "t over runs")
     assert found["rate"] == pytest.approx((0.5 + 0.75 + 0.5) / 3)
     # By hand: standard deviation 0.144338, t of 2 degrees of freedom 4.302653, so 0.583333 ± 0.358554.
@@ -82,22 +82,22 @@ def test_success_over_runs_is_the_mean_of_their_rates_whatever_their_sizes(tmp_p
 def test_the_interval_of_a_rate_stays_within_0_and_1(tmp_path):
     paths = [outcomes(tmp_path, seed, "base", success) for seed, success in ((1, "1111"), (2, "0001"), (3, "0000"))]
     table = success_table(read_evaluations(paths))
-    assert tuple(row(table, arm="base", seed="all")[["low", "high"]]) == (0, 1)
+    assert tuple(row(table, condition="base", seed="all")[["low", "high"]]) == (0, 1)
 
 
 def test_the_largest_reward_is_the_mean_over_runs_where_all_tell_it(tmp_path):
     told = [outcomes(tmp_path, 1, "base", "10", max_reward=[1, 0.5]), outcomes(tmp_path, 2, "base", "1", max_reward=1)]
     table = success_table(read_evaluations(told))
-    assert row(table, arm="base", seed="1")["mean_max_reward"] == 0.75
-    assert row(table, arm="base", seed="all")["mean_max_reward"] == 0.875
+    assert row(table, condition="base", seed="1")["mean_max_reward"] == 0.75
+    assert row(table, condition="base", seed="all")["mean_max_reward"] == 0.875
     untold = success_table(read_evaluations([*told, outcomes(tmp_path, 3, "base", "10")]))
-    assert pd.isna(row(untold, arm="base", seed="all")["mean_max_reward"])
+    assert pd.isna(row(untold, condition="base", seed="all")["mean_max_reward"])
 
 
 def test_difference_table_pairs_the_same_starts(evaluations):
     table = difference_table(read_evaluations(evaluations))
-    first = row(table, arm="curated_demos", against="random", seed="1")
-    assert (first["n"], first["difference"], first["only_arm"], first["only_against"]) == (4, 0.75, 3, 0)
+    first = row(table, condition="curated_demos", against="random", seed="1")
+    assert (first["n"], first["difference"], first["only_condition"], first["only_against"]) == (4, 0.75, 3, 0)
     assert (first["interval"], first["mcnemar_p"]) == ("newcombe", 0.25)
     over_runs = ["sign_flip_p", "holm_p", "bootstrap_low", "bootstrap_high", "sd_runs", "sd_starts"]
     assert first[over_runs].isna().all()
@@ -106,9 +106,9 @@ def test_difference_table_pairs_the_same_starts(evaluations):
 def test_difference_over_runs_is_the_mean_of_their_differences(evaluations):
     table = difference_table(read_evaluations(evaluations))
     # Run 1: 0111 against 1100 is +0.25; run 2: 1101 against 0100 is +0.5.
-    found = row(table, arm="curated_demos", against="base", seed="all")
+    found = row(table, condition="curated_demos", against="base", seed="all")
     assert (found["runs"], found["n"], found["difference"], found["interval"]) == (2, 8, 0.375, "t over runs")
-    assert (found["only_arm"], found["only_against"], found["sign_flip_p"]) == (4, 1, 0.5)
+    assert (found["only_condition"], found["only_against"], found["sign_flip_p"]) == (4, 1, 0.5)
     half = 12.706205 * 0.125  # t of 1 degree of freedom, standard error
     assert (found["low"], found["high"]) == pytest.approx((0.375 - half, 0.375 + half), abs=1e-5)
     # Paired differences -1, 0, 1, 1 (variance 11/12) and 1, 0, 0, 1 (1/3): (11/12 + 1/3) / 2 / 4 starts = 0.15625.
@@ -119,38 +119,40 @@ def test_difference_over_runs_is_the_mean_of_their_differences(evaluations):
 
 
 def test_difference_of_one_run_has_no_interval_over_runs(evaluations):
-    found = row(difference_table(read_evaluations(evaluations)), arm="oracle", against="base", seed="all")
+    found = row(difference_table(read_evaluations(evaluations)), condition="oracle", against="base", seed="all")
     assert (found["runs"], found["n"], found["interval"], found["sign_flip_p"]) == (1, 4, "none", 1.0)
     assert found[["low", "high", "bootstrap_low", "bootstrap_high", "sd_runs"]].isna().all()
 
 
-def test_arms_are_compared_with_base_random_subset_and_their_own_control():
-    assert set(CONTROLS.values()) | set(CONTROLS) <= set(ARMS)
-    assert list(compared_arms(list(ARMS))) == [
-        *((arm, "base") for arm in ARMS if arm != "base"),
-        *((arm, "random") for arm in ARMS if arm not in ("base", "random")),
+def test_conditions_are_compared_with_base_random_subset_and_their_own_control():
+    assert set(CONTROLS.values()) | set(CONTROLS) <= set(CONDITIONS)
+    assert list(compared_conditions(list(CONDITIONS))) == [
+        *((condition, "base") for condition in CONDITIONS if condition != "base"),
+        *((condition, "random") for condition in CONDITIONS if condition not in ("base", "random")),
         ("curated_rollouts_plus_demos", "random_rollouts_plus_demos"),
     ]
-    assert list(compared_arms(["base", "oracle"])) == [("oracle", "base")]
-    assert list(compared_arms(["curated_demos", "random_rollouts_plus_demos"])) == []
+    assert list(compared_conditions(["base", "oracle"])) == [("oracle", "base")]
+    assert list(compared_conditions(["curated_demos", "random_rollouts_plus_demos"])) == []
 
 
-def test_holm_counts_the_arms_that_are_compared_with_the_same_one(tmp_path):
+def test_holm_counts_the_conditions_that_are_compared_with_the_same_one(tmp_path):
     digits = {"base": "0000", "curated_demos": "1111", "random": "0001", "oracle": "1111"}
     lucky = {**digits, "random": "0000"}
     paths = [
-        outcomes(tmp_path, seed, arm, text) for seed in range(6) for arm, text in (lucky if seed else digits).items()
+        outcomes(tmp_path, seed, condition, text)
+        for seed in range(6)
+        for condition, text in (lucky if seed else digits).items()
     ]
-    table = difference_table(read_evaluations(paths)).query("seed == 'all'").set_index(["against", "arm"])
+    table = difference_table(read_evaluations(paths)).query("seed == 'all'").set_index(["against", "condition"])
     assert table.loc["base", "sign_flip_p"].to_dict() == {"curated_demos": 0.03125, "random": 1.0, "oracle": 0.03125}
     assert table.loc["base", "holm_p"].to_dict() == {"curated_demos": 0.09375, "random": 1.0, "oracle": 0.09375}
     assert table.loc["random", "holm_p"].to_dict() == {"curated_demos": 0.0625, "oracle": 0.0625}
 
 
-def test_difference_table_compares_only_seeds_that_both_arms_have(evaluations):
+def test_difference_table_compares_only_seeds_that_both_conditions_have(evaluations):
     table = difference_table(read_evaluations(evaluations))
-    assert row(table, arm="oracle", against="base", seed="all")["n"] == 4
-    assert not ((table["arm"] == "oracle") & (table["seed"] == "2")).any()
+    assert row(table, condition="oracle", against="base", seed="all")["n"] == 4
+    assert not ((table["condition"] == "oracle") & (table["seed"] == "2")).any()
 
 
 def test_evaluations_on_other_start_seeds_are_refused(tmp_path):
@@ -166,14 +168,14 @@ def test_evaluations_in_another_order_are_refused(tmp_path):
         read_evaluations(paths)
 
 
-def test_two_evaluations_of_one_arm_and_seed_are_refused(tmp_path):
+def test_two_evaluations_of_one_condition_and_seed_are_refused(tmp_path):
     paths = [outcomes(tmp_path / name, 1, "base", "01") for name in ("one", "other")]
-    with pytest.raises(UserError, match="not one new arm"):
+    with pytest.raises(UserError, match="not one new condition"):
         read_evaluations(paths)
 
 
-def test_an_unknown_arm_is_refused(tmp_path):
-    with pytest.raises(UserError, match="not one new arm of seed 1"):
+def test_an_unknown_condition_is_refused(tmp_path):
+    with pytest.raises(UserError, match="not one new condition of seed 1"):
         read_evaluations([outcomes(tmp_path, 1, "bse", "01")])
 
 
@@ -207,12 +209,12 @@ def test_seed_of_takes_the_seed_folder_and_nothing_else():
         seed_of(Path("results/seedling/base/evaluation.csv"))
 
 
-def test_rollouts_of_an_arm_are_told_by_their_folder(tmp_path):
+def test_rollouts_of_a_condition_are_told_by_their_folder(tmp_path):
     folders = ("seed3/rollouts", "seed3/curated_demos/rollouts", "rollouts")
     table = pd.DataFrame({"start_seed": [5, 6], "success": [0, 1], "length": 9})
     paths = [write_table(tmp_path / folder / "000500.csv", table) for folder in folders]
     rates = checkpoint_table(read_rollouts(paths))
-    assert list(zip(rates["seed"], rates["arm"], strict=True)) == [
+    assert list(zip(rates["seed"], rates["condition"], strict=True)) == [
         ("3", "base"),
         ("3", "curated_demos"),
         ("given", "base"),
@@ -227,9 +229,9 @@ def test_checkpoint_table_orders_steps_as_numbers_and_ends_in_means_over_runs(tm
         table = pd.DataFrame({"start_seed": [5, 6], "success": success, "length": 9})
         paths.append(write_table(tmp_path / f"seed{seed}/rollouts/{step}.csv", table))
     table = checkpoint_table(read_rollouts(paths))
-    columns = ["seed", "arm", "step", "runs", "n", "successes", "rate", "low", "high", "interval"]
+    columns = ["seed", "condition", "step", "runs", "n", "successes", "rate", "low", "high", "interval"]
     assert list(table) == columns
-    assert set(table["arm"]) == {"base"}
+    assert set(table["condition"]) == {"base"}
     assert list(zip(table["seed"], table["step"], table["rate"], strict=True)) == [
         ("3", 500, 0.0),
         ("3", 9000, 0.5),
@@ -363,15 +365,15 @@ def test_without_an_oracle_there_is_no_detection(tmp_path):
 def test_summary_says_in_numbers_when_curation_hurts(tmp_path):
     paths = write_experiment(tmp_path / "other", seeds=(1,))
     paths["evaluations"] = [
-        outcomes(tmp_path / "bad", seed, arm, success)
-        for seed, arm, success in (
+        outcomes(tmp_path / "bad", seed, condition, success)
+        for seed, condition, success in (
             *((1, "base", "11110"), (1, "curated_demos", "10000"), (1, "random", "11000")),
             *((2, "base", "11111"), (2, "curated_demos", "10000"), (2, "random", "01111")),
             *((3, "base", "00000"), (3, "curated_demos", "10000"), (3, "random", "00000")),
         )
     ]
     summary = make_tables(**arguments(paths, tmp_path / "tables"))
-    assert "| Arm | Success, mean over 3 runs (%) | n | Runs 1, 2, 3 (%) | Minus base (points) |" in summary
+    assert "| Condition | Success, mean over 3 runs (%) | n | Runs 1, 2, 3 (%) | Minus base (points) |" in summary
     # Differences -0.6, -0.8, +0.2: mean -0.4, standard deviation 0.52915, times 4.302653 / sqrt(3).
     points = "-40.0 [-171.4, +91.4]"
     assert f"| Curated (demos) | 20.0 [20.0, 20.0] | 15 | 20.0, 20.0, 20.0 | {points} |" in summary
@@ -389,7 +391,7 @@ def test_summary_of_one_run_says_that_it_gives_no_interval_over_runs(tmp_path):
     assert "t interval" not in summary and "nan" not in summary
 
 
-def test_summary_without_a_second_arm_compares_nothing(tmp_path):
+def test_summary_without_a_second_condition_compares_nothing(tmp_path):
     paths = write_experiment(tmp_path / "other", seeds=(1,)) | {"evaluations": [outcomes(tmp_path, 1, "base", "11110")]}
     summary = make_tables(**arguments(paths, tmp_path / "tables"))
     assert "| Base policy (all demos) | 80.0 | 5 | 80.0 | – | – |" in summary
@@ -409,7 +411,7 @@ def test_command_prints_the_summary_and_writes_the_tables(tmp_path):
     paths = arguments(write_experiment(tmp_path, n=20), [tmp_path / "tables"]) | {"oracle": ["reliable"]}
     command = [word for name, files in paths.items() for word in (f"--{name}", *map(str, files))]
     done = subprocess.run([sys.executable, SCRIPT, *command], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("| Arm |")
+    assert done.stdout.startswith("| Condition |")
     assert (tmp_path / "tables/summary.md").read_text() == done.stdout[:-1]
     detected = pd.read_csv(tmp_path / "tables/detection.csv").iloc[-1]
     assert (detected["seed"], detected["n"], detected["positive"]) == ("all", 900, 360)

@@ -11,10 +11,10 @@ SHARED = {"seed": "all", "runs": 6, "n": 600}
 
 
 def table(**against: tuple[float, float, float]) -> pd.DataFrame:
-    """Differences of the curated policy over runs: difference, low, high by the arm it is compared with."""
+    """Differences of the curated policy over runs: difference, low, high by the condition it is compared with."""
     rows = [
         {
-            "arm": "curated_demos",
+            "condition": "curated_demos",
             "against": other,
             **SHARED,
             "difference": numbers[0],
@@ -67,7 +67,7 @@ def test_one_run_shows_nothing(tmp_path) -> None:
     assert "(1 run, n = 40 paired starts)." in found.numbers and "[" not in found.numbers
 
 
-def test_each_curated_arm_is_judged_against_its_own_control(tmp_path) -> None:
+def test_each_curated_condition_is_judged_against_its_own_control(tmp_path) -> None:
     paths = write_experiment(tmp_path, n=100)
     both = effects(difference_table(read_evaluations(paths["evaluations"])))
     assert [found.finding for found in both] == [
@@ -76,6 +76,6 @@ def test_each_curated_arm_is_judged_against_its_own_control(tmp_path) -> None:
     ]
 
 
-def test_an_arm_alone_is_compared_with_nothing() -> None:
+def test_a_condition_alone_is_compared_with_nothing() -> None:
     only = table(oracle=(0.1, 0.05, 0.15))
     assert effect("curated_demos", only) == ("Curated (demos): nothing to compare with.", "")

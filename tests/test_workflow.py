@@ -105,7 +105,7 @@ def edited(finished: Path, tmp_path: Path) -> Path:
 
 def test_run_ends_in_tables_and_figures(finished: Path) -> None:
     success = pd.read_csv(finished / "results/tiny/tables/success.csv")
-    assert set(success["arm"]) == {"base", "curated_demos", "curated_rollouts_plus_demos", "random"}
+    assert set(success["condition"]) == {"base", "curated_demos", "curated_rollouts_plus_demos", "random"}
     assert (success["n"] == 6).all()
     of_run, of_all = success[success["seed"] == "10000"], success[success["seed"] == "all"]
     assert of_run["rate"].between(of_run["low"], of_run["high"]).all()
@@ -201,7 +201,7 @@ def command(folder: Path, script: str, *arguments: str) -> None:
     assert run.returncode == 0, run.stderr[-3000:]
 
 
-def test_settings_name_experiment_seed_and_arm(finished: Path) -> None:
+def test_settings_name_experiment_seed_and_condition(finished: Path) -> None:
     settings = yaml.safe_load((finished / RUN / "random/settings.yaml").read_text())
     assert settings["wandb"]["name"] == "tiny_seed10000_random"
 

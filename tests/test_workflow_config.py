@@ -86,7 +86,7 @@ def test_wrong_experiment_is_named(config, experiment) -> None:
         (("rollouts", "overrides"), ["a b"], ["rollouts.overrides.0"]),
         (("seeds",), [1, 1], ["seeds"]),
         (("demo_score", "threshold"), "median", ["demo_score.threshold", "median", "balanced"]),
-        (("final_policy", "arms"), ["best"], ["final_policy.arms.0", "best", "oracle"]),
+        (("final_policy", "conditions"), ["best"], ["final_policy.conditions.0", "best", "oracle"]),
         (("rollouts", "n_episodes"), 60.0, ["rollouts.n_episodes: 60.0 is not a whole number", "write 60"]),
         (("rollouts", "seed_offset"), 2000.0, ["rollouts.seed_offset: 2000.0", "write 2000"]),
         (("demonstrations", "reliable", "seed"), 1.0e6, ["demonstrations.reliable.seed", "write 1000000"]),
@@ -401,8 +401,8 @@ def test_no_more_rollouts_are_used_than_collected(experiment, key, most) -> None
     check_experiment(experiment)
 
 
-def test_oracle_arm_needs_strategies(experiment) -> None:
-    experiment["final_policy"] |= {"arms": ["oracle"], "oracle": []}
+def test_oracle_condition_needs_strategies(experiment) -> None:
+    experiment["final_policy"] |= {"conditions": ["oracle"], "oracle": []}
     with one_line_error("final_policy.oracle"):
         check_experiment(experiment)
 
@@ -435,7 +435,12 @@ def test_overrides_of_a_stage_go_before_those_of_the_experiment(experiment) -> N
 def own() -> dict:
     """The delivered bring_your_own, with a final policy trained and none tested."""
     experiment = copy.deepcopy(delivered()["experiments"]["bring_your_own"])
-    trained = {"overrides": ["training.eval_freq=0"], "seed_offset": 4000, "arms": ["curated_demos"], "oracle": []}
+    trained = {
+        "overrides": ["training.eval_freq=0"],
+        "seed_offset": 4000,
+        "conditions": ["curated_demos"],
+        "oracle": [],
+    }
     sizes = ["env.state_dim=4", "env.action_dim=2"]
     return {**experiment, "env": "recorded", "policy": "act_state", "overrides": sizes, "final_policy": trained}
 
@@ -465,7 +470,7 @@ TESTED = {"n_episodes": 2, "seed_offset": 6000, "overrides": []}
         (lambda e: e.update(evaluation=TESTED) or e.pop("final_policy"), ["evaluation", "no policy"]),
         (lambda e: e["final_policy"].update(overrides=[]), ["final_policy", "training.eval_freq=0"]),
         (lambda e: e["overrides"].clear(), ["missing settings", "env.action_dim=VALUE env.state_dim=VALUE"]),
-        (lambda e: e["final_policy"].update(arms=["oracle"], oracle=["no_such"]), ["no_such"]),
+        (lambda e: e["final_policy"].update(conditions=["oracle"], oracle=["no_such"]), ["no_such"]),
     ],
 )
 def test_what_does_not_go_with_given_data_is_named(own, change, parts) -> None:

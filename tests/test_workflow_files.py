@@ -11,8 +11,11 @@ from conftest import one_line_error
 from demo_score.experiments.files import check_cache, check_configfiles, check_options, check_target
 
 REPOSITORY = Path(__file__).parents[1]
-PLACES = {"one": {"seed": ["1", "2"], "arm": ["base"]}, "two": {"seed": ["3"], "arm": ["base", "random"]}}
-PATTERNS = ["results/{experiment}/seed{seed,1|2|3}/{arm,base|random}/evaluation.csv", "results/{experiment}/tables.csv"]
+PLACES = {"one": {"seed": ["1", "2"], "condition": ["base"]}, "two": {"seed": ["3"], "condition": ["base", "random"]}}
+PATTERNS = [
+    "results/{experiment}/seed{seed,1|2|3}/{condition,base|random}/evaluation.csv",
+    "results/{experiment}/tables.csv",
+]
 
 
 def test_options_that_snakemake_can_read_pass(tmp_path) -> None:
@@ -65,8 +68,8 @@ def test_a_configuration_that_is_not_there_is_left_to_snakemake(tmp_path) -> Non
         ),
         (
             "results/one/seed1/random/evaluation.csv",
-            [{"experiment": "one", "arm": "random"}],
-            ["no arm random", "base"],
+            [{"experiment": "one", "condition": "random"}],
+            ["no condition random", "base"],
         ),
         ("one", [], ["one: is an experiment", "--config 'run=[\"one\"]'"]),
         ("results/one", [], ["results/one: is an experiment", "--config 'run=[\"one\"]'"]),
@@ -75,8 +78,8 @@ def test_a_configuration_that_is_not_there_is_left_to_snakemake(tmp_path) -> Non
         ("/results/one/tables.csv", [], ["all, figures or videos"]),
         ("results/three/tables.csv", [], ["no experiment three; there are one, two"]),
         ("results/two/tabels.csv", [], ["no rule makes this", "results/two/tables.csv"]),
-        ("results/two/seed3/base/evaluation.svg", [], ["no rule", "results/two/seed{seed}/{arm}/evaluation.csv"]),
-        ("results/two/seed3/bas/evaluation.csv", [], ["two has no arm bas; it has base, random"]),
+        ("results/two/seed3/base/evaluation.svg", [], ["no rule", "results/two/seed{seed}/{condition}/evaluation.csv"]),
+        ("results/two/seed3/bas/evaluation.csv", [], ["two has no condition bas; it has base, random"]),
         ("results/two/seed4/base/evaluation.csv", [], ["two has no seed 4; it has 3"]),
     ],
 )

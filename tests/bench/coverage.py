@@ -2,7 +2,7 @@
 
 Run: python tests/bench/coverage.py [studies]
 A study has K runs. A run's true difference, curated minus base, is normal around the truth, with a standard deviation
-(run SD) that training and the choice of demonstrations would give it. Both arms are then tested on the same 200 starts:
+(run SD) that training and the choice of demonstrations would give it. Both conditions are then tested on the same 200 starts:
 a hard start is hard for both. Truth: 20 points from 45%; for the test 0, from 50%. What is computed is what the tables
 compute, but for fewer resamples of the bootstrap. The standard error of 95% of 2,000 studies is 0.5%.
 """
@@ -19,7 +19,7 @@ from demo_score.analysis.over_runs import sign_flip_p, t_interval, two_level_boo
 from demo_score.analysis.statistics import Interval, paired_difference
 
 STARTS = 200
-CORRELATION = 0.5  # of what makes the same start hard for both arms
+CORRELATION = 0.5  # of what makes the same start hard for both conditions
 RESAMPLES = 1000
 COLUMNS = ["run SD (points)", "runs", "t over runs", "two-level bootstrap", "pooled, Newcombe", "sign flips, p < .05"]
 
@@ -27,18 +27,18 @@ COLUMNS = ["run SD (points)", "runs", "t over runs", "two-level bootstrap", "poo
 def made_up_studies(
     n: int, runs: int, run_sd: float, truth: float = 0.2, base: float = 0.45, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Outcomes (0 or 1) of the curated and of the base arm, each (n, runs, STARTS), on the same starts."""
+    """Outcomes (0 or 1) of the curated and of the base condition, each (n, runs, STARTS), on the same starts."""
     from scipy.special import ndtri
 
     generator = np.random.default_rng([seed, runs, round(1000 * run_sd)])
     difference = generator.normal(truth, run_sd, (n, runs, 1))
     shape = (n, runs, STARTS)
     common = generator.standard_normal(shape, dtype=np.float32) * np.float32(CORRELATION**0.5)
-    arms = []
+    conditions = []
     for rate in (base + difference, np.full((n, runs, 1), base)):
         own = generator.standard_normal(shape, dtype=np.float32) * np.float32((1 - CORRELATION) ** 0.5)
-        arms.append((common + own < ndtri(rate.clip(1e-6, 1 - 1e-6))).astype(np.int8))
-    return arms[0], arms[1]
+        conditions.append((common + own < ndtri(rate.clip(1e-6, 1 - 1e-6))).astype(np.int8))
+    return conditions[0], conditions[1]
 
 
 def t_coverage(curated: np.ndarray, base: np.ndarray, truth: float = 0.2) -> float:

@@ -2,14 +2,14 @@
 #     snakemake -n -q all -s tests/bench/empty_rules.smk --configfile SETTINGS
 TASKS, SEEDS, STEPS = config["tasks"], config["seeds"], config["steps"]
 SPLITS, ARCHS, FINAL = config["splits"], config["archs"], config["final"]
-ARMS = ["base", *FINAL]
+CONDITIONS = ["base", *FINAL]
 RUN = "{task}/seed{seed}"
 
 
 wildcard_constraints:
     seed="[0-9]+",
     step="[0-9]+",
-    arm="[a-z_]+",
+    condition="[a-z_]+",
     arch="[a-z0-9]+",
 
 
@@ -37,14 +37,14 @@ rule list:
 
 rule settings:
     output:
-        f"{RUN}/{{arm}}/settings.yaml",
+        f"{RUN}/{{condition}}/settings.yaml",
 
 
 rule choose:
     input:
         f"{RUN}/scores.csv",
     output:
-        f"{RUN}/{{arm}}/datasets_file.txt",
+        f"{RUN}/{{condition}}/datasets_file.txt",
 
 
 rule train_base:
@@ -57,19 +57,19 @@ rule train_base:
         every(f"{RUN}/base/{{step}}/{{file}}", step=STEPS, file=["model", "settings"]),
 
 
-for arm in FINAL:
+for condition in FINAL:
 
     rule:
         name:
-            f"train_{arm}"
+            f"train_{condition}"
         input:
-            f"{RUN}/{arm}/settings.yaml",
-            f"{RUN}/{arm}/datasets_file.txt",
+            f"{RUN}/{condition}/settings.yaml",
+            f"{RUN}/{condition}/datasets_file.txt",
             every("{task}/demonstrations/{strategy}.hdf5", strategy=config["strategies"]),
-            every(f"{RUN}/rollouts/{{step}}.hdf5", step=STEPS) if arm == "curated_rollouts_plus_demos" else [],
+            every(f"{RUN}/rollouts/{{step}}.hdf5", step=STEPS) if condition == "curated_rollouts_plus_demos" else [],
         output:
-            f"{RUN}/{arm}/metrics.csv",
-            every(f"{RUN}/{arm}/{{step}}/{{file}}", step=STEPS, file=["model", "settings"]),
+            f"{RUN}/{condition}/metrics.csv",
+            every(f"{RUN}/{condition}/{{step}}/{{file}}", step=STEPS, file=["model", "settings"]),
 
 
 rule rollouts:
@@ -114,14 +114,14 @@ rule filter:
 
 rule evaluate:
     input:
-        f"{RUN}/{{arm}}/{STEPS[-1]}/model",
+        f"{RUN}/{{condition}}/{STEPS[-1]}/model",
     output:
-        f"{RUN}/{{arm}}/evaluation.csv",
+        f"{RUN}/{{condition}}/evaluation.csv",
 
 
 rule tables:
     input:
-        every("{task}/seed{seed}/{arm}/evaluation.csv", seed=SEEDS, arm=ARMS),
+        every("{task}/seed{seed}/{condition}/evaluation.csv", seed=SEEDS, condition=CONDITIONS),
         every("{task}/seed{seed}/rollouts/{step}.csv", seed=SEEDS, step=STEPS),
         every("{task}/seed{seed}/scores.csv", seed=SEEDS),
     output:

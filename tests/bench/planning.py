@@ -1,7 +1,7 @@
 """How long planning takes: a big configuration, beside as many empty rules (empty_rules.smk) in the same run.
 
 Run: python tests/bench/planning.py [tasks] [seeds]
-10 tasks x 20 seeds x 10 checkpoints x 12 classifiers x 6 arms are 31,000 jobs: as many splits as checkpoints, each held
+10 tasks x 20 seeds x 10 checkpoints x 12 classifiers x 6 conditions are 31,000 jobs: as many splits as checkpoints, each held
 out once. Both are dry runs (`snakemake -n -q all`) in an empty folder; jobs are counted by Snakemake itself.
 """
 
@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).parents[2]
 STEPS = [f"{1000 * number:06d}" for number in range(1, 11)]
 SPLITS = {f"without_{held_out}": [step for step in STEPS if step != held_out] for held_out in STEPS}
 ARCHS = {f"arch{n}": {"type": "stepwise", "hidden_sizes": [n], "dropout": 0.3} for n in range(8, 20)}
-ARMS = ["curated_demos", "curated_rollouts_plus_demos", "random", "length_matched", "oracle"]
+CONDITIONS = ["curated_demos", "curated_rollouts_plus_demos", "random", "length_matched", "oracle"]
 TRAINING = ["experiment=small_act", "training.offline_steps=10000", "training.save_freq=1000"]
 
 
@@ -32,7 +32,7 @@ def configuration(n_tasks: int, n_seeds: int) -> dict:
     experiment["rollouts"]["eps"] = STEPS
     splits = {name: {"train": train, "cross_val": [name.removeprefix("without_")]} for name, train in SPLITS.items()}
     experiment["classifiers"].update(eps_dict=splits, model_archs=ARCHS)
-    experiment["final_policy"].update(overrides=TRAINING, arms=ARMS)
+    experiment["final_policy"].update(overrides=TRAINING, conditions=CONDITIONS)
     tasks = [f"task{number}" for number in range(n_tasks)]
     return {"run": tasks, "experiments": {task: copy.deepcopy(experiment) for task in tasks}}
 
@@ -46,7 +46,7 @@ def empty_configuration(config: dict) -> dict:
         "steps": STEPS,
         "splits": list(SPLITS),
         "archs": list(ARCHS),
-        "final": ARMS,
+        "final": CONDITIONS,
         "strategies": list(experiment["demonstrations"]),
     }
 

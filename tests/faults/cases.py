@@ -134,8 +134,8 @@ def _touch(path: Path, at: float) -> None:
 
 def truncated(context: Context) -> list[Row]:
     """A result that was cut short after it was made, and whoever reads it next."""
-    arms = (f"{SEED}/demo_score*", f"{SEED}/curated_demos", f"{SEED}/random", *TESTS)
-    classifiers = (f"{SEED}/classifiers", *arms)
+    conditions = (f"{SEED}/demo_score*", f"{SEED}/curated_demos", f"{SEED}/random", *TESTS)
+    classifiers = (f"{SEED}/classifiers", *conditions)
     cases = {
         "checkpoint": (
             f"{SEED}/base/checkpoints/000300/model.safetensors",
@@ -144,7 +144,7 @@ def truncated(context: Context) -> list[Row]:
         "last checkpoint": (f"{SEED}/random/checkpoints/000060/model.safetensors", TESTS),
         "rollouts (HDF5)": (f"{SEED}/rollouts/000300.hdf5", classifiers),
         "demonstrations (HDF5)": ("tiny/demonstrations/reliable.hdf5", (f"{SEED}/random/checkpoints", *TESTS)),
-        "classifier": (f"{SEED}/classifiers/last_held_out/small_stepwise.safetensors", arms),
+        "classifier": (f"{SEED}/classifiers/last_held_out/small_stepwise.safetensors", conditions),
     }
     rows = []
     for name, (cut, unmade) in cases.items():

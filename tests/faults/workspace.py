@@ -27,7 +27,7 @@ STAGES = {
     "select_classifier": "filter",
     "apply_filter": "filter",
     "choose_episodes": "filter",
-    "train arm": "arms' training",
+    "train condition": "conditions' training",
     "eval": "evaluation",
     "make_tables": "tables",
     "digest_inputs": "tables",
@@ -54,10 +54,10 @@ class Stamp:
 
 
 def small_config() -> dict:
-    """tests/tiny/config.yaml with two arms, and two batches in each evaluation."""
+    """tests/tiny/config.yaml with two conditions, and two batches in each evaluation."""
     config = yaml.safe_load((REPOSITORY / "tests/tiny/config.yaml").read_text(encoding="utf-8"))
     tiny = config["experiments"]["tiny"]
-    tiny["final_policy"]["arms"] = ["curated_demos", "random"]
+    tiny["final_policy"]["conditions"] = ["curated_demos", "random"]
     tiny["evaluation"]["overrides"] = ["eval.batch_size=3"]
     return config
 
@@ -158,7 +158,7 @@ class Workspace:
             if len(command) > 1 and Path(command[1]).parent.name == "scripts":
                 name = Path(command[1]).stem
                 if name == "train":
-                    name = "train base" if any(word.endswith("/base") for word in command) else "train arm"
+                    name = "train base" if any(word.endswith("/base") for word in command) else "train condition"
                 if name in STAGES:
                     found.append(Job(process, STAGES[name]))
         return found

@@ -1,6 +1,6 @@
 """ALOHA's transfer of a cube, in which the start alone decides the outcome: for miniatures, on any CPU.
 
-What a policy learns in seconds differs from one CPU to the next, and with it whether it ever succeeds. Here the arms
+What a policy learns in seconds differs from one CPU to the next, and with it whether it ever succeeds. Here the conditions
 move as the policy asks, in the same simulator, but a cube that starts beyond MIDDLE counts as transferred after
 SUCCESS_STEPS steps, and no other ever does. So rollouts have both outcomes whatever was learned, and a classifier finds
 them in what it sees of the start. A package of your own is made in the same way (docs/settings.md); its folder is

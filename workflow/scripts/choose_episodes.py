@@ -1,4 +1,4 @@
-"""Choose the episodes that an arm of the comparison trains on, from the scores of the filter."""
+"""Choose the episodes that a condition of the comparison trains on, from the scores of the filter."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from demo_score.config.seeds import seed_argument
-from demo_score.curation.arms import ARMS, choose_episodes
+from demo_score.curation.conditions import CONDITIONS, choose_episodes
 from demo_score.data.lists import count_episodes, write_list
 from demo_score.runtime.arguments import Parser
 from demo_score.runtime.errors import run_command
@@ -15,16 +15,16 @@ from demo_score.runtime.files import check_outputs
 
 def main() -> str:
     parser = Parser(description=__doc__)
-    parser.add_argument("arm", help=f"one of {', '.join(ARMS)}")
+    parser.add_argument("condition", help=f"one of {', '.join(CONDITIONS)}")
     parser.add_argument("--scores", type=Path, required=True, help="scores.csv of apply_filter.py")
     parser.add_argument("--seed", type=seed_argument, required=True, help="of the random choices")
     parser.add_argument("--oracle", nargs="*", default=[], help="strategies that the oracle keeps")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     check_outputs({"--out": arguments.out}, [arguments.scores])
-    chosen = choose_episodes(arguments.arm, arguments.scores, arguments.seed, arguments.oracle)
+    chosen = choose_episodes(arguments.condition, arguments.scores, arguments.seed, arguments.oracle)
     write_list(arguments.out, chosen)
-    return f"{arguments.out}: {count_episodes(chosen)} for {arguments.arm}"
+    return f"{arguments.out}: {count_episodes(chosen)} for {arguments.condition}"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from demo_score.runtime.errors import run_command
 
 def main() -> None:
     parser = Parser(description=__doc__)
-    parser.add_argument("--evaluations", nargs="*", type=Path, default=[], help="seed<seed>/<arm>/evaluation.csv")
+    parser.add_argument("--evaluations", nargs="*", type=Path, default=[], help="seed<seed>/<condition>/evaluation.csv")
     parser.add_argument("--rollouts", nargs="+", type=Path, required=True, help="[seed<seed>/]rollouts/<step>.csv")
     parser.add_argument("--scores", nargs="+", type=Path, required=True, help="seed<seed>/demo_score/scores.csv")
     parser.add_argument(

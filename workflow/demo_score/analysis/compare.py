@@ -13,9 +13,9 @@ from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import read_text, write_text
 
 TABLES = {  # table -> the columns that name a row, beside the seed, and the estimate
-    "success": (["arm"], "rate"),
-    "differences": (["arm", "against"], "difference"),
-    "checkpoints": (["arm", "step"], "rate"),
+    "success": (["condition"], "rate"),
+    "differences": (["condition", "against"], "difference"),
+    "checkpoints": (["condition", "step"], "rate"),
     "kept": (["kind", "source"], "fraction"),
 }
 COLUMNS = ["table", "row", "published", "new", "difference", "low", "high", "p", "verdict"]

@@ -1,7 +1,7 @@
-"""Read the CSV and YAML files of an experiment; run seed and arm come from the path.
+"""Read the CSV and YAML files of an experiment; run seed and condition come from the path.
 
-results/<experiment>/seed<seed>/<arm>/evaluation.csv
-                                [<arm>/]rollouts/<step>.csv
+results/<experiment>/seed<seed>/<condition>/evaluation.csv
+                                [<condition>/]rollouts/<step>.csv
                                 demo_score/scores.csv, classifier.yaml
 """
 
@@ -16,7 +16,7 @@ from demo_score.config.yaml_files import read_yaml
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import read_text
 
-ARMS = {  # in the order of every table and figure
+CONDITIONS = {  # in the order of every table and figure
     "base": "Base policy (all demos)",
     "curated_demos": "Curated (demos)",
     "curated_rollouts_plus_demos": "Curated (rollouts + demos)",
@@ -25,7 +25,7 @@ ARMS = {  # in the order of every table and figure
     "length_matched": "Random subset, matched length",
     "oracle": "Oracle (knows the strategies)",
 }
-# Of each curated arm the arm of equal size that is drawn at random from the same episodes.
+# Of each curated condition the condition of equal size that is drawn at random from the same episodes.
 CONTROLS = {"curated_demos": "random", "curated_rollouts_plus_demos": "random_rollouts_plus_demos"}
 GIVEN = "given"  # in place of a seed: rollouts that are not this workflow's
 ALL_RUNS = "all"  # in place of a seed: the mean over all runs (a run is one seed)
@@ -73,21 +73,23 @@ def _has_seed(path: Path) -> bool:
 
 
 def read_evaluations(paths: list[Path]) -> pd.DataFrame:
-    """Every evaluation episode: arm, seed, episode (number in its file), start_seed, success (0 or 1), max_reward.
+    """Every evaluation episode: condition, seed, episode (number in its file), start_seed, success (0 or 1), max_reward.
 
     The largest reward of an episode is NaN in tables that do not tell it.
-    Raises UserError for an unknown arm, a repeated run, or arms of one seed with other start seeds.
+    Raises UserError for an unknown condition, a repeated run, or conditions of one seed with other start seeds.
     """
     frames, starts = {}, {}
     for path in paths:
-        seed, arm = seed_of(path), path.parent.name
-        if arm not in ARMS or (seed, arm) in frames:
-            raise UserError(f"{path}: not one new arm of seed {seed}; give one file for each of {', '.join(ARMS)}")
+        seed, condition = seed_of(path), path.parent.name
+        if condition not in CONDITIONS or (seed, condition) in frames:
+            raise UserError(
+                f"{path}: not one new condition of seed {seed}; give one file for each of {', '.join(CONDITIONS)}"
+            )
         frame = _read_outcomes(path, ["start_seed", "success"])
         first_path, first_starts = starts.setdefault(seed, (path, frame["start_seed"]))
         if not first_starts.equals(frame["start_seed"]):
             raise UserError(f"{path}: its start seeds differ from {first_path}'s; evaluate both on the same starts")
-        frames[seed, arm] = frame.assign(arm=arm, seed=seed, episode=range(len(frame)))
+        frames[seed, condition] = frame.assign(condition=condition, seed=seed, episode=range(len(frame)))
     return pd.concat(frames.values(), ignore_index=True)
 
 
@@ -97,14 +99,14 @@ def count_problems(path: Path | None) -> int:
 
 
 def read_rollouts(paths: list[Path]) -> pd.DataFrame:
-    """Every rollout: seed (or GIVEN), arm (whose policy it tried), step (of the checkpoint), success (0 or 1)."""
+    """Every rollout: seed (or GIVEN), condition (whose policy it tried), step (of the checkpoint), success (0 or 1)."""
     frames = []
     for path in paths:
         if not path.stem.isdigit():
             raise UserError(f"{path}: not named after its checkpoint; expected rollouts/<step>.csv")
         seed = seed_of(path) if _has_seed(path) else GIVEN
-        arm = path.parents[1].name if path.parents[1].name in ARMS else "base"
-        frames.append(_read_outcomes(path, ["success"]).assign(seed=seed, arm=arm, step=int(path.stem)))
+        condition = path.parents[1].name if path.parents[1].name in CONDITIONS else "base"
+        frames.append(_read_outcomes(path, ["success"]).assign(seed=seed, condition=condition, step=int(path.stem)))
     return pd.concat(frames, ignore_index=True)
 
 

@@ -18,7 +18,7 @@ class Interval(NamedTuple):
 
 
 class PairedDifference(NamedTuple):
-    """Success rate of one arm minus that of another, as fractions in -1..1, with its interval."""
+    """Success rate of one condition minus that of another, as fractions in -1..1, with its interval."""
 
     difference: float
     low: float
@@ -55,7 +55,7 @@ def paired_difference(a: Sequence[int], b: Sequence[int], confidence: float = 0.
 
 
 def mcnemar_p(only_a: int, only_b: int) -> float:
-    """Exact two-sided McNemar test: do the starts that one arm alone solves split evenly?
+    """Exact two-sided McNemar test: do the starts that one condition alone solves split evenly?
 
     Source: McNemar, Psychometrika 12 (1947) 153-157, with the binomial distribution in place of chi-square.
     """

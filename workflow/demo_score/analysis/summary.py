@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from demo_score.analysis.inputs import ALL_RUNS, ARMS, CONTROLS
+from demo_score.analysis.inputs import ALL_RUNS, CONDITIONS, CONTROLS
 from demo_score.analysis.numbers import count, limits, percent
 from demo_score.analysis.verdict import mean_difference, points
 
@@ -23,8 +23,10 @@ LENGTH_RATIO = 1.1
 
 
 def summarise(tables: dict[str, pd.DataFrame], problems: int) -> str:
-    """Markdown: how the arms compare, where policies were tested; what was kept of what; what was left out unseen."""
-    kept = _kept_lines(tables["kept"], "success" in tables and "length_matched" not in set(tables["success"]["arm"]))
+    """Markdown: how the conditions compare, where policies were tested; what was kept of what; what was left out unseen."""
+    kept = _kept_lines(
+        tables["kept"], "success" in tables and "length_matched" not in set(tables["success"]["condition"])
+    )
     if "detection" in tables:
         kept += _detection_lines(tables["detection"])
     if problems:
@@ -36,16 +38,18 @@ def summarise(tables: dict[str, pd.DataFrame], problems: int) -> str:
 
 
 def _comparison(success: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
-    """A row an arm, in percent and points, and each curated arm's differences in all their numbers."""
+    """A row a condition, in percent and points, and each curated condition's differences in all their numbers."""
     seeds = [str(seed) for seed in dict.fromkeys(success["seed"]) if seed != ALL_RUNS]
     reward = _tells_more_than_success(success)
-    header = ["Arm", f"Success, mean over {count(len(seeds), 'run')} (%)", "n", f"Runs {', '.join(seeds)} (%)"]
+    header = ["Condition", f"Success, mean over {count(len(seeds), 'run')} (%)", "n", f"Runs {', '.join(seeds)} (%)"]
     header += ["Mean max. reward"] * reward + ["Minus base (points)", "Minus its control (points)"]
     lines = [_cells(header), "|" + "---|" * len(header)]
-    for arm, rows in success.groupby("arm", sort=False):
-        lines.append(_cells(_arm_cells(arm, rows.assign(seed=rows["seed"].astype(str)), seeds, differences, reward)))
-    curated = [arm for arm in CONTROLS if arm in set(success["arm"])]
-    return [*lines, "", *[f"- {_in_numbers(arm, differences)}" for arm in curated]]
+    for condition, rows in success.groupby("condition", sort=False):
+        lines.append(
+            _cells(_condition_cells(condition, rows.assign(seed=rows["seed"].astype(str)), seeds, differences, reward))
+        )
+    curated = [condition for condition in CONTROLS if condition in set(success["condition"])]
+    return [*lines, "", *[f"- {_in_numbers(condition, differences)}" for condition in curated]]
 
 
 def _tells_more_than_success(success: pd.DataFrame) -> bool:
@@ -54,32 +58,40 @@ def _tells_more_than_success(success: pd.DataFrame) -> bool:
     return bool((rewards <= 1).all() and ((rewards - success["rate"]).abs() > 1e-5).any())
 
 
-def _arm_cells(arm: str, rows: pd.DataFrame, seeds: list[str], differences: pd.DataFrame, reward: bool) -> list[str]:
+def _condition_cells(
+    condition: str, rows: pd.DataFrame, seeds: list[str], differences: pd.DataFrame, reward: bool
+) -> list[str]:
     rows = rows.set_index("seed")
     mean = rows.loc[ALL_RUNS]
     by_run = ", ".join(_percent(rows["rate"].get(seed)) for seed in seeds)
-    against = [_points(mean_difference(differences, arm, other)) for other in ("base", CONTROLS.get(arm, ""))]
+    against = [
+        _points(mean_difference(differences, condition, other)) for other in ("base", CONTROLS.get(condition, ""))
+    ]
     rate = percent(mean["rate"]) + limits(mean["low"], mean["high"])
     rewards = [f"{mean['mean_max_reward']:.2f}"] * reward
-    return [ARMS[arm], rate, str(mean["n"]), by_run, *rewards, *against]
+    return [CONDITIONS[condition], rate, str(mean["n"]), by_run, *rewards, *against]
 
 
-def _in_numbers(arm: str, differences: pd.DataFrame) -> str:
-    """A curated arm against the base and its control, in numbers, whichever way they point."""
+def _in_numbers(condition: str, differences: pd.DataFrame) -> str:
+    """A curated condition against the base and its control, in numbers, whichever way they point."""
     parts = [
-        _against(arm, against, differences, found)
-        for against in ("base", CONTROLS[arm])
-        if (found := mean_difference(differences, arm, against))
+        _against(condition, against, differences, found)
+        for against in ("base", CONTROLS[condition])
+        if (found := mean_difference(differences, condition, against))
     ]
-    return f"{ARMS[arm]}: {'; '.join(parts) or 'nothing to compare with'}."
+    return f"{CONDITIONS[condition]}: {'; '.join(parts) or 'nothing to compare with'}."
 
 
-def _against(arm: str, against: str, differences: pd.DataFrame, found: dict) -> str:
+def _against(condition: str, against: str, differences: pd.DataFrame, found: dict) -> str:
     runs, n = found["runs"], found["n"]
-    text = f"{_points(found)} points against {ARMS[against]} ({count(runs, 'run')}, {n} paired starts"
+    text = f"{_points(found)} points against {CONDITIONS[against]} ({count(runs, 'run')}, {n} paired starts"
     if runs == 1:
         return f"{text})"
-    chosen = (differences["arm"] == arm) & (differences["against"] == against) & (differences["seed"] != ALL_RUNS)
+    chosen = (
+        (differences["condition"] == condition)
+        & (differences["against"] == against)
+        & (differences["seed"] != ALL_RUNS)
+    )
     values = differences.loc[chosen, "difference"]
     text += f"; {(values > 0).sum()} of {runs} runs above 0, {(values < 0).sum()} below; "
     text += f"sign-flip p = {found['sign_flip_p']:.2g}, Holm p = {found['holm_p']:.2g}; "
@@ -118,7 +130,7 @@ def _kept_lines(kept: pd.DataFrame, advise: bool) -> list[str]:
 def _length_advice(kept: float, dropped: float) -> str:
     if not max(kept, dropped) > LENGTH_RATIO * min(kept, dropped):
         return ""
-    return " They differ by more than 10%: add length_matched to final_policy.arms."
+    return " They differ by more than 10%: add length_matched to final_policy.conditions."
 
 
 def _detection_lines(detection: pd.DataFrame) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from demo_score.analysis.detection import detection_table
-from demo_score.analysis.differences import arms_of, difference_table
+from demo_score.analysis.differences import conditions_of, difference_table
 from demo_score.analysis.inputs import (
     ALL_RUNS,
     CLASSIFIER_KEYS,
@@ -24,8 +24,8 @@ from demo_score.analysis.statistics import wilson_interval
 from demo_score.analysis.summary import summarise
 from demo_score.runtime.files import check_writable, write_text
 
-SUCCESS = ["arm", "seed", "runs", "n", "successes", "rate", "low", "high", "interval", "mean_max_reward"]
-CHECKPOINTS = ["seed", "arm", "step", "runs", "n", "successes", "rate", "low", "high", "interval"]
+SUCCESS = ["condition", "seed", "runs", "n", "successes", "rate", "low", "high", "interval", "mean_max_reward"]
+CHECKPOINTS = ["seed", "condition", "step", "runs", "n", "successes", "rate", "low", "high", "interval"]
 LENGTHS = ["median_length_kept", "mean_length_kept", "median_length_dropped", "mean_length_dropped"]
 KEPT = ["seed", "kind", "source", "n", "kept", "fraction", "low", "high", "interval", *LENGTHS]
 
@@ -65,28 +65,28 @@ def make_tables(
 
 
 def success_table(outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Success rate of each arm in each run (Wilson interval), and the mean over its runs (t interval)."""
+    """Success rate of each condition in each run (Wilson interval), and the mean over its runs (t interval)."""
     rows = []
-    for arm in arms_of(outcomes):
+    for condition in conditions_of(outcomes):
         runs = [
             {**_rate(seed, group["success"], "successes", "rate"), "mean_max_reward": group["max_reward"].mean()}
-            for seed, group in outcomes[outcomes["arm"] == arm].groupby("seed")
+            for seed, group in outcomes[outcomes["condition"] == condition].groupby("seed")
         ]
         reward = float(np.mean([run["mean_max_reward"] for run in runs]))  # NaN where a run does not tell
         over_runs = {**_over_runs(runs, "successes", "rate"), "mean_max_reward": reward}
-        rows += [{"arm": arm, **row} for row in [*runs, over_runs]]
+        rows += [{"condition": condition, **row} for row in [*runs, over_runs]]
     return pd.DataFrame(rows, columns=SUCCESS)
 
 
 def checkpoint_table(rollouts: pd.DataFrame) -> pd.DataFrame:
     """Success rate of each checkpoint that was tried, the base policy's and others': of each run, then over runs."""
     rows = [
-        {"arm": arm, "step": step, **_rate(seed, group["success"], "successes", "rate")}
-        for (seed, arm, step), group in rollouts.groupby(["seed", "arm", "step"])
+        {"condition": condition, "step": step, **_rate(seed, group["success"], "successes", "rate")}
+        for (seed, condition, step), group in rollouts.groupby(["seed", "condition", "step"])
     ]
     over_runs = [
-        {"arm": arm, "step": step, **_over_runs(group.to_dict("records"), "successes", "rate")}
-        for (arm, step), group in pd.DataFrame(rows).groupby(["arm", "step"])
+        {"condition": condition, "step": step, **_over_runs(group.to_dict("records"), "successes", "rate")}
+        for (condition, step), group in pd.DataFrame(rows).groupby(["condition", "step"])
     ]
     return pd.DataFrame([*rows, *over_runs], columns=CHECKPOINTS)
 

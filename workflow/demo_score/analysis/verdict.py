@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from demo_score.analysis.inputs import ALL_RUNS, ARMS, CONTROLS
+from demo_score.analysis.inputs import ALL_RUNS, CONDITIONS, CONTROLS
 from demo_score.analysis.numbers import count, limits, percent
 
 OTHERS = {
@@ -26,7 +26,7 @@ WORDS = {AGREES: "agree", DISAGREES: "DISAGREE", UNDECIDED: "cannot be judged"}
 
 
 class Effect(NamedTuple):
-    """What a curated arm's differences from the base and its control show, and their numbers; whole sentences."""
+    """What a curated condition's differences from the base and its control show, and their numbers; whole sentences."""
 
     finding: str
     numbers: str
@@ -45,22 +45,26 @@ class Agreement(NamedTuple):
 
 
 def effects(differences: pd.DataFrame) -> list[Effect]:
-    """The verdict on each curated arm of an experiment, from its table of differences."""
-    present = set(differences["arm"])
-    return [effect(arm, differences) for arm in CONTROLS if arm in present]
+    """The verdict on each curated condition of an experiment, from its table of differences."""
+    present = set(differences["condition"])
+    return [effect(condition, differences) for condition in CONTROLS if condition in present]
 
 
-def effect(arm: str, differences: pd.DataFrame) -> Effect:
-    """Whether a curated arm is shown to do better or worse than the base and than its control, whichever way."""
+def effect(condition: str, differences: pd.DataFrame) -> Effect:
+    """Whether a curated condition is shown to do better or worse than the base and than its control, whichever way."""
     found = {
-        OTHERS[other]: row for other in ("base", CONTROLS[arm]) if (row := mean_difference(differences, arm, other))
+        OTHERS[other]: row
+        for other in ("base", CONTROLS[condition])
+        if (row := mean_difference(differences, condition, other))
     }
     words: dict[str, list[str]] = {}
     for name, row in found.items():
         words.setdefault(_shown(row), []).append(name)
     findings = "; ".join(f"{word} {_joint(word).join(names)}" for word, names in words.items())
     numbers = _numbers(found)
-    return Effect(f"{ARMS[arm]}: {findings or 'nothing to compare with'}.", numbers[:1].upper() + numbers[1:])
+    return Effect(
+        f"{CONDITIONS[condition]}: {findings or 'nothing to compare with'}.", numbers[:1].upper() + numbers[1:]
+    )
 
 
 def _shown(row: dict) -> str:
@@ -93,7 +97,7 @@ def agreement(rows: pd.DataFrame, same_settings: bool = True) -> Agreement:
     other = "" if same_settings else "with other settings than theirs, "
     judged = rows[rows["table"].isin(JUDGED)].dropna(subset="p")
     if judged.empty:
-        return Agreement(UNDECIDED, 1.0, f"{other}a mean over runs needs two runs in both, of the same arms")
+        return Agreement(UNDECIDED, 1.0, f"{other}a mean over runs needs two runs in both, of the same conditions")
     if (rows["difference"] == 0).all():
         return Agreement(AGREES, 1.0, f"{other}all {len(rows)} numbers, those of single runs included, are the same")
     worst = judged.loc[judged["p"].idxmin()]
@@ -112,9 +116,13 @@ def agreement_of_all(found: dict[str, Agreement]) -> str:
     return f"Verdict on {len(found)} experiments: {said}; of all, {worst} is furthest off: {found[worst].reason}."
 
 
-def mean_difference(differences: pd.DataFrame, arm: str, against: str) -> dict | None:
-    """The row of the mean over runs of an arm's difference from another; None where they were not compared."""
-    chosen = (differences["arm"] == arm) & (differences["against"] == against) & (differences["seed"] == ALL_RUNS)
+def mean_difference(differences: pd.DataFrame, condition: str, against: str) -> dict | None:
+    """The row of the mean over runs of a condition's difference from another; None where they were not compared."""
+    chosen = (
+        (differences["condition"] == condition)
+        & (differences["against"] == against)
+        & (differences["seed"] == ALL_RUNS)
+    )
     return next(iter(differences[chosen].to_dict("records")), None)
 
 

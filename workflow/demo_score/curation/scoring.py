@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from demo_score.config.yaml_files import read_yaml
-from demo_score.curation.arms import kept_demonstrations, kept_episodes, selection_of
 from demo_score.curation.classifiers import Architecture, Parameters
+from demo_score.curation.conditions import kept_demonstrations, kept_episodes, selection_of
 from demo_score.curation.features import Standardization, check_outcomes_known, read_frames
 from demo_score.curation.metrics import episode_means
 from demo_score.curation.storage import load_description, load_member

@@ -27,8 +27,8 @@ from demo_score.runtime.errors import UserError
 # Settings that follow from config.yaml's own keys, or that name data and places which the workflow chooses.
 _OWNED = {
     "seed": "set seeds, seed_offset",
-    "datasets_file": "arms train on what the workflow lists",
-    "dataset_repo_id": "arms train on what the workflow lists",
+    "datasets_file": "conditions train on what the workflow lists",
+    "dataset_repo_id": "conditions train on what the workflow lists",
     "hydra": "the workflow says where results go",
     "env": "set env of the experiment",
     "policy": "set policy of the experiment",
@@ -155,12 +155,12 @@ def _check_entry(name: str, entry: dict, collecting: list[str]) -> None:
 
 
 def _check_oracle(experiment: dict) -> None:
-    final_policy = experiment.get("final_policy", {"oracle": [], "arms": []})
+    final_policy = experiment.get("final_policy", {"oracle": [], "conditions": []})
     for strategy in final_policy["oracle"]:
         if strategy not in experiment["demonstrations"]:
             raise UserError(f"final_policy.oracle: {strategy} is not among the demonstrations")
-    if "oracle" in final_policy["arms"] and not final_policy["oracle"]:
-        raise UserError("final_policy.oracle: name the strategies that the arm oracle keeps")
+    if "oracle" in final_policy["conditions"] and not final_policy["oracle"]:
+        raise UserError("final_policy.oracle: name the strategies that the condition oracle keeps")
 
 
 def _check_checkpoints(experiment: dict) -> None:

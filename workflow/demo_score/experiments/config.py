@@ -11,7 +11,7 @@ from demo_score.training.steps import checkpoint_name, saved_steps
 
 POLICY_STAGES = ("base_policy", "final_policy")
 # The arms that train on rollouts, too; others do on demonstrations alone.
-ARMS_WITH_ROLLOUTS = ("curated_rollouts_plus_demos", "random_rollouts_plus_demos")
+CONDITIONS_WITH_ROLLOUTS = ("curated_rollouts_plus_demos", "random_rollouts_plus_demos")
 
 
 def stages(experiment: dict) -> list[str]:
@@ -20,20 +20,20 @@ def stages(experiment: dict) -> list[str]:
     return [stage for stage in named if stage != "rollouts" or not is_given(experiment["rollouts"])]
 
 
-def final_arms(experiment: dict) -> list[str]:
-    """The arms beside base; none where no final policy is trained."""
-    return experiment["final_policy"]["arms"] if "final_policy" in experiment else []
+def final_conditions(experiment: dict) -> list[str]:
+    """The conditions beside base; none where no final policy is trained."""
+    return experiment["final_policy"]["conditions"] if "final_policy" in experiment else []
 
 
-def trained_arms(experiment: dict) -> list[str]:
-    """All arms of the experiment's comparison."""
+def trained_conditions(experiment: dict) -> list[str]:
+    """All conditions of the experiment's comparison."""
     base = ["base"] if "base_policy" in experiment else []
-    return base + final_arms(experiment)
+    return base + final_conditions(experiment)
 
 
-def training_stage(arm: str) -> str:
-    """The stage that trains an arm's policy."""
-    return "base_policy" if arm == "base" else "final_policy"
+def training_stage(condition: str) -> str:
+    """The stage that trains a condition's policy."""
+    return "base_policy" if condition == "base" else "final_policy"
 
 
 def wildcard_values(experiment: dict) -> dict[str, list[str]]:
@@ -41,7 +41,7 @@ def wildcard_values(experiment: dict) -> dict[str, list[str]]:
     return {
         "seed": [str(seed) for seed in experiment["seeds"]],
         "step": experiment["rollouts"]["eps"],
-        "arm": trained_arms(experiment),
+        "condition": trained_conditions(experiment),
         "strategy": list(experiment["demonstrations"]),
         "split": list(experiment["classifiers"]["eps_dict"]),
         "model_arch": list(experiment["classifiers"]["model_archs"]),

@@ -1,7 +1,7 @@
 """Where the files of an experiment lie below results/<name>, and which of them it ends in.
 
 demonstrations/            shared by all runs; rollouts/ too, where they are given
-seed<seed>/                one run: base/, <arm>/, rollouts/, classifiers/, demo_score/, demo_score_datasets/
+seed<seed>/                one run: base/, <condition>/, rollouts/, classifiers/, demo_score/, demo_score_datasets/
 tables/, pages/, figures/  what all runs say together
 """
 
@@ -10,9 +10,15 @@ from itertools import product
 
 from demo_score.demonstrations import WITH_PATHS
 from demo_score.experiments import config
-from demo_score.experiments.config import ARMS_WITH_ROLLOUTS, collected_strategies, final_arms, given_data, trained_arms
+from demo_score.experiments.config import (
+    CONDITIONS_WITH_ROLLOUTS,
+    collected_strategies,
+    final_conditions,
+    given_data,
+    trained_conditions,
+)
 
-TRIED_ARM = "curated_demos"  # whose checkpoints are tried as the base policy's are
+TRIED_CONDITION = "curated_demos"  # whose checkpoints are tried as the base policy's are
 CURATION_TABLES = ["checkpoints", "kept", "classifiers"]
 ALL_TABLES = ["success", "differences", "detection", *CURATION_TABLES]
 # Figures that show one table, and all that an experiment may have.
@@ -52,22 +58,22 @@ class ExperimentPaths:
             return [f"{self.results}/rollouts/{step}.csv" for step in steps]
         return [f"{self.run(seed)}/rollouts/{step}.hdf5" for step in steps]
 
-    def datasets_file(self, seed: object, arm: str) -> str:
-        """The list of episodes that an arm's policy trains on."""
-        return self.all_demonstrations() if arm == "base" else f"{self.run(seed)}/{arm}/datasets_file.txt"
+    def datasets_file(self, seed: object, condition: str) -> str:
+        """The list of episodes that a condition's policy trains on."""
+        return self.all_demonstrations() if condition == "base" else f"{self.run(seed)}/{condition}/datasets_file.txt"
 
-    def listed_episodes(self, seed: object, arm: str) -> list[str]:
-        """The files that the episodes of an arm's list lie in."""
-        return self.demonstrations() + (self.rollouts(seed) if arm in ARMS_WITH_ROLLOUTS else [])
+    def listed_episodes(self, seed: object, condition: str) -> list[str]:
+        """The files that the episodes of a condition's list lie in."""
+        return self.demonstrations() + (self.rollouts(seed) if condition in CONDITIONS_WITH_ROLLOUTS else [])
 
     def scored_episodes(self, seed: object, dataset_list: str) -> list[str]:
         """The lists of all episodes that could have been kept on a list."""
         return [self.all_demonstrations(), *(self.rollouts(seed) if dataset_list == DATASET_LISTS[1] else [])]
 
-    def final_checkpoint(self, seed: object, arm: str) -> str:
-        """The last checkpoint of an arm's policy."""
-        step = config.final_step(self.experiment, config.training_stage(arm))
-        return f"{self.run(seed)}/{arm}/checkpoints/{step}/model.safetensors"
+    def final_checkpoint(self, seed: object, condition: str) -> str:
+        """The last checkpoint of a condition's policy."""
+        step = config.final_step(self.experiment, config.training_stage(condition))
+        return f"{self.run(seed)}/{condition}/checkpoints/{step}/model.safetensors"
 
     def classifiers(self, seeds: Iterable[object], model_archs: Iterable[str], suffix: str) -> list[str]:
         """A file of each classifier of some runs."""
@@ -86,9 +92,9 @@ class ExperimentPaths:
         return self.classifiers(self.seeds, self.experiment["classifiers"]["model_archs"], "csv")
 
     def evaluations(self) -> list[str]:
-        """The evaluations of every arm and run."""
-        arms = trained_arms(self.experiment)
-        return [f"{self.run(seed)}/{arm}/evaluation.csv" for seed, arm in product(self.seeds, arms)]
+        """The evaluations of every condition and run."""
+        conditions = trained_conditions(self.experiment)
+        return [f"{self.run(seed)}/{condition}/evaluation.csv" for seed, condition in product(self.seeds, conditions)]
 
     def outcomes_of_rollouts(self) -> list[str]:
         """The labels of the rollouts of every run, and what became of curated policies at the same steps."""
@@ -104,7 +110,7 @@ class ExperimentPaths:
             return []
         saved = config.saved_checkpoints(self.experiment, "final_policy")
         steps = [step for step in self.experiment["rollouts"]["eps"] if step in saved]
-        return [f"{self.run(seed)}/{TRIED_ARM}/rollouts/{step}.csv" for step in steps]
+        return [f"{self.run(seed)}/{TRIED_CONDITION}/rollouts/{step}.csv" for step in steps]
 
     def given_tables(self) -> list[str]:
         """The tables of the given episodes that pass."""
@@ -132,13 +138,13 @@ class ExperimentPaths:
         files += [f"demo_score_datasets/{dataset_list}.txt" for dataset_list in DATASET_LISTS]
         for step in [] if "rollouts" in self.given else self.experiment["rollouts"]["eps"]:
             files += [f"rollouts/{step}.hdf5", f"rollouts/{step}.csv", f"base/checkpoints/{step}/model.safetensors"]
-        for arm in trained_arms(self.experiment):
-            files.append(f"{arm}/settings.yaml")
-            if arm != "base":
-                files.append(f"{arm}/datasets_file.txt")
+        for condition in trained_conditions(self.experiment):
+            files.append(f"{condition}/settings.yaml")
+            if condition != "base":
+                files.append(f"{condition}/datasets_file.txt")
             if self.is_evaluated:
-                files.append(f"{arm}/evaluation.csv")
-        final = [self.final_checkpoint(seed, arm) for arm in trained_arms(self.experiment)]
+                files.append(f"{condition}/evaluation.csv")
+        final = [self.final_checkpoint(seed, condition) for condition in trained_conditions(self.experiment)]
         own = [f"{self.run(seed)}/{file}" for file in files]
         return sorted({*self.candidate_classifiers(seed), *own, *final, *self.tried_checkpoints(seed)})
 
@@ -152,8 +158,8 @@ class ExperimentPaths:
     def targets(self) -> list[str]:
         """What the experiment ends in."""
         tables = [f"{self.results}/tables/{file}" for file in ("summary.md", "manifest.json")]
-        arms = trained_arms(self.experiment)
-        checkpoints = [self.final_checkpoint(seed, arm) for seed, arm in product(self.seeds, arms)]
+        conditions = trained_conditions(self.experiment)
+        checkpoints = [self.final_checkpoint(seed, condition) for seed, condition in product(self.seeds, conditions)]
         lists = product(self.seeds, DATASET_LISTS) if self.given else []
         exports = [f"{self.run(seed)}/demo_score_datasets/{dataset_list}" for seed, dataset_list in lists]
         return [*tables, f"{self.results}/pages/summary.html", *checkpoints, *exports]
@@ -173,11 +179,15 @@ class ExperimentPaths:
     def recordings(self) -> list[str]:
         """The videos and frame strips of the first run."""
         run = self.run(self.seeds[0])
-        recorded = [f"{run}/{arm}/episodes" for arm in trained_arms(self.experiment)] if self.is_evaluated else []
+        recorded = (
+            [f"{run}/{condition}/episodes" for condition in trained_conditions(self.experiment)]
+            if self.is_evaluated
+            else []
+        )
         if collected_strategies(self.experiment):
             recorded.append(f"{run}/demo_score/demonstrations")
         return [f"{path}.{kind}" for path, kind in product(recorded, ["mp4", "png"])]
 
     def is_compared(self) -> bool:
         """Whether it says by how much a curated policy is better."""
-        return self.is_evaluated and TRIED_ARM in final_arms(self.experiment)
+        return self.is_evaluated and TRIED_CONDITION in final_conditions(self.experiment)

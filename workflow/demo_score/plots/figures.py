@@ -1,4 +1,4 @@
-"""Success by arm, success by checkpoint, and what the filter kept."""
+"""Success by condition, success by checkpoint, and what the filter kept."""
 
 from pathlib import Path
 
@@ -7,13 +7,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from demo_score.analysis.inputs import ARMS, GIVEN, read_columns
+from demo_score.analysis.inputs import CONDITIONS, GIVEN, read_columns
 from demo_score.plots.runs import describe_runs, draw_row, legend, mean_and_runs, name_rows
 from demo_score.plots.style import (
-    ARM_COLOURS,
+    CONDITION_COLOURS,
     STRATEGY_COLOURS,
     above,
-    arm_label,
+    condition_label,
     error_bars,
     new_figure,
     percent_axis,
@@ -26,18 +26,18 @@ ROW = 0.27  # inches
 
 
 def success(table: Path) -> Figure:
-    """The success rate of each arm: the mean of the runs with its 95% t interval, and each run.
+    """The success rate of each condition: the mean of the runs with its 95% t interval, and each run.
 
     table: success.csv, as tables.success_table writes it.
     """
-    rows = read_columns(table, ["arm", "rate", *RATE_COLUMNS])
-    arms = [arm for arm in ARMS if arm in set(rows["arm"])]
-    figure = new_figure(0.7 + ROW * len(arms))
+    rows = read_columns(table, ["condition", "rate", *RATE_COLUMNS])
+    conditions = [condition for condition in CONDITIONS if condition in set(rows["condition"])]
+    figure = new_figure(0.7 + ROW * len(conditions))
     axes = figure.subplots()
-    groups = [rows[rows["arm"] == arm] for arm in arms]
-    _draw_rates(axes, groups, "rate", [ARM_COLOURS[arm] for arm in arms])
-    name_rows(axes, [arm_label(arm) for arm in arms])
-    percent_axis(axes, f"Success rate ({describe_runs(rows, 'arm', 'episodes')})", "x")
+    groups = [rows[rows["condition"] == condition] for condition in conditions]
+    _draw_rates(axes, groups, "rate", [CONDITION_COLOURS[condition] for condition in conditions])
+    name_rows(axes, [condition_label(condition) for condition in conditions])
+    percent_axis(axes, f"Success rate ({describe_runs(rows, 'condition', 'episodes')})", "x")
     legend(figure, rows)
     return figure
 
@@ -57,27 +57,32 @@ def checkpoints(table: Path) -> Figure:
     table: checkpoints.csv, as tables.checkpoint_table writes it. Bold with 95% t intervals: the mean; thin: the runs.
     Rollouts that were given are of no run, and have Wilson intervals.
     """
-    rows = read_columns(table, ["arm", "step", "rate", *RATE_COLUMNS])
+    rows = read_columns(table, ["condition", "step", "rate", *RATE_COLUMNS])
     figure = new_figure(2.2)
     axes = figure.subplots()
     steps = np.sort(rows["step"].unique())
     gap = np.diff(steps).min() if len(steps) > 1 else 1.0
-    arms = [arm for arm in ARMS if arm in set(rows["arm"])]
-    for arm in arms:
-        _draw_steps(axes, rows[rows["arm"] == arm], arm, shift=0.04 * gap * (arms.index(arm) - (len(arms) - 1) / 2))
+    conditions = [condition for condition in CONDITIONS if condition in set(rows["condition"])]
+    for condition in conditions:
+        _draw_steps(
+            axes,
+            rows[rows["condition"] == condition],
+            condition,
+            shift=0.04 * gap * (conditions.index(condition) - (len(conditions) - 1) / 2),
+        )
     axes.set_xticks(steps)
     axes.set_xlabel("Training step of the policy")
-    n = describe_runs(rows, "arm", "rollouts")
+    n = describe_runs(rows, "condition", "rollouts")
     percent_axis(axes, f"Success rate\n({n})")
     above(figure, axes, columns=2)
     return figure
 
 
-def _draw_steps(axes: Axes, rows: pd.DataFrame, arm: str, shift: float) -> None:
-    """An arm's runs and their mean, moved sideways so that intervals of arms do not hide each other."""
-    colour = ARM_COLOURS[arm]
+def _draw_steps(axes: Axes, rows: pd.DataFrame, condition: str, shift: float) -> None:
+    """A condition's runs and their mean, moved sideways so that intervals of conditions do not hide each other."""
+    colour = CONDITION_COLOURS[condition]
     mean, runs = mean_and_runs(rows)
-    label = ARMS[arm].partition(" (all")[0]
+    label = CONDITIONS[condition].partition(" (all")[0]
     if GIVEN in set(rows["seed"]):
         mean, runs, label = rows[rows["seed"] == GIVEN], runs[:0], "given rollouts"
     for _, run in runs.groupby("seed"):

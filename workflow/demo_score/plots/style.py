@@ -16,12 +16,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
-from demo_score.analysis.inputs import ARMS
+from demo_score.analysis.inputs import CONDITIONS
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_path
 
 WIDTH = 3.4  # inches: one column of a two-column page
-ARM_COLOURS = {
+CONDITION_COLOURS = {
     "base": "#000000",
     "curated_demos": "#0072B2",
     "curated_rollouts_plus_demos": "#56B4E9",
@@ -105,9 +105,9 @@ def row_heights(count: int, highest: float = 1.25, together: float = 4.5) -> flo
     return max(min(highest, together / count), 0.62)
 
 
-def arm_label(arm: str) -> str:
-    """An arm's name in two lines, where it has two parts."""
-    return ARMS[arm].replace(", ", ",\n").replace(" (", "\n(")
+def condition_label(condition: str) -> str:
+    """A condition's name in two lines, where it has two parts."""
+    return CONDITIONS[condition].replace(", ", ",\n").replace(" (", "\n(")
 
 
 def wrap(label: str, width: int) -> str:

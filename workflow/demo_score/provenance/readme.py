@@ -19,7 +19,7 @@ NUMBER = r"[+-]?\d+\.\d"
 INTERVAL = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
 VALUES = {"success": "rate", "differences": "difference", "checkpoints": "rate", "kept": "fraction"}
 CONTROL = "curated_rollouts_plus_demos"
-HEADINGS = {  # of the table of experiments, beside the first two columns: arm, against
+HEADINGS = {  # of the table of experiments, beside the first two columns: condition, against
     "Base": ("base", None),
     "Curated (demos)": ("curated_demos", None),
     "Minus base": ("curated_demos", "base"),
@@ -85,7 +85,8 @@ def _table_of(folders: list[Path], published: Path) -> str:
         success, differences = (_read(folder, name) for name in ("success", "differences"))
         if success is not None:
             cells = [
-                _cell(success if against is None else differences, arm, against) for arm, against in HEADINGS.values()
+                _cell(success if against is None else differences, condition, against)
+                for condition, against in HEADINGS.values()
             ]
             lines.append(_cells([_title(folder, published), _size(success), *cells]))
     return "\n".join(lines)
@@ -108,11 +109,11 @@ def _read(folder: Path, name: str) -> pd.DataFrame | None:
     return pd.read_csv(path, dtype={"seed": "str"}) if path.is_file() else None
 
 
-def _cell(table: pd.DataFrame | None, arm: str, against: str | None) -> str:
-    """The mean over runs of an arm's rate, or of its difference from another arm, with its interval."""
+def _cell(table: pd.DataFrame | None, condition: str, against: str | None) -> str:
+    """The mean over runs of a condition's rate, or of its difference from another condition, with its interval."""
     if table is None:
         return "–"
-    chosen = table[(table["arm"] == arm) & (table["seed"] == ALL_RUNS)]
+    chosen = table[(table["condition"] == condition) & (table["seed"] == ALL_RUNS)]
     if against is None:
         return next((_interval(row, "rate", "") for row in chosen.to_dict("records")), "–")
     rows = chosen[chosen["against"] == against].to_dict("records")

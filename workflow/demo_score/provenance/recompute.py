@@ -13,16 +13,16 @@ from demo_score.analysis.tables import make_tables
 from demo_score.runtime.errors import UserError
 
 KEYS = {  # the columns that name a row
-    "success": ["arm", "seed"],
-    "differences": ["arm", "against", "seed"],
-    "checkpoints": ["seed", "arm", "step"],
+    "success": ["condition", "seed"],
+    "differences": ["condition", "against", "seed"],
+    "checkpoints": ["seed", "condition", "step"],
     "kept": ["seed", "kind", "source"],
     "classifiers": ["seed"],
     "detection": ["seed"],
 }
 FILES = {  # what a row is made of
-    "success": "seed{seed}/{arm}/evaluation.csv",
-    "differences": "evaluation.csv of both arms",
+    "success": "seed{seed}/{condition}/evaluation.csv",
+    "differences": "evaluation.csv of both conditions",
     "checkpoints": "seed{seed}/{tried}/{step:0>6}.csv",
     "kept": "seed{seed}/demo_score/scores.csv",
     "classifiers": "seed{seed}/demo_score/classifier.yaml",
@@ -102,5 +102,5 @@ def _rows(text: str, keys: list[str]) -> dict[tuple[str, ...], dict[str, str]]:
 
 def _file(pattern: str, row: dict) -> str:
     row = {**row, "seed": "*" if row["seed"] == ALL_RUNS else row["seed"]}
-    row["tried"] = "rollouts" if row.get("arm") == "base" else f"{row.get('arm')}/rollouts"
+    row["tried"] = "rollouts" if row.get("condition") == "base" else f"{row.get('condition')}/rollouts"
     return pattern.format(**row).replace("seedgiven/", "")

@@ -12,13 +12,13 @@ from demo_score.provenance.recompute import check_against_inputs, inputs_of_tabl
 from demo_score.runtime.errors import UserError
 
 DIGESTS = "digests.json"  # of everything in a published folder
-BEFORE_ARMS = (
+BEFORE_CONDITIONS = (
     "base",
     "rollouts",
     "classifiers",
     "demo_score",
     "demo_score_datasets",
-)  # parts of a run that all arms need
+)  # parts of a run that all conditions need
 
 
 def verify(results: Path, documents: list[Path]) -> tuple[list[str], list[str]]:
@@ -97,7 +97,7 @@ def _affected(name: str) -> str:
     if not run:
         return "no number of the experiment follows any more"
     seed, part = run.groups()
-    if name.endswith("/evaluation.csv") or part not in BEFORE_ARMS:
+    if name.endswith("/evaluation.csv") or part not in BEFORE_CONDITIONS:
         return f"of run {seed} and over runs, success and differences of {part} no longer follow"
     return f"the numbers of run {seed}, and those over runs, no longer follow"
 

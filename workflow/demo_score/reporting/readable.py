@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from demo_score.analysis.inputs import ALL_RUNS, ARMS
+from demo_score.analysis.inputs import ALL_RUNS, CONDITIONS
 
 HEADINGS = {  # of the columns of all tables; others keep their names
-    "arm": "Arm",
+    "condition": "Condition",
     "against": "Minus",
     "seed": "Run",
     "runs": "Runs",
@@ -22,7 +22,7 @@ HEADINGS = {  # of the columns of all tables; others keep their names
     "holm_p": "Holm p",
     "sd_runs": "SD between runs",
     "sd_starts": "SD of starts",
-    "only_arm": "Only this arm",
+    "only_condition": "Only this condition",
     "only_against": "Only the other",
     "mcnemar_p": "McNemar p",
     "median_length_kept": "Median length, kept",
@@ -46,7 +46,7 @@ INTERVALS = {"low": ("high", "95% interval"), "bootstrap_low": ("bootstrap_high"
 KINDS = {"t over runs": ", t over runs", "wilson": ", Wilson", "newcombe": ", Newcombe"}
 P_VALUES = {"sign_flip_p", "holm_p", "mcnemar_p"}
 LENGTHS = {name for name in HEADINGS if "_length_" in name and not name.startswith("auc")}
-TEXTS = {"Arm", "Minus", "Episodes", "Source", "Architecture"}  # headings of what is no number
+TEXTS = {"Condition", "Minus", "Episodes", "Source", "Architecture"}  # headings of what is no number
 MEANS, SINGLE_RUNS = "Means over runs", "Single runs"
 
 
@@ -86,8 +86,8 @@ def _text(name: str, value: object) -> str:
     """A cell; `name` is its column's."""
     if pd.isna(value):
         return "–"
-    if name in ("arm", "against"):
-        return ARMS.get(value, str(value)).partition(" (" if name == "against" else "\n")[0]
+    if name in ("condition", "against"):
+        return CONDITIONS.get(value, str(value)).partition(" (" if name == "against" else "\n")[0]
     if name == "step":
         return f"{value:06d}"
     if not isinstance(value, float):

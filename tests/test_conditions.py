@@ -1,4 +1,4 @@
-"""The arms of the comparison, chosen from a table of scores."""
+"""The conditions of the comparison, chosen from a table of scores."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import one_line_error, random_episode
-from demo_score.curation.arms import choose_episodes, kept_demonstrations, kept_episodes, selection_of
+from demo_score.curation.conditions import choose_episodes, kept_demonstrations, kept_episodes, selection_of
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import Selection, read_list
 from demo_score.runtime.errors import UserError
@@ -76,10 +76,10 @@ def test_oracle_takes_its_strategies_whatever_was_kept(scores) -> None:
     assert named(choose_episodes("oracle", scores, 0, ["good", "bad"])).keys() == {"good.hdf5", "bad.hdf5"}
 
 
-@pytest.mark.parametrize("arm", RANDOM_ARMS)
-def test_random_arms_take_as_many_demonstrations_as_were_kept(scores, arm) -> None:
+@pytest.mark.parametrize("condition", RANDOM_ARMS)
+def test_random_conditions_take_as_many_demonstrations_as_were_kept(scores, condition) -> None:
     for seed in range(5):
-        chosen = named(choose_episodes(arm, scores, seed, ORACLE))
+        chosen = named(choose_episodes(condition, scores, seed, ORACLE))
         assert set(chosen) <= {"good.hdf5", "bad.hdf5"}
         assert all(episodes == sorted(set(episodes)) for episodes in chosen.values())
         assert sum(map(len, chosen.values())) == 10
@@ -103,9 +103,9 @@ def test_random_rollouts_are_those_known_to_have_succeeded(tmp_path, table) -> N
     assert {episode for selection in chosen for episode in selection.get("003000.hdf5", [])} == {0, 2, 3}
 
 
-@pytest.mark.parametrize("arm", [*RANDOM_ARMS, ROLLOUT_ARM])
-def test_random_arms_follow_from_their_seed(scores, arm) -> None:
-    first, again, other = (named(choose_episodes(arm, scores, seed, ORACLE)) for seed in (1, 1, 2))
+@pytest.mark.parametrize("condition", [*RANDOM_ARMS, ROLLOUT_ARM])
+def test_random_conditions_follow_from_their_seed(scores, condition) -> None:
+    first, again, other = (named(choose_episodes(condition, scores, seed, ORACLE)) for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
@@ -152,14 +152,14 @@ def test_length_matched_is_a_random_choice_where_every_length_is_distinct(tmp_pa
 def test_filter_that_chose_nothing_is_reported_but_for_the_oracle(tmp_path, table, kept, what) -> None:
     table["kept"] = kept
     scores = stored(table, tmp_path)
-    for arm in ("curated_demos", "curated_rollouts_plus_demos", *RANDOM_ARMS, ROLLOUT_ARM):
+    for condition in ("curated_demos", "curated_rollouts_plus_demos", *RANDOM_ARMS, ROLLOUT_ARM):
         with one_line_error(scores, what, "cross_val_auc"):
-            choose_episodes(arm, scores, 0, ORACLE)
+            choose_episodes(condition, scores, 0, ORACLE)
     assert named(choose_episodes("oracle", scores, 0, ORACLE)) == {"good.hdf5": list(range(20))}
 
 
-def test_unknown_arm_lists_those_that_exist(scores) -> None:
-    with one_line_error("no arm best", "curated_demos", "oracle"):
+def test_unknown_condition_lists_those_that_exist(scores) -> None:
+    with one_line_error("no condition best", "curated_demos", "oracle"):
         choose_episodes("best", scores, 0, ORACLE)
 
 
@@ -190,9 +190,9 @@ def test_script_writes_a_list_that_finds_its_episodes(tmp_path, table) -> None:
     assert read_list(out) == {tmp_path / f"{name}.hdf5": list(range(20)) for name in ("good", "bad")}
 
 
-def test_curated_arms_are_what_the_filter_lists(scores, table) -> None:
-    for arm, rows in (("curated_demos", kept_demonstrations), ("curated_rollouts_plus_demos", kept_episodes)):
-        assert choose_episodes(arm, scores, 0, ORACLE) == selection_of(rows(table), scores.parent)
+def test_curated_conditions_are_what_the_filter_lists(scores, table) -> None:
+    for condition, rows in (("curated_demos", kept_demonstrations), ("curated_rollouts_plus_demos", kept_episodes)):
+        assert choose_episodes(condition, scores, 0, ORACLE) == selection_of(rows(table), scores.parent)
 
 
 @pytest.mark.parametrize("text", ["run: [a]\nexperiments:\n  a: {b: c, d: e}\n", "kind,kept\n", "", "a,b\n1,2\n"])

@@ -1,4 +1,4 @@
-"""The arms of the comparison: which episodes each of the final policies trains on.
+"""The conditions of the comparison: which episodes each of the final policies trains on.
 
 Besides the curated sets: for each of them as many episodes drawn at random from what it was chosen from, a subset
 matched in length where lengths differ (many a curation metric only finds short episodes, arXiv 2606.10229), and the
@@ -17,22 +17,24 @@ from demo_score.runtime.errors import UserError
 COLUMNS = ["kind", "file", "episode", "length", "source", "success", "kept"]  # of scores.csv that decide
 
 
-def choose_episodes(arm: str, scores: Path, seed: int, oracle: list[str]) -> Selection:
-    """The episodes of `arm`, from the table that apply_filter writes.
+def choose_episodes(condition: str, scores: Path, seed: int, oracle: list[str]) -> Selection:
+    """The episodes of `condition`, from the table that apply_filter writes.
 
-    Raises UserError for an unknown arm, and where the filter left nothing to compare: it kept no
+    Raises UserError for an unknown condition, and where the filter left nothing to compare: it kept no
     demonstration, or all of them.
     """
-    if arm not in ARMS:
-        raise UserError(f"no arm {arm}; choose from {', '.join(ARMS)}")
+    if condition not in CONDITIONS:
+        raise UserError(f"no condition {condition}; choose from {', '.join(CONDITIONS)}")
     table = _read_scores(scores)
     demonstrations = table[table["kind"] == "demonstration"]
-    if arm != "oracle":
+    if condition != "oracle":
         _check_kept(demonstrations, scores)
     generator = np.random.default_rng(seed)
-    chosen = ARMS[arm](table, demonstrations, generator, oracle)
+    chosen = CONDITIONS[condition](table, demonstrations, generator, oracle)
     if chosen.empty:
-        raise UserError(f"arm {arm}: no episode to train on; set final_policy.oracle to strategies that exist")
+        raise UserError(
+            f"condition {condition}: no episode to train on; set final_policy.oracle to strategies that exist"
+        )
     return selection_of(chosen.sort_index(), scores.parent)
 
 
@@ -103,7 +105,7 @@ def _oracle(table, demonstrations, generator, oracle) -> pd.DataFrame:
     return demonstrations[demonstrations["source"].isin(oracle)]
 
 
-ARMS = {
+CONDITIONS = {
     "curated_demos": _curated_demos,
     "curated_rollouts_plus_demos": _curated_rollouts_plus_demos,
     "random": _random,
