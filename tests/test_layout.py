@@ -2,9 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
-import yaml
 from demo_score.analysis.inputs import CONDITIONS as LABELS
+from demo_score.config.models.sections import Condition
 from demo_score.curation.conditions import CONDITIONS as CHOICES
 
 REPOSITORY = Path(__file__).parents[1]
@@ -28,10 +29,7 @@ def test_library_never_imports_snakemake():
 
 
 def test_conditions_are_the_same_everywhere():
-    schema = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
-    conditions = schema["$defs"]["experiment"]["properties"]["final_policy"]["properties"]["conditions"]["items"][
-        "enum"
-    ]
+    conditions = list(get_args(Condition))
     assert set(conditions) == set(CHOICES)
     assert list(LABELS) == ["base", *conditions]
 

@@ -8,16 +8,12 @@ tables/, pages/, figures/  what all runs say together
 from collections.abc import Iterable
 from itertools import product
 
+from demo_score.config.models.experiment import Experiment
 from demo_score.demonstrations import WITH_PATHS
 from demo_score.experiments import config
-from demo_score.experiments.config import (
-    CONDITIONS_WITH_ROLLOUTS,
-    collected_strategies,
-    final_conditions,
-    given_data,
-    trained_conditions,
-)
 
+# The arms that train on rollouts, too; others do on demonstrations alone.
+CONDITIONS_WITH_ROLLOUTS = ("curated_rollouts_plus_demos", "random_rollouts_plus_demos")
 TRIED_CONDITION = "curated_demos"  # whose checkpoints are tried as the base policy's are
 CURATION_TABLES = ["checkpoints", "kept", "classifiers"]
 ALL_TABLES = ["success", "differences", "detection", *CURATION_TABLES]
@@ -30,12 +26,12 @@ DATASET_LISTS = ["demo_score_demos_only", "demo_score_rollouts_plus_demos"]
 class ExperimentPaths:
     """The files of the experiment `name`, as config.yaml describes it."""
 
-    def __init__(self, name: str, experiment: dict):
+    def __init__(self, name: str, experiment: Experiment):
         self.experiment = experiment
         self.results = f"results/{name}"
-        self.given = given_data(experiment)
-        self.is_evaluated = "evaluation" in experiment
-        self.seeds: list[int] = experiment["seeds"]
+        self.given = experiment.given_data()
+        self.is_evaluated = experiment.evaluation is not None
+        self.seeds: list[int] = experiment.seeds
 
     def run(self, seed: object) -> str:
         """The folder of one run."""
@@ -47,13 +43,13 @@ class ExperimentPaths:
 
     def demonstrations(self) -> list[str]:
         """The episode files of all strategies, or the table of those that are given."""
-        if not collected_strategies(self.experiment):
+        if not self.experiment.collected_strategies():
             return [self.all_demonstrations()]
-        return [f"{self.results}/demonstrations/{strategy}.hdf5" for strategy in self.experiment["demonstrations"]]
+        return [f"{self.results}/demonstrations/{strategy}.hdf5" for strategy in self.experiment.demonstrations]
 
     def rollouts(self, seed: object, eps: Iterable[str] | None = None) -> list[str]:
         """The rollouts of some checkpoints of a run's base policy (default: of all that are tried), or given ones."""
-        steps = self.experiment["rollouts"]["eps"] if eps is None else eps
+        steps = self.experiment.rollouts.eps if eps is None else eps
         if "rollouts" in self.given:
             return [f"{self.results}/rollouts/{step}.csv" for step in steps]
         return [f"{self.run(seed)}/rollouts/{step}.hdf5" for step in steps]
@@ -77,39 +73,39 @@ class ExperimentPaths:
 
     def classifiers(self, seeds: Iterable[object], model_archs: Iterable[str], suffix: str) -> list[str]:
         """A file of each classifier of some runs."""
-        splits = self.experiment["classifiers"]["eps_dict"]
+        splits = self.experiment.classifiers.eps_dict
         places = product(seeds, splits, model_archs)
         return [f"{self.run(seed)}/classifiers/{split}/{arch}.{suffix}" for seed, split, arch in places]
 
     def candidate_classifiers(self, seed: object) -> list[str]:
         """The classifiers of the architecture that filters, or of all of them."""
-        chosen = self.experiment["demo_score"]["model_arch"]
-        archs = self.experiment["classifiers"]["model_archs"] if chosen == "best" else [chosen]
+        chosen = self.experiment.demo_score.model_arch
+        archs = self.experiment.classifiers.model_archs if chosen == "best" else [chosen]
         return self.classifiers([seed], archs, "safetensors")
 
     def classifier_metrics(self) -> list[str]:
         """The training curves of every classifier of every run."""
-        return self.classifiers(self.seeds, self.experiment["classifiers"]["model_archs"], "csv")
+        return self.classifiers(self.seeds, self.experiment.classifiers.model_archs, "csv")
 
     def evaluations(self) -> list[str]:
         """The evaluations of every condition and run."""
-        conditions = trained_conditions(self.experiment)
+        conditions = self.experiment.trained_conditions()
         return [f"{self.run(seed)}/{condition}/evaluation.csv" for seed, condition in product(self.seeds, conditions)]
 
     def outcomes_of_rollouts(self) -> list[str]:
         """The labels of the rollouts of every run, and what became of curated policies at the same steps."""
         if "rollouts" in self.given:
             return self.rollouts(None)
-        steps = self.experiment["rollouts"]["eps"]
+        steps = self.experiment.rollouts.eps
         files = [f"{self.run(seed)}/rollouts/{step}.csv" for seed, step in product(self.seeds, steps)]
         return files + [file for seed in self.seeds for file in self.tried_checkpoints(seed)]
 
     def tried_checkpoints(self, seed: object) -> list[str]:
         """Outcomes of the curated policy's checkpoints at the steps of the base policy's, where it has saved them."""
-        if not self.is_compared() or "rollouts" not in config.stages(self.experiment):
+        if not self.is_compared() or "rollouts" not in self.experiment.stages():
             return []
         saved = config.saved_checkpoints(self.experiment, "final_policy")
-        steps = [step for step in self.experiment["rollouts"]["eps"] if step in saved]
+        steps = [step for step in self.experiment.rollouts.eps if step in saved]
         return [f"{self.run(seed)}/{TRIED_CONDITION}/rollouts/{step}.csv" for step in steps]
 
     def given_tables(self) -> list[str]:
@@ -136,15 +132,15 @@ class ExperimentPaths:
         """Every file of one run that the tables follow from: settings, checkpoints, episodes, lists, scores, tests."""
         files = ["demo_score/classifier.yaml", "demo_score/scores.csv"]
         files += [f"demo_score_datasets/{dataset_list}.txt" for dataset_list in DATASET_LISTS]
-        for step in [] if "rollouts" in self.given else self.experiment["rollouts"]["eps"]:
+        for step in [] if "rollouts" in self.given else self.experiment.rollouts.eps:
             files += [f"rollouts/{step}.hdf5", f"rollouts/{step}.csv", f"base/checkpoints/{step}/model.safetensors"]
-        for condition in trained_conditions(self.experiment):
+        for condition in self.experiment.trained_conditions():
             files.append(f"{condition}/settings.yaml")
             if condition != "base":
                 files.append(f"{condition}/datasets_file.txt")
             if self.is_evaluated:
                 files.append(f"{condition}/evaluation.csv")
-        final = [self.final_checkpoint(seed, condition) for condition in trained_conditions(self.experiment)]
+        final = [self.final_checkpoint(seed, condition) for condition in self.experiment.trained_conditions()]
         own = [f"{self.run(seed)}/{file}" for file in files]
         return sorted({*self.candidate_classifiers(seed), *own, *final, *self.tried_checkpoints(seed)})
 
@@ -158,7 +154,7 @@ class ExperimentPaths:
     def targets(self) -> list[str]:
         """What the experiment ends in."""
         tables = [f"{self.results}/tables/{file}" for file in ("summary.md", "manifest.json")]
-        conditions = trained_conditions(self.experiment)
+        conditions = self.experiment.trained_conditions()
         checkpoints = [self.final_checkpoint(seed, condition) for seed, condition in product(self.seeds, conditions)]
         lists = product(self.seeds, DATASET_LISTS) if self.given else []
         exports = [f"{self.run(seed)}/demo_score_datasets/{dataset_list}" for seed, dataset_list in lists]
@@ -173,21 +169,21 @@ class ExperimentPaths:
 
     def has_paths(self) -> bool:
         """Whether it is known where hands or pusher are in the demonstrations."""
-        is_collected = bool(collected_strategies(self.experiment))
+        is_collected = bool(self.experiment.collected_strategies())
         return is_collected and config.environment_settings(self.experiment).name in WITH_PATHS
 
     def recordings(self) -> list[str]:
         """The videos and frame strips of the first run."""
         run = self.run(self.seeds[0])
         recorded = (
-            [f"{run}/{condition}/episodes" for condition in trained_conditions(self.experiment)]
+            [f"{run}/{condition}/episodes" for condition in self.experiment.trained_conditions()]
             if self.is_evaluated
             else []
         )
-        if collected_strategies(self.experiment):
+        if self.experiment.collected_strategies():
             recorded.append(f"{run}/demo_score/demonstrations")
         return [f"{path}.{kind}" for path, kind in product(recorded, ["mp4", "png"])]
 
     def is_compared(self) -> bool:
         """Whether it says by how much a curated policy is better."""
-        return self.is_evaluated and TRIED_CONDITION in final_conditions(self.experiment)
+        return self.is_evaluated and TRIED_CONDITION in self.experiment.final_conditions()
