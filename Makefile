@@ -12,7 +12,7 @@
 # make wandb       install Weights & Biases, for wandb.enable=true
 # make lint        ruff, snakefmt, snakemake --lint
 # make verify      which reported number no longer follows from its inputs
-# make docs        the tables of docs/, from the settings files; the tables of results, from results/published
+# make docs        tables in docs/ and workflow/schemas, from settings files, models and results/published
 # make lock        resolve envs/requirements.in again
 CORES ?= all
 PYTHON ?= python3

@@ -22,8 +22,8 @@ rule write_classifier_settings:
 rule train_classifiers:
     input:
         settings="results/{experiment}/classifiers/{model_arch}.yaml",
-        train=lambda wildcards: rollouts(wildcards, split(wildcards)["train"]),
-        cross_val=lambda wildcards: rollouts(wildcards, split(wildcards)["cross_val"]),
+        train=lambda wildcards: rollouts(wildcards, split(wildcards).train),
+        cross_val=lambda wildcards: rollouts(wildcards, split(wildcards).cross_val),
     output:
         classifiers="results/{experiment}/seed{seed}/classifiers/{split}/{model_arch}.safetensors",
         metrics="results/{experiment}/seed{seed}/classifiers/{split}/{model_arch}.csv",

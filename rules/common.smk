@@ -5,12 +5,13 @@ import shlex
 from pathlib import Path
 
 from demo_score.conditions import CONDITIONS
-from demo_score.experiments import checks as workflow_checks, config as workflow_config
+from demo_score.config.models.experiment import Config
+from demo_score.experiments import config as workflow_config
+from demo_score.experiments.checks import check_config
 from demo_score.ingest import given_settings as given
 from demo_score.ingest import staleness
 from demo_score.runtime.dependencies import code_digest
 from demo_score.runtime.digests import settings_digest
-from demo_score.config.schema import check_against
 from demo_score.experiments.paths import (
     ALL_TABLES,
     CURATION_TABLES,
@@ -22,8 +23,7 @@ from demo_score.experiments.paths import (
 workflow_config.keep_settings(Path(".snakemake/settings"))
 if workflow.is_main_process:  # not again in each job on a cluster
     with errors_in_one_line():
-        check_against(config, Path(workflow.basedir, "workflow/schemas/config.schema.yaml"), "config")
-        workflow_checks.check_config(config)
+        check_config(config)
 
 
 onstart:
@@ -34,15 +34,13 @@ onstart:
         )
 
 
-EXPERIMENTS = list(config["experiments"].values())
-PLACES = {name: workflow_config.wildcard_values(e) for name, e in config["experiments"].items()}
-PATHS = {name: ExperimentPaths(name, e) for name, e in config["experiments"].items()}
+EXPERIMENTS = Config.model_validate(config).experiments
+PLACES = {name: e.wildcard_values() for name, e in EXPERIMENTS.items()}
+PATHS = {name: ExperimentPaths(name, e) for name, e in EXPERIMENTS.items()}
 GIVEN = [name for name, paths in PATHS.items() if paths.given]
 EVALUATED = [name for name, paths in PATHS.items() if paths.is_evaluated]
 CURATED_ONLY = [name for name in PATHS if name not in EVALUATED]
-FINAL_CONDITIONS = sorted(
-    {condition for e in EXPERIMENTS for condition in workflow_config.final_conditions(e)}
-)
+FINAL_CONDITIONS = sorted({condition for e in EXPERIMENTS.values() for condition in e.final_conditions()})
 # Those whose lists are drawn; the curated ones train on the filter's own.
 DRAWN = [condition for condition in FINAL_CONDITIONS if not CONDITIONS[condition].dataset_list]
 STAGE_CONDITIONS = {"base_policy": ["base"], "final_policy": FINAL_CONDITIONS}
@@ -89,7 +87,7 @@ def code(script):
 
 
 def experiment(wildcards):
-    return config["experiments"][wildcards.experiment]
+    return EXPERIMENTS[wildcards.experiment]
 
 
 def stage(wildcards):
@@ -98,8 +96,7 @@ def stage(wildcards):
 
 def policy_overrides(wildcards):
     """Hydra overrides of a condition's training, complete."""
-    overrides = workflow_config.training_overrides(
-        experiment(wildcards),
+    overrides = experiment(wildcards).training_overrides(
         stage(wildcards),
         int(wildcards.seed),
         f"{wildcards.experiment}_seed{wildcards.seed}_{wildcards.condition}",
@@ -115,14 +112,14 @@ def resolved_settings(wildcards):
 
 def rollout_overrides(wildcards):
     e = experiment(wildcards)
-    seed = workflow_config.rollout_seed(e, int(wildcards.seed), wildcards.step)
-    return shlex.join([*workflow_config.stage_overrides(e, "rollouts"), f"seed={seed}"])
+    seed = e.rollout_seed(int(wildcards.seed), wildcards.step)
+    return shlex.join([*e.stage_overrides("rollouts"), f"seed={seed}"])
 
 
 def evaluation_overrides(wildcards):
     e = experiment(wildcards)
-    seed = workflow_config.stage_seed(e, "evaluation", int(wildcards.seed))
-    return shlex.join([*workflow_config.stage_overrides(e, "evaluation"), f"seed={seed}"])
+    seed = e.stage_seed("evaluation", int(wildcards.seed))
+    return shlex.join([*e.stage_overrides("evaluation"), f"seed={seed}"])
 
 
 def choosing(wildcards):
@@ -132,23 +129,21 @@ def choosing(wildcards):
 
 def oracle_of_tables(wildcards):
     """The option that names the strategies to find among the demonstrations; none are, where no policy is final."""
-    return shlex.join(["--oracle", *experiment(wildcards).get("final_policy", {}).get("oracle", [])])
+    return shlex.join(["--oracle", *experiment(wildcards).oracle()])
 
 
 def trained_stages():
     """Every experiment with each of the stages that it trains policies in."""
-    return [
-        (name, stage) for name, e in config["experiments"].items() for stage in STAGE_CONDITIONS if stage in e
-    ]
+    return [(name, stage) for name, e in EXPERIMENTS.items() for stage in STAGE_CONDITIONS if e.stage(stage)]
 
 
 def per_seed(pattern):
     """Input function: `pattern` for every seed of the experiment."""
-    return lambda wildcards: expand(pattern, seed=experiment(wildcards)["seeds"], allow_missing=True)
+    return lambda wildcards: expand(pattern, seed=experiment(wildcards).seeds, allow_missing=True)
 
 
 def demonstration_overrides(wildcards):
-    return shlex.join(workflow_config.stage_overrides(experiment(wildcards), "demonstrations"))
+    return shlex.join(experiment(wildcards).stage_overrides("demonstrations"))
 
 
 def environment_settings(wildcards):
@@ -158,15 +153,15 @@ def environment_settings(wildcards):
 
 def given_settings(wildcards):
     """What config.yaml says of given data, as JSON (which is YAML)."""
-    return json.dumps(workflow_config.given_data(experiment(wildcards)), indent=2)
+    return json.dumps(experiment(wildcards).given_data(), indent=2)
 
 
 def split(wildcards):
-    return experiment(wildcards)["classifiers"]["eps_dict"][wildcards.split]
+    return experiment(wildcards).classifiers.eps_dict[wildcards.split]
 
 
 def classifier_settings(wildcards):
     """The settings of one architecture's sweep, as JSON (which is YAML)."""
-    settings = workflow_config.classifier_settings(experiment(wildcards))
+    settings = experiment(wildcards).classifier_settings()
     model_archs = {wildcards.model_arch: settings["model_archs"][wildcards.model_arch]}
     return json.dumps({**settings, "model_archs": model_archs}, indent=2)

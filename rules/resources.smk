@@ -27,7 +27,7 @@ def need(what, stage):
 @cache
 def needs(name, stage):
     """The needs of one training, rollout or evaluation: they follow from what its settings say."""
-    settings = workflow_config.stage_settings(config["experiments"][name], stage)
+    settings = workflow_config.stage_settings(EXPERIMENTS[name], stage)
     training, testing = settings.training, settings["eval"]
     trains, images = stage in STAGE_CONDITIONS, draws_images(settings.env)
     sees_images = any(len(shape) == 3 for shape in settings.policy.input_shapes.values())
@@ -63,13 +63,11 @@ def demonstration_memory(wildcards):
 def demonstration_minutes(wildcards):
     """Attempts that fail count too: three times what the episodes take."""
     env = workflow_config.environment_settings(experiment(wildcards))
-    n_episodes = experiment(wildcards)["demonstrations"][wildcards.strategy]["n_episodes"]
+    n_episodes = experiment(wildcards).demonstrations[wildcards.strategy].n_episodes
     return 3 * episode_minutes(draws_images(env), n_episodes)
 
 
 def classifier_minutes(wildcards):
     """Of the longest sweep of all experiments: the jobs of a SLURM job array all get what its first one asks for."""
-    sweeps = [e["classifiers"] for e in EXPERIMENTS]
-    return (
-        30 + max(s["epochs"] * len(s["seeds"]) * len(s["lr"]) * len(s["weight_decay"]) for s in sweeps) // 20
-    )
+    sweeps = [e.classifiers for e in EXPERIMENTS.values()]
+    return 30 + max(s.epochs * len(s.seeds) * len(s.lr) * len(s.weight_decay) for s in sweeps) // 20

@@ -34,7 +34,7 @@ for experiment_name, stage_name in trained_stages():
             metrics="results/{experiment}/seed{seed}/{condition}/metrics.csv",
             checkpoints=expand(
                 "results/{experiment}/seed{seed}/{condition}/checkpoints/{step}/{file}",
-                step=workflow_config.saved_checkpoints(config["experiments"][experiment_name], stage_name),
+                step=workflow_config.saved_checkpoints(EXPERIMENTS[experiment_name], stage_name),
                 file=["model.safetensors", "settings.yaml"],
                 allow_missing=True,
             ),

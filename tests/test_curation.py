@@ -352,7 +352,7 @@ def test_split_with_one_outcome_is_refused(tmp_path: Path, outcome: bool, word: 
         ({"epochs": 0}, "epochs: 0 is not a whole number, at least 1"),
         ({"epoch": 3}, "there is no key epoch; there are .*epochs"),
         ({"model_archs": {"small": STEPWISE}}, "no small_stepwise; choose from: small"),
-        ({"model_archs": {"small_stepwise": {"type": "mlp"}}}, "model_archs.small_stepwise: type: 'mlp' is not one of"),
+        ({"model_archs": {"small_stepwise": {"type": "mlp"}}}, "model_archs.small_stepwise.type: 'mlp' is not one of"),
         ({"model_archs": {"small_stepwise": STEPWISE | {"dropout": 1}}}, "dropout: 1 "),
         ({"model_archs": {"small_stepwise": TRANSFORMER | {"n_heads": 3}}}, "8 is not a value, a multiple of 3"),
     ],

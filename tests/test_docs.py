@@ -17,19 +17,20 @@ import torch
 import yaml
 from conftest import one_line_error
 from demo_score.config import tree as settings_tree
+from demo_score.config.keys_reference import configuration_keys
+from demo_score.config.models.classifiers import Sweep
+from demo_score.config.models.experiment import Config
+from demo_score.config.models.given import GivenData
 from demo_score.config.reference import read_settings_file, read_tables, read_texts, text_for, typed
-from demo_score.config.schema import check_against
 from demo_score.config.settings import compose_settings, save
 from demo_score.config.steps_reference import fill_steps
 from demo_score.config.tree import CONFIGS
-from demo_score.curation import settings as curation
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import read_list
 from demo_score.envs.base import no_opengl
-from demo_score.experiments.checks import check_config
-from demo_score.ingest.given_settings import check_given
+from demo_score.experiments.checks import check_experiment
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.hardware import memory_advice, select_device
 from demo_score.training import loop, tracking
@@ -39,7 +40,6 @@ from processes import COMMANDS, SCRIPTS
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
 ALL_DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("*.md")])
-SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
 GUIDE = DOCS / "guide.ko.md"  # says all of it in Korean; in English each fact has one place
 TUTORIAL = DOCS / "tutorial.md"
 WITH_SETTINGS = [DOCS / "settings.md", GUIDE]
@@ -81,32 +81,6 @@ def cells_in_code(document: Path) -> set[str]:
 
 def keys_of_tables() -> set[str]:
     return {setting.key for table in read_tables().values() for column in table.values() for setting in column}
-
-
-def check(*arguments: str, folder: Path = REPOSITORY) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(folder / "workflow/scripts/tools/document_settings.py"), *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-
-def test_tables_are_up_to_date() -> None:
-    result = check("--check")
-    assert result.returncode == 0, result.stdout + result.stderr
-
-
-def test_an_edit_of_a_settings_file_is_noticed_and_mended(tmp_path) -> None:
-    shutil.copytree(DOCS, tmp_path / "docs")
-    shutil.copytree(REPOSITORY / "workflow", tmp_path / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
-    default = tmp_path / "workflow/configs/default.yaml"
-    default.write_text(default.read_text().replace("log_freq: 200", "log_freq: 201"))
-    result = check("--check", folder=tmp_path)
-    assert (result.returncode, result.stderr) == (1, "error: docs/settings.md is out of date; run `make docs`\n")
-    assert check(folder=tmp_path).returncode == 0
-    assert "`201`" in (tmp_path / "docs/guide.ko.md").read_text()
-    steps = tmp_path / "docs/steps.yaml"
-    steps.write_text(steps.read_text().replace("set for you: `rollouts/`", "set for you: `tries/`"))
-    assert check("--check", folder=tmp_path).stderr == "error: docs/tutorial.md is out of date; run `make docs`\n"
-    assert check(folder=tmp_path).returncode == 0
-    assert check("--check", folder=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -230,18 +204,18 @@ def test_every_command_line_is_valid(reader, monkeypatch) -> None:
 def test_shown_configuration_is_valid(document) -> None:
     blocks_shown = [block for block in blocks(document, "yaml") if block.startswith("# config.yaml")]
     ours = (REPOSITORY / "config.yaml").read_text()
-    config = yaml.safe_load("\n".join([ours, *blocks_shown]))
-    check_against(config, SCHEMA, "config")
-    shown = config["experiments"].keys() - yaml.safe_load(ours)["experiments"].keys()
+    experiments = Config.read(yaml.safe_load("\n".join([ours, *blocks_shown])), "config").experiments
+    shown = experiments.keys() - yaml.safe_load(ours)["experiments"].keys()
     assert len(shown) >= len(blocks_shown) >= 1
-    check_config({"run": [], "experiments": {name: config["experiments"][name] for name in shown}})
+    for name in shown:
+        check_experiment(experiments[name])
 
 
 @in_each("data.md", "tutorial.md")
 def test_shown_settings_of_data_are_valid(document) -> None:
     shown = [block for block in blocks(document, "yaml") if block.startswith("# data.yaml")]
     assert len(shown) == 1
-    check_given(yaml.safe_load(shown[0]), document.name)
+    GivenData.checked(yaml.safe_load(shown[0]), document.name)
 
 
 @pytest.fixture
@@ -276,7 +250,7 @@ def test_shown_inspections_are_what_is_printed(document, bad_rollouts) -> None:
 def test_shown_sweep_is_valid(document) -> None:
     shown = [block for block in blocks(document, "yaml") if "sweep.yaml" in block.splitlines()[0]]
     for block in shown:
-        curation.check_classifier_settings(yaml.safe_load(block))
+        Sweep.checked(yaml.safe_load(block), "sweep.yaml")
     assert len(shown) == 1
 
 
@@ -304,34 +278,16 @@ def test_every_script_is_named(document) -> None:
     assert {path.relative_to(SCRIPTS).as_posix() for path in COMMANDS} - cells_in_code(document) == set()
 
 
-def configuration_keys(schema: dict, definitions: dict) -> set[str]:
-    """Dotted keys of a schema; <> stands for a name that the user chooses."""
-    schema = definitions[schema["$ref"].split("/")[-1]] if "$ref" in schema else schema
-    children = dict(schema.get("properties", {}))
-    if isinstance(schema.get("additionalProperties"), dict):
-        children["<>"] = schema["additionalProperties"]
-    keys = set()
-    for name, child in children.items():
-        keys |= {f"{name}.{key}" for key in configuration_keys(child, definitions)} or {name}
-    return keys
+def all_configuration_keys() -> set[str]:
+    """Dotted keys of config.yaml; <> stands for a name that the user chooses."""
+    values = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+    return {re.sub(r"<[^>]+>", "<>", key.key) for key in configuration_keys(values)}
 
 
 def test_keys_of_config_are_found() -> None:
     keys = all_configuration_keys()
     assert {"run", "overrides", "demonstrations.<>.seed", "classifiers.eps_dict.<>.train"} <= keys
     assert {"classifiers.lr", "classifiers.model_archs.<>.n_heads", "evaluation.overrides"} <= keys
-
-
-def all_configuration_keys() -> set[str]:
-    definitions = yaml.safe_load(SCHEMA.read_text())["$defs"]
-    architectures = {name: {} for sizes in curation._ARCHITECTURES.values() for name in sizes}
-    classifiers = set(curation._SCHEMA["properties"]) - {"model_archs"}
-    return (
-        {"run", "experiments"}
-        | configuration_keys(definitions["experiment"], definitions) - {"classifiers.model_archs"}
-        | {f"classifiers.{key}" for key in classifiers}
-        | {f"classifiers.model_archs.<>.{key}" for key in ("type", *architectures)}
-    )
 
 
 @in_each("config.md")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from configurations import REPOSITORY, delivered, read_experiment
 from demo_score.experiments.paths import ExperimentPaths
 
-REPOSITORY = Path(__file__).parents[1]
 RUN = "results/tiny/seed10000"
 
 
@@ -20,12 +20,15 @@ def experiment() -> dict:
 @pytest.fixture
 def given() -> dict:
     """The experiment of given data, with no policy."""
-    config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
-    return deepcopy(config["experiments"]["bring_your_own"])
+    return deepcopy(delivered()["experiments"]["bring_your_own"])
+
+
+def paths_of(name: str, experiment: dict) -> ExperimentPaths:
+    return ExperimentPaths(name, read_experiment(experiment))
 
 
 def test_collected_data_lie_in_files_of_their_own(experiment) -> None:
-    paths = ExperimentPaths("tiny", experiment)
+    paths = paths_of("tiny", experiment)
     folder = "results/tiny/demonstrations"
     assert paths.demonstrations() == [f"{folder}/reliable.hdf5", f"{folder}/unreliable.hdf5"]
     assert paths.all_demonstrations() == f"{folder}/all.txt"
@@ -34,7 +37,7 @@ def test_collected_data_lie_in_files_of_their_own(experiment) -> None:
 
 
 def test_given_data_lie_in_tables_that_all_runs_share(given) -> None:
-    paths = ExperimentPaths("own", given)
+    paths = paths_of("own", given)
     assert paths.demonstrations() == [paths.all_demonstrations()] == ["results/own/demonstrations/all.csv"]
     assert (
         paths.rollouts(1)
@@ -50,7 +53,7 @@ def test_given_data_lie_in_tables_that_all_runs_share(given) -> None:
 
 
 def test_each_condition_trains_on_its_list_and_the_files_it_names(experiment) -> None:
-    paths = ExperimentPaths("tiny", experiment)
+    paths = paths_of("tiny", experiment)
     assert paths.datasets_file(10000, "base") == paths.all_demonstrations()
     assert paths.datasets_file(10000, "random") == f"{RUN}/random/datasets_file.txt"
     assert paths.listed_episodes(10000, "random") == paths.demonstrations()
@@ -61,18 +64,18 @@ def test_each_condition_trains_on_its_list_and_the_files_it_names(experiment) ->
 
 
 def test_candidates_are_those_of_the_architecture_that_filters(experiment) -> None:
-    best = ExperimentPaths("tiny", experiment).candidate_classifiers(10000)
+    best = paths_of("tiny", experiment).candidate_classifiers(10000)
     assert len(best) == 4
     experiment["demo_score"]["model_arch"] = "small_stepwise"
-    chosen = ExperimentPaths("tiny", experiment).candidate_classifiers(10000)
+    chosen = paths_of("tiny", experiment).candidate_classifiers(10000)
     assert chosen == [path for path in best if "small_stepwise" in path] and len(chosen) == 2
 
 
 def test_tables_and_figures_follow_from_what_is_evaluated(experiment) -> None:
-    whole = ExperimentPaths("tiny", experiment)
+    whole = paths_of("tiny", experiment)
     assert whole.is_compared() and len(whole.figures()) == 16 and len(whole.evaluations()) == 4
     del experiment["evaluation"]
-    part = ExperimentPaths("tiny", experiment)
+    part = paths_of("tiny", experiment)
     assert not part.is_compared() and part.tried_checkpoints(10000) == []
     gone = {Path(path).stem for path in {*whole.figures(), *whole.tables()} - {*part.figures(), *part.tables()}}
     assert gone == {"success", "differences", "detection"}
@@ -80,7 +83,7 @@ def test_tables_and_figures_follow_from_what_is_evaluated(experiment) -> None:
 
 
 def test_what_tables_follow_from_is_each_file_once(experiment) -> None:
-    paths = ExperimentPaths("tiny", experiment)
+    paths = paths_of("tiny", experiment)
     files = paths.inputs_of_seed(10000) + paths.inputs_of_all_seeds()
     assert len(set(files)) == len(files)
     assert {paths.final_checkpoint(10000, "base"), *paths.rollouts(10000), *paths.demonstrations()} <= set(files)

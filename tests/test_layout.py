@@ -3,9 +3,6 @@
 import re
 from pathlib import Path
 
-import yaml
-from demo_score.conditions import FINAL
-
 REPOSITORY = Path(__file__).parents[1]
 LIBRARY = REPOSITORY / "workflow/demo_score"
 
@@ -37,12 +34,6 @@ def test_what_rules_call_is_no_tool():
 
 def test_library_never_imports_snakemake():
     assert [path for path in LIBRARY.rglob("*.py") if re.search(r"(import|from) snakemake", path.read_text())] == []
-
-
-def test_conditions_are_the_same_everywhere():
-    schema = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
-    final_policy = schema["$defs"]["experiment"]["properties"]["final_policy"]["properties"]
-    assert final_policy["conditions"]["items"]["enum"] == FINAL
 
 
 def test_every_rule_has_log_and_environment():

@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 import yaml
 from browser import CHROMIUM, DRIVER, Reader
+from configurations import read_experiment
 from conftest import one_line_error
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import read_episodes
-from demo_score.experiments.config import stage_overrides, stage_seed, training_overrides
 from demo_score.observations import ENVIRONMENT_STATE
 from demo_score.reporting.report import make_report
 from guide import SMALL as SMALL_TRAINING
@@ -183,16 +183,16 @@ def verify(folder: Path) -> subprocess.CompletedProcess:
 
 
 def test_commands_by_hand_give_the_same_bits(finished: Path, tmp_path: Path) -> None:
-    experiment = yaml.safe_load((finished / TINY).read_text())["experiments"]["tiny"]
+    experiment = read_experiment(yaml.safe_load((finished / TINY).read_text())["experiments"]["tiny"])
     arguments = ("final_policy", 10000, "by_hand", f"{RUN}/random/datasets_file.txt")
-    overrides = [*training_overrides(experiment, *arguments), f"hydra.run.dir={tmp_path}"]
+    overrides = [*experiment.training_overrides(*arguments), f"hydra.run.dir={tmp_path}"]
     command(finished, "train.py", *overrides)
     for name in ("metrics.csv", "checkpoints/000060/model.safetensors"):
         assert (tmp_path / name).read_bytes() == (finished / RUN / "random" / name).read_bytes()
     where = ["-p", str(tmp_path / "checkpoints/000060"), "--out-dir", str(tmp_path)]
     where += ["--run-seed", "10000", "--condition", "random"]
-    seed = stage_seed(experiment, "evaluation", 10000)
-    command(finished, "eval.py", *where, *stage_overrides(experiment, "evaluation"), f"seed={seed}")
+    seed = experiment.stage_seed("evaluation", 10000)
+    command(finished, "eval.py", *where, *experiment.stage_overrides("evaluation"), f"seed={seed}")
     assert (tmp_path / "evaluation.csv").read_bytes() == (finished / RUN / "random/evaluation.csv").read_bytes()
 
 

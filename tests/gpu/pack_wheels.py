@@ -18,7 +18,7 @@ PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in (28, 27, 24, 17)] + ["ma
 # What ours needs, at the versions of envs/requirements.lock.
 OURS = ["antlr4-python3-runtime", "hydra-core", "omegaconf", "jsonschema", "jsonschema-specifications", "referencing"]
 OURS += ["rpds-py", "diffusers", "mujoco", "dm-control", "dm-env", "dm-tree", "glfw", "pyopengl", "gymnasium"]
-OURS += ["farama-notifications", "gym-aloha"]
+OURS += ["farama-notifications", "gym-aloha", "pydantic", "pydantic-core", "annotated-types", "typing-inspection"]
 # What importing LeRobot's ACT needs beside that, at the versions of envs/peers.lock.
 LEROBOTS = ["lerobot", "draccus", "mergedeep", "toml", "typing-inspect", "mypy-extensions"]
 # Left out of a wheel: robots and figures of other tasks, 55 MB of them.

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from demo_score.config.keys_reference import fill_keys
 from demo_score.config.steps_reference import fill_steps
 from demo_score.config.tree import CONFIGS, choices
 from demo_score.runtime.errors import UserError
@@ -149,7 +150,7 @@ def fill(document: str, examples: Texts, language: Language) -> str:
 
 
 def documents(docs: Path) -> dict[Path, str]:
-    """The documents in `docs` that hold tables of settings or of the published parameters -> what they should be.
+    """The documents in `docs` that hold tables of settings, of keys or of published parameters -> what they should be.
 
     Examples are in examples.yaml, Korean meanings in meanings.ko.yaml; both are keyed by setting. Raises UserError
     for a setting that one of them lacks. The parameters are in steps.yaml.
@@ -164,6 +165,7 @@ def documents(docs: Path) -> dict[Path, str]:
     texts = {docs / name: fill((docs / name).read_text("utf-8"), examples, words) for name, words in languages.items()}
     guide, tutorial = docs / "guide.ko.md", docs / "tutorial.md"
     texts[guide] = fill_steps(texts[guide], docs / "steps.yaml", "ko")
+    texts[docs / "config.md"] = fill_keys((docs / "config.md").read_text("utf-8"), docs.parent / "config.yaml")
     texts[tutorial] = fill_steps(tutorial.read_text("utf-8"), docs / "steps.yaml", "en")
     return texts
 

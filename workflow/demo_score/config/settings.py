@@ -7,13 +7,12 @@ and from overrides on the command line, in Hydra's grammar.
 from collections.abc import Iterator
 from pathlib import Path
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from demo_score.config.settings_checks import check_environment, check_settings
+from demo_score.config.checks import check_environment, check_settings
+from demo_score.config.one_line import one_line
 from demo_score.config.tree import CONFIGS, open_tree
 from demo_score.config.yaml_files import parse_yaml
 from demo_score.observations import observation_shapes
@@ -41,8 +40,8 @@ def compose_settings(
             raise _missing(missing)
         OmegaConf.resolve(settings)
         fill_input_shapes(settings)
-    except (HydraException, OmegaConfBaseException, YAMLError, ValueError) as error:
-        raise UserError(_one_line(error)) from None
+    except (OmegaConfBaseException, YAMLError, ValueError) as error:
+        raise UserError(one_line(error)) from None
     values = OmegaConf.to_container(settings)
     if complete:
         check_settings(values)
@@ -58,14 +57,16 @@ def environment_of(settings: DictConfig) -> dict:
     try:
         env = OmegaConf.to_container(settings.env, resolve=True)
     except OmegaConfBaseException as error:
-        raise UserError(_one_line(error)) from None
+        raise UserError(one_line(error)) from None
     check_environment(env)
     return env
 
 
 def _split(settings: DictConfig) -> tuple[DictConfig, Path]:
     """The settings without Hydra's own, and hydra.run.dir (empty where its name needs a value that is missing)."""
-    HydraConfig.instance().set_config(settings)
+    from demo_score.config.hydra_internals import resolve_with  # as in config.tree
+
+    resolve_with(settings)
     try:
         run_dir = settings.hydra.run.dir
     except OmegaConfBaseException:
@@ -102,24 +103,6 @@ def fill_input_shapes(settings: DictConfig) -> None:
             settings.policy.input_shapes = observation_shapes(OmegaConf.to_container(settings.env))
 
 
-def _one_line(error: Exception) -> str:
-    """What Hydra or YAML says, without the stack of places it looked at, and what is not to be had here."""
-    if isinstance(error, OverrideParseException):
-        return (
-            f"{error.override}: cannot be read; settings are KEY=VALUE: a word, a number, a list [A,B] or a mapping "
-            "{A: B}; other texts need quotes of their own (\"KEY='A (B)'\")"
-        )
-    text = str(error).partition("\nConfig search path")[0].partition("\n3. To sweep over it")[0]
-    line = " ".join(filter(None, map(str.strip, text.splitlines())))
-    if line.startswith("Error merging override") and error.__cause__:
-        return f"{line}: {str(error.__cause__).splitlines()[0]}"
-    if line.startswith("Config group override"):
-        return f"{line}: env, policy and experiment take names, such as env=pusht"
-    if line == "Recursive interpolation detected":
-        return "settings: values ${KEY} refer to one another in a circle; write one of them out"
-    return line
-
-
 def to_yaml(settings: DictConfig, resolve: bool = True) -> str:
     """Settings as YAML text, keys in their own order."""
     return OmegaConf.to_yaml(settings, resolve=resolve)
@@ -138,4 +121,4 @@ def load(path: str | Path) -> DictConfig:
     try:
         return OmegaConf.create(text)
     except (OmegaConfBaseException, YAMLError) as error:
-        raise UserError(f"{path}: {_one_line(error)}") from None
+        raise UserError(f"{path}: {one_line(error)}") from None

@@ -6,13 +6,11 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-import hydra
 import omegaconf
 from omegaconf import DictConfig, OmegaConf
 
-from demo_score.config.policy_checks import POLICY_SCHEMA
+from demo_score.config.hydra_version import hydra_version
 from demo_score.config.settings import CONFIGS, compose_settings
-from demo_score.config.settings_checks import SCHEMA
 from demo_score.runtime.dependencies import code_digest
 from demo_score.runtime.digests import digest
 from demo_score.runtime.errors import UserError
@@ -24,7 +22,7 @@ ENVIRONMENT = b"oc.env"  # a settings file that asks for it may mean something e
 def compose_stored(overrides: list[str], complete: bool, store: Path | None) -> DictConfig:
     """The settings that `compose_settings` gives, from the folder `store` if it has them; else they are put there.
 
-    The store is of use until a settings file, their schema or the code that composes them changes; then it is emptied.
+    The store is of use until a settings file or the code that composes and checks them changes; then it is emptied.
     """
     version = store and _version()
     if version:
@@ -42,12 +40,12 @@ def compose_stored(overrides: list[str], complete: bool, store: Path | None) -> 
 @cache
 def _version() -> str | None:
     """Stands for all that settings are made of; None: for more than files."""
-    files = [*sorted(CONFIGS.rglob("*.yaml")), SCHEMA, POLICY_SCHEMA]
+    files = sorted(CONFIGS.rglob("*.yaml"))
     contents = [path.read_bytes() for path in files]
     if any(ENVIRONMENT in content for content in contents):
         return None
     names = [path.name for path in files]
-    return digest(*names, *contents, code_digest(Path(__file__)), hydra.__version__, omegaconf.__version__)
+    return digest(*names, *contents, code_digest(Path(__file__)), hydra_version(), omegaconf.__version__)
 
 
 def _remove_other_versions(store: Path, version: str) -> None:

@@ -1,66 +1,17 @@
-"""Where settings files lie and how Hydra reads them: our tree, and a user's own files beside or instead of it.
+"""Where settings files lie: our tree, and a user's own files beside or instead of it."""
 
-Two things are easier here than in plain Hydra. A file of a group needs no first line `# @package _global_`. An
-experiment file chooses environment and policy by `/env: aloha`, as well as by Hydra's `override /env: aloha`.
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from hydra import compose, version
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.plugins import Plugins
-from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
 
+from demo_score.config.hydra_version import hydra_version
 from demo_score.config.yaml_files import read_yaml
 from demo_score.runtime.errors import UserError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 GROUPS = ("env", "policy", "experiment")
-
-
-class SettingsSource(FileConfigSource):
-    """A folder of settings: default.yaml, env/, policy/, experiment/."""
-
-    @staticmethod
-    def scheme() -> str:
-        return "settings"
-
-    def load_config(self, config_path: str) -> ConfigResult:
-        file = Path(self.path, self._normalize_file_name(config_path))
-        if file.is_file():
-            read_yaml(file)  # refuses what Hydra would take
-        result = super().load_config(config_path)
-        result.header["package"] = result.header.get("package") or "_global_"
-        if config_path.startswith("experiment/") and "defaults" in result.config:
-            result.config.defaults = [_choose(default) for default in result.config.defaults]
-        return result
-
-
-class ExperimentSource(SettingsSource):
-    """A folder whose files are experiments."""
-
-    @staticmethod
-    def scheme() -> str:
-        return "experiment"
-
-    @staticmethod
-    def _normalize_file_name(filename: str) -> str:
-        return FileConfigSource._normalize_file_name(filename.removeprefix("experiment/"))
-
-
-def _choose(default: str | DictConfig) -> str | dict:
-    """`/env: aloha` -> `override /env: aloha`."""
-    if not isinstance(default, DictConfig):
-        return default
-    return {f"override {group}" if group.startswith("/") else group: option for group, option in default.items()}
 
 
 @dataclass(frozen=True)
@@ -95,9 +46,11 @@ class SettingsTree:
         return settings
 
     def _compose(self, overrides: list[str]) -> DictConfig:
+        hydra_version()
+        from demo_score.config.hydra_internals import compose_from  # only of a version that is supported
+
         try:
-            with _search(self.places):
-                return compose(self.config_name, overrides, return_hydra_config=True)
+            return compose_from(self.places, self.config_name, overrides)
         except RecursionError:
             raise UserError(
                 f"{self.config_name}.yaml: its defaults, or those of a file that they name, lead back to itself; "
@@ -158,28 +111,6 @@ def _quote(override: str) -> str:
         return override
     escaped = value.replace("'", "\\'")
     return f"{key}='{escaped}'"
-
-
-@contextmanager
-def _search(places: tuple[str, ...]) -> Iterator[None]:
-    """Let Hydra look in `places`, first to last."""
-    _register_sources()
-    version.setbase("1.3")
-    search_path = create_config_search_path(None)
-    for place in reversed(places):
-        search_path.prepend("demo_score", place)
-    GlobalHydra.instance().clear()
-    Hydra.create_main_hydra2("demo_score", search_path)
-    try:
-        yield
-    finally:
-        GlobalHydra.instance().clear()
-
-
-@cache
-def _register_sources() -> None:
-    for source in (SettingsSource, ExperimentSource):
-        Plugins.instance().register(source)
 
 
 @cache

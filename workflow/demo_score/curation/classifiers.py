@@ -180,7 +180,7 @@ Architecture = Stepwise | Transformer
 
 
 def build_architecture(description: dict) -> Architecture:
-    """The architecture of a checked settings entry {type, ...sizes}, see settings.check_classifier_settings."""
+    """The architecture of a checked settings entry {type, ...sizes}, see config.models.classifiers."""
     kinds = {"stepwise": Stepwise, "transformer": Transformer}
     return kinds[description["type"]](**{key: value for key, value in description.items() if key != "type"})
 

@@ -10,10 +10,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from demo_score.config.models.classifiers import Sweep
 from demo_score.curation.classifiers import build_architecture
 from demo_score.curation.features import Rollouts, Standardization, read_rollouts
 from demo_score.curation.metrics import accuracy, balanced_threshold, roc_auc
-from demo_score.curation.settings import CurationSettings, read_settings
+from demo_score.curation.settings import read_settings
 from demo_score.curation.storage import Classifiers, Member, Variant, save_classifiers
 from demo_score.curation.training import Evaluation, Samples, Trainer
 from demo_score.data.lists import check_distinct, read_entries
@@ -45,7 +46,7 @@ def train_classifiers(
     sweep = read_settings(settings)
     if model_arch not in sweep.model_archs:
         raise UserError(f"model_archs has no {model_arch}; choose from: {', '.join(sweep.model_archs)}")
-    architecture = build_architecture(sweep.model_archs[model_arch])
+    architecture = build_architecture(sweep.architecture(model_arch))
     rollouts = _read_split(sweep, train, cross_val)
     standardization = Standardization.of(rollouts[0].frames)
     samples = [Samples(architecture, part, standardization) for part in rollouts]
@@ -54,7 +55,7 @@ def train_classifiers(
     folder = ResumeFolder(out.parent, model_arch, _digest(model_arch, settings, rollouts))
     progress = _train(trainer, variants, sweep, folder)
     members = _describe(trainer, progress.best, progress.best_epoch.tolist(), variants)
-    classifiers = Classifiers(model_arch, sweep.model_archs[model_arch], sweep.inputs, sweep.max_frames, members)
+    classifiers = Classifiers(model_arch, sweep.architecture(model_arch), sweep.inputs, sweep.max_frames, members)
     with atomic_path(metrics) as temporary:
         _table(progress.measured, variants).to_csv(temporary, index=False, float_format="%.9g")
     save_classifiers(out, classifiers, trainer.named(progress.best), standardization)
@@ -62,7 +63,7 @@ def train_classifiers(
     return len(members)
 
 
-def _read_split(settings: CurationSettings, training: list[Path], cross_val: list[Path]) -> list[Rollouts]:
+def _read_split(settings: Sweep, training: list[Path], cross_val: list[Path]) -> list[Rollouts]:
     _check_given_once(training, cross_val)
     sizes = {"tr_dataset_size": settings.tr_dataset_size, "cross_val_dataset_size": settings.cross_val_dataset_size}
     parts = zip((training, cross_val), sizes.items(), strict=True)
@@ -102,7 +103,7 @@ class Progress:
         return cls(best, torch.full((len(best),), torch.inf), torch.zeros(len(best), dtype=torch.int64), {})
 
 
-def _train(trainer: Trainer, variants: list[Variant], settings: CurationSettings, folder: ResumeFolder) -> Progress:
+def _train(trainer: Trainer, variants: list[Variant], settings: Sweep, folder: ResumeFolder) -> Progress:
     """Train to the end, or from the state in `folder` on. It is stored every minute, and at SIGTERM."""
     progress = Progress.none(trainer)
     if state := folder.load():
@@ -130,7 +131,7 @@ def _store(folder: ResumeFolder, trainer: Trainer, progress: Progress) -> None:
     folder.save({"trainer": trainer.state_dict(), "progress": vars(progress)})
 
 
-def _take_epoch(trainer: Trainer, variants: list[Variant], settings: CurationSettings, progress: Progress) -> None:
+def _take_epoch(trainer: Trainer, variants: list[Variant], settings: Sweep, progress: Progress) -> None:
     epoch = progress.epoch + 1
     training_loss = trainer.train_epoch(settings.batch_size)
     if epoch % settings.eval_every == 0 or epoch == settings.epochs:
@@ -142,7 +143,7 @@ def _measure(
     trainer: Trainer,
     training_loss: Tensor,
     variants: list[Variant],
-    settings: CurationSettings,
+    settings: Sweep,
     progress: Progress,
     epoch: int,
 ) -> None:

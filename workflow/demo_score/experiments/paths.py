@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from itertools import product
 
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS, DATASET_LISTS
+from demo_score.config.models.experiment import Experiment
 from demo_score.demonstrations import WITH_PATHS
 from demo_score.experiments import config
-from demo_score.experiments.config import collected_strategies, final_conditions, given_data, trained_conditions
 
 # The conditions whose checkpoints are rolled out as the base policy's are; what follows from each.
 TRIED_CONDITIONS = [name for name, condition in CONDITIONS.items() if condition.is_tried]
@@ -27,12 +27,12 @@ LISTED = {condition.dataset_list: condition for condition in CONDITIONS.values()
 class ExperimentPaths:
     """The files of the experiment `name`, as config.yaml describes it."""
 
-    def __init__(self, name: str, experiment: dict):
+    def __init__(self, name: str, experiment: Experiment):
         self.experiment = experiment
         self.results = f"results/{name}"
-        self.given = given_data(experiment)
-        self.is_evaluated = "evaluation" in experiment
-        self.seeds: list[int] = experiment["seeds"]
+        self.given = experiment.given_data()
+        self.is_evaluated = experiment.evaluation is not None
+        self.seeds: list[int] = experiment.seeds
 
     def run(self, seed: object) -> str:
         """The folder of one run."""
@@ -44,13 +44,13 @@ class ExperimentPaths:
 
     def demonstrations(self) -> list[str]:
         """The episode files of all strategies, or the table of those that are given."""
-        if not collected_strategies(self.experiment):
+        if not self.experiment.collected_strategies():
             return [self.all_demonstrations()]
-        return [f"{self.results}/demonstrations/{strategy}.hdf5" for strategy in self.experiment["demonstrations"]]
+        return [f"{self.results}/demonstrations/{strategy}.hdf5" for strategy in self.experiment.demonstrations]
 
     def rollouts(self, seed: object, eps: Iterable[str] | None = None) -> list[str]:
         """The rollouts of some checkpoints of a run's base policy (default: of all that are tried), or given ones."""
-        steps = self.experiment["rollouts"]["eps"] if eps is None else eps
+        steps = self.experiment.rollouts.eps if eps is None else eps
         if "rollouts" in self.given:
             return [f"{self.results}/rollouts/{step}.csv" for step in steps]
         return [f"{self.run(seed)}/rollouts/{step}.hdf5" for step in steps]
@@ -78,23 +78,23 @@ class ExperimentPaths:
 
     def classifiers(self, seeds: Iterable[object], model_archs: Iterable[str], suffix: str) -> list[str]:
         """A file of each classifier of some runs."""
-        splits = self.experiment["classifiers"]["eps_dict"]
+        splits = self.experiment.classifiers.eps_dict
         places = product(seeds, splits, model_archs)
         return [f"{self.run(seed)}/classifiers/{split}/{arch}.{suffix}" for seed, split, arch in places]
 
     def candidate_classifiers(self, seed: object) -> list[str]:
         """The classifiers of the architecture that filters, or of all of them."""
-        chosen = self.experiment["demo_score"]["model_arch"]
-        archs = self.experiment["classifiers"]["model_archs"] if chosen == "best" else [chosen]
+        chosen = self.experiment.demo_score.model_arch
+        archs = self.experiment.classifiers.model_archs if chosen == "best" else [chosen]
         return self.classifiers([seed], archs, "safetensors")
 
     def classifier_metrics(self) -> list[str]:
         """The training curves of every classifier of every run."""
-        return self.classifiers(self.seeds, self.experiment["classifiers"]["model_archs"], "csv")
+        return self.classifiers(self.seeds, self.experiment.classifiers.model_archs, "csv")
 
     def evaluations(self) -> list[str]:
         """The evaluations of every condition and run."""
-        conditions = trained_conditions(self.experiment)
+        conditions = self.experiment.trained_conditions()
         return [f"{self.run(seed)}/{condition}/evaluation.csv" for seed, condition in product(self.seeds, conditions)]
 
     def outcomes_of_rollouts(self) -> list[str]:
@@ -106,13 +106,13 @@ class ExperimentPaths:
 
     def tried_checkpoints(self, seed: object) -> list[str]:
         """Outcomes of curated policies' checkpoints at the steps of the base policy's, where they are saved."""
-        if not self.is_evaluated or "rollouts" not in config.stages(self.experiment):
+        if not self.is_evaluated or "rollouts" not in self.experiment.stages():
             return []
-        tried = [name for name in final_conditions(self.experiment) if CONDITIONS[name].is_tried]
+        tried = [name for name in self.experiment.final_conditions() if CONDITIONS[name].is_tried]
         if not tried:
             return []
         saved = config.saved_checkpoints(self.experiment, "final_policy")
-        steps = [step for step in self.experiment["rollouts"]["eps"] if step in saved]
+        steps = [step for step in self.experiment.rollouts.eps if step in saved]
         return [f"{self.run(seed)}/{name}/rollouts/{step}.csv" for name, step in product(tried, steps)]
 
     def given_tables(self) -> list[str]:
@@ -141,15 +141,15 @@ class ExperimentPaths:
         files += [f"demo_score_datasets/{dataset_list}.txt" for dataset_list in DATASET_LISTS]
         if "rollouts" not in self.given:
             files.append("rollouts.csv")
-            for step in self.experiment["rollouts"]["eps"]:
+            for step in self.experiment.rollouts.eps:
                 files += [f"rollouts/{step}.hdf5", f"base/checkpoints/{step}/model.safetensors"]
-        for condition in trained_conditions(self.experiment):
+        for condition in self.experiment.trained_conditions():
             files.append(f"{condition}/settings.yaml")
             if self.is_evaluated:
                 files.append(f"{condition}/evaluation.csv")
-        final = [self.final_checkpoint(seed, condition) for condition in trained_conditions(self.experiment)]
+        final = [self.final_checkpoint(seed, condition) for condition in self.experiment.trained_conditions()]
         own = [f"{self.run(seed)}/{file}" for file in files]
-        lists = [self.datasets_file(seed, condition) for condition in final_conditions(self.experiment)]
+        lists = [self.datasets_file(seed, condition) for condition in self.experiment.final_conditions()]
         return sorted({*self.candidate_classifiers(seed), *own, *lists, *final, *self.tried_checkpoints(seed)})
 
     def inputs_of_all_seeds(self) -> list[str]:
@@ -162,7 +162,7 @@ class ExperimentPaths:
     def targets(self) -> list[str]:
         """What the experiment ends in."""
         tables = [f"{self.results}/tables/{file}" for file in ("summary.md", "manifest.json")]
-        conditions = trained_conditions(self.experiment)
+        conditions = self.experiment.trained_conditions()
         checkpoints = [self.final_checkpoint(seed, condition) for seed, condition in product(self.seeds, conditions)]
         lists = product(self.seeds, DATASET_LISTS) if self.given else []
         exports = [f"{self.run(seed)}/demo_score_datasets/{dataset_list}" for seed, dataset_list in lists]
@@ -177,25 +177,25 @@ class ExperimentPaths:
 
     def has_paths(self) -> bool:
         """Whether it is known where hands or pusher are in the demonstrations."""
-        is_collected = bool(collected_strategies(self.experiment))
+        is_collected = bool(self.experiment.collected_strategies())
         return is_collected and config.environment_settings(self.experiment).name in WITH_PATHS
 
     def recordings(self) -> list[str]:
         """The videos and frame strips of the first run."""
         run = self.run(self.seeds[0])
         recorded = (
-            [f"{run}/{condition}/episodes" for condition in trained_conditions(self.experiment)]
+            [f"{run}/{condition}/episodes" for condition in self.experiment.trained_conditions()]
             if self.is_evaluated
             else []
         )
-        if collected_strategies(self.experiment):
+        if self.experiment.collected_strategies():
             recorded.append(f"{run}/demo_score/demonstrations")
         return [f"{path}.{kind}" for path, kind in product(recorded, ["mp4", "png"])]
 
     def trains_on_a_choice(self) -> bool:
         """Whether a policy trains on what the filter keeps."""
-        return any(CONDITIONS[condition].dataset_list for condition in final_conditions(self.experiment))
+        return any(CONDITIONS[condition].dataset_list for condition in self.experiment.final_conditions())
 
     def is_compared(self) -> bool:
         """Whether it says by how much a curated policy is better."""
-        return self.is_evaluated and bool({*CONTROLS} & {*final_conditions(self.experiment)})
+        return self.is_evaluated and bool({*CONTROLS} & {*self.experiment.final_conditions()})

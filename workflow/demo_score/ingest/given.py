@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from demo_score.config.models.given import GivenData
 from demo_score.config.yaml_files import read_yaml
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
@@ -16,7 +17,7 @@ from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.labels import read_labels
 from demo_score.data.lists import Entry, write_table
 from demo_score.ingest.conversion import masked_numbers
-from demo_score.ingest.given_settings import PLACE, check_given, check_places
+from demo_score.ingest.given_settings import PLACE, check_places
 from demo_score.ingest.problems import REFUSE, Part, Problem, settle
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_writable
@@ -36,7 +37,7 @@ def prepare_data(settings: dict, out: Path, where: str = "data", content: str | 
     problems otherwise, for data that cannot be opened, and where no episode is left of a checkpoint.
     """
     check_writable(out, folder=True)
-    check_given(settings, where)
+    GivenData.checked(settings, where)
     check_places(settings, where)
     groups = [_demonstrations(name, source) for name, source in settings.get("demonstrations", {}).items()]
     for index, checkpoint in enumerate(settings.get("rollouts", {}).get("eps", [])):

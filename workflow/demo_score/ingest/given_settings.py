@@ -4,49 +4,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from demo_score.config.schema import check_against
+from demo_score.config.models.given import GivenData, Source
 from demo_score.runtime.errors import UserError
 
 HDF5 = (".hdf5", ".h5", ".hdf")
 PLACE = "{checkpoint}"  # in a path of rollouts: one data set a checkpoint
 
-_TEXT = {"type": "string", "minLength": 1}
-_SOURCE = {"path": _TEXT, "repo_id": _TEXT, "labels": _TEXT, "filter_key": _TEXT}
-_DEMONSTRATIONS = {"type": "object", "properties": _SOURCE, "additionalProperties": False}
-_CHECKPOINTS = {"type": "array", "items": _TEXT, "minItems": 1, "uniqueItems": True}
-_ROLLOUTS = {
-    "type": "object",
-    "properties": {**_SOURCE, "eps": _CHECKPOINTS, "success_reward": {"type": "number"}},
-    "required": ["eps"],
-    "additionalProperties": False,
-}
-_SCHEMA = {
-    "type": "object",
-    "properties": {
-        "demonstrations": {"type": "object", "additionalProperties": _DEMONSTRATIONS, "minProperties": 1},
-        "rollouts": _ROLLOUTS,
-        "problems": {"enum": ["refuse", "skip"]},
-    },
-    "additionalProperties": False,
-}
-
-
-def is_given(entry: dict) -> bool:
-    """Whether an entry of demonstrations or rollouts names data, rather than how to collect them."""
-    return "path" in entry or "repo_id" in entry
-
-
-def check_given(settings: object, where: str) -> None:
-    """Raise UserError, in one line, for the first thing in the settings of given data that could not work."""
-    check_against(settings, _SCHEMA, where)
-    for name, source in _sources(settings).items():
-        if ("path" in source) == ("repo_id" in source):
-            raise UserError(f"{where}: {name}: give either path: FOLDER_OR_FILE or repo_id: HUB_NAME")
-
 
 def check_places(settings: dict, where: str) -> None:
     """Raise UserError for the first path where nothing lies."""
-    for name, source in _sources(settings).items():
+    for name, source in GivenData.read(settings, where).sources().items():
         for key in ("path", "labels"):
             for path in _places(source, key):
                 if not path.exists():
@@ -61,7 +28,7 @@ def given_files(settings: dict) -> list[Path]:
     """
     from demo_score.data.formats.hdf5_links import other_files  # takes half a second to import
 
-    sources = _sources(settings).values()
+    sources = GivenData.read(settings, "given data").sources().values()
     paths = {path for source in sources for key in ("path", "labels") for path in _places(source, key)}
     files = {file for path in paths for file in (_files_below(path) if path.is_dir() else [path])}
     linked = {other for file in files if file in paths or file.suffix in HDF5 for other in other_files(file)}
@@ -78,14 +45,8 @@ def _files_below(folder: Path) -> Iterator[Path]:
         yield from (Path(place, name) for name in names if not name.startswith("."))
 
 
-def _sources(settings: dict) -> dict[str, dict]:
-    """The entries that name data, by their keys."""
-    sources = {f"demonstrations.{name}": source for name, source in settings.get("demonstrations", {}).items()}
-    return sources | ({"rollouts": settings["rollouts"]} if "rollouts" in settings else {})
-
-
-def _places(source: dict, key: str) -> list[Path]:
+def _places(source: Source, key: str) -> list[Path]:
     """The paths that an entry stands for: one for each checkpoint where it has a place for that."""
-    if key not in source:
+    if (path := getattr(source, key)) is None:
         return []
-    return sorted({Path(source[key].replace(PLACE, checkpoint)) for checkpoint in source.get("eps", [""])})
+    return sorted({Path(path.replace(PLACE, checkpoint)) for checkpoint in getattr(source, "eps", [""])})

@@ -13,7 +13,7 @@ All randomness of `act` follows from the seeds, each episode's from its own.
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from demo_score.config.policy_checks import check_policy
+from demo_score.config.checks import check_policy
 from demo_score.policies.act import ACT
 from demo_score.policies.base import Policy
 from demo_score.policies.diffusion import DiffusionPolicy

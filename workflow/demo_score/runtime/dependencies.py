@@ -19,6 +19,7 @@ LIBRARY = Path(__file__).resolve().parents[1]
 ALL, ON_IMPORT = "*", ""  # beside names of definitions: everything in a file, and what importing it does
 
 _IMPORTS = (ast.Import, ast.ImportFrom)
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # fields of a statement that hold statements
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 # Modules of this folder that say how a command ends or how far it is: they change nothing of what it makes.
 WITHOUT_RESULTS = {"arguments", "dependencies", "errors", "memory", "progress", "stopping", "unexpected", "watching"}
@@ -36,24 +37,39 @@ def source_files(script: Path) -> list[Path]:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += [file for module in _file(path).imported for file in _library_files(module)]
+            waiting += _imported_files(path)
     return [script, *sorted(found - {script})]
+
+
+@cache
+def _imported_files(path: Path) -> set[Path]:
+    return {file for module in _file(path).imported for file in _library_files(module)}
 
 
 def code_digest(script: Path) -> str:
     """A hash of what `script` does, see above."""
     digest = hashlib.sha256()
     for path, name in sorted(_reached([(script, ALL), *((path, ON_IMPORT) for path in source_files(script))])):
-        place = "" if path == script else path.relative_to(LIBRARY).as_posix()
+        place = "" if path == script else _place(path)
         digest.update(f"{place} {name} {_digest((path, name))}\n".encode())
     return digest.hexdigest()
+
+
+@cache
+def _place(path: Path) -> str:
+    return path.relative_to(LIBRARY).as_posix()
+
+
+@cache
+def _has_results(path: Path) -> bool:
+    return path.parent != LIBRARY / "runtime" or path.stem not in WITHOUT_RESULTS
 
 
 def _reached(waiting: list[Part]) -> set[Part]:
     found: set[Part] = set()
     while waiting:
         part = waiting.pop()
-        if part not in found and not (part[0].parent == LIBRARY / "runtime" and part[0].stem in WITHOUT_RESULTS):
+        if part not in found and _has_results(part[0]):
             found.add(part)
             waiting += _needs(part)
     return found
@@ -68,7 +84,7 @@ class _File:
         for statement in tree.body:
             for name in _defined(statement) or [ON_IMPORT]:
                 self.parts.setdefault(name, []).append(statement)
-        imports = [node for node in ast.walk(tree) if isinstance(node, _IMPORTS)]
+        imports = list(_imports(tree.body))
         self.imported = sorted({target for node in imports for target in _modules(node)})
         self.bindings: dict[str, set[str]] = defaultdict(set)  # name -> what it stands for, in dots
         for name, target in (binding for node in imports for binding in _bindings(node)):
@@ -114,6 +130,15 @@ def _defined(statement: ast.stmt) -> list[str]:
     else:
         targets = [statement.target] if isinstance(statement, ast.AnnAssign | ast.AugAssign) else [None]
     return [name.id for name in targets] if all(isinstance(name, ast.Name) for name in targets) else []
+
+
+def _imports(statements: list[ast.AST]) -> Iterator[ast.Import | ast.ImportFrom]:
+    """All imports in statements, those inside functions too; expressions hold none."""
+    for statement in statements:
+        if isinstance(statement, _IMPORTS):
+            yield statement
+        for part in _BLOCKS:
+            yield from _imports(getattr(statement, part, []))
 
 
 def _modules(node: ast.Import | ast.ImportFrom) -> set[str]:

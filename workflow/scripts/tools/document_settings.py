@@ -1,4 +1,4 @@
-"""Write the tables of settings and of published parameters in docs/ anew. `make docs` calls it."""
+"""Write the tables of settings, keys and parameters in docs/, and the JSON schemas, anew. `make docs` calls it."""
 
 import os
 import sys
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from _library import run_command
 from demo_score.config.reference import documents
+from demo_score.config.schema_files import schema_files
 from demo_score.runtime.arguments import Parser
 from demo_score.runtime.files import write_text
 
@@ -16,13 +17,13 @@ def main() -> str:
     parser = Parser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 where a document is out of date")
     check = parser.parse_args().check
-    for path, text in documents(DOCS).items():
+    for path, text in {**documents(DOCS), **schema_files()}.items():
         if text == path.read_text(encoding="utf-8"):
             continue
         if check:
             sys.exit(f"error: {os.path.relpath(path)} is out of date; run `make docs`")
         write_text(path, text)
-    return f"{os.path.relpath(DOCS)}: the tables of settings and parameters are up to date"
+    return f"{os.path.relpath(DOCS)}: the tables and schemas are up to date"
 
 
 if __name__ == "__main__":

@@ -5,8 +5,7 @@ Whole numbers are whole (60.0 is none), and numbers are finite: what a schema sa
 
 import math
 import re
-from functools import cache, partial
-from pathlib import Path
+from functools import partial
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -45,14 +44,13 @@ _Validator = extend(
 )
 
 
-def check_against(values: object, schema: dict | Path, where: str) -> None:
-    """Raise UserError where `values` does not follow `schema` (a JSON schema, or a YAML file that holds one).
+def check_against(values: object, schema: dict, where: str) -> None:
+    """Raise UserError where `values` does not follow a JSON schema.
 
     The line names the key, its value and the range that the schema gives it. Of a mistake that several parts share, as
     those do that inherit it, it names the first, which is the one to mend, and then the others.
     """
-    validator = _read_validator(schema) if isinstance(schema, Path) else _Validator(schema)
-    errors = list(validator.iter_errors(values))
+    errors = list(_Validator(schema).iter_errors(values))
     if (best := best_match(iter(errors))) is None:
         return
     same = sorted((error for error in errors if error.message == best.message), key=partial(_place, values))
@@ -77,17 +75,6 @@ def _parting(one: ValidationError, other: ValidationError) -> str:
     ours, theirs = list(one.absolute_path), list(other.absolute_path)
     parting = [key for key, known in zip(theirs, ours, strict=False) if key != known]
     return parting[0] if len(ours) == len(theirs) and len(parting) == 1 and isinstance(parting[0], str) else ""
-
-
-@cache
-def _read_validator(schema: Path) -> Draft202012Validator:
-    return _Validator(read_schema(schema))
-
-
-@cache
-def read_schema(schema: Path) -> dict:
-    """The schema in a YAML file."""
-    return yaml.safe_load(schema.read_text(encoding="utf-8"))  # ours, and not what somebody typed
 
 
 def _problem(error: ValidationError) -> str:
@@ -127,8 +114,8 @@ def _shown(value: object) -> str:
 
 def describe(schema: dict) -> str:
     """What a value may be, in words: "a whole number, at least 1 and at most 10, or null"."""
-    if "description" in schema:
-        return schema["description"]
+    if "title" in schema:
+        return schema["title"]
     if "const" in schema:
         return _shown(schema["const"]).strip("'")
     if "enum" in schema:

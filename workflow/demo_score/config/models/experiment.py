@@ -1,0 +1,221 @@
+"""config.yaml: what it may say, what must hold between its keys, and what follows from them."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from demo_score.conditions import BASE
+from demo_score.config.models.base import ABSENT, AsWritten, Name, Section, Seed, Values, different, some
+from demo_score.config.models.classifiers import Classifiers
+from demo_score.config.models.given import GivenData
+from demo_score.config.models.sections import (
+    BasePolicy,
+    Demonstrations,
+    DemoScore,
+    Evaluation,
+    FinalPolicy,
+    Overrides,
+    Rollouts,
+)
+
+POLICY_STAGES = ("base_policy", "final_policy")
+STAGES = ("base_policy", "rollouts", "final_policy", "evaluation")
+Stage = BasePolicy | Rollouts | FinalPolicy | Evaluation
+
+
+class Experiment(AsWritten):
+    """One experiment of config.yaml.
+
+    What else it needs than the keys that are required follows from these: see conflicts.
+    """
+
+    env: str = ABSENT
+    """File of `workflow/configs/env`"""
+    policy: str = ABSENT
+    """File of `workflow/configs/policy`"""
+    overrides: Overrides = ABSENT
+    """Hydra overrides of every stage, `env.*` and `fps` also of the demonstrations (optional)"""
+    problems: Literal["refuse", "skip"] = "refuse"
+    """Bad episodes of user-supplied data: `refuse` or `skip` (optional)"""
+    seeds: different(Seed)
+    """One complete run a seed; the seed of the base policy"""
+    demonstrations: some(Demonstrations, Name)
+    base_policy: BasePolicy = ABSENT
+    rollouts: Rollouts
+    classifiers: Classifiers
+    demo_score: DemoScore
+    final_policy: FinalPolicy = ABSENT
+    evaluation: Evaluation = ABSENT
+
+    def stages(self) -> list[str]:
+        """Which of the stages that need a policy the experiment has; given rollouts are none."""
+        named = [stage for stage in STAGES if getattr(self, stage)]
+        return [stage for stage in named if stage != "rollouts" or not self.rollouts.is_given]
+
+    def stage(self, name: str) -> Stage:
+        """The section of a stage that the experiment has."""
+        return getattr(self, name)
+
+    def final_conditions(self) -> list[str]:
+        """The conditions beside base; none where no final policy is trained."""
+        return self.final_policy.conditions if self.final_policy else []
+
+    def trained_conditions(self) -> list[str]:
+        """All conditions of the experiment's comparison."""
+        return ([BASE] if self.base_policy else []) + self.final_conditions()
+
+    def oracle(self) -> list[str]:
+        """The strategies that the condition oracle keeps; none where no final policy is trained."""
+        return self.final_policy.oracle if self.final_policy else []
+
+    def wildcard_values(self) -> dict[str, list[str]]:
+        """What may stand in the places of paths below results/<experiment>, by the names of rules' wildcards."""
+        return {
+            "seed": [str(seed) for seed in self.seeds],
+            "step": self.rollouts.eps,
+            "condition": self.trained_conditions(),
+            "strategy": list(self.demonstrations),
+            "split": list(self.classifiers.eps_dict),
+            "model_arch": list(self.classifiers.model_archs),
+        }
+
+    def collected_strategies(self) -> list[str]:
+        """The strategies whose demonstrations are collected in a simulator."""
+        return [name for name, entry in self.demonstrations.items() if not entry.is_given]
+
+    def given_data(self) -> Values:
+        """What is written of demonstrations and rollouts that are given; empty where both are collected."""
+        given: Values = {}
+        if not self.collected_strategies():
+            given["demonstrations"] = self.written["demonstrations"]
+        if self.rollouts.is_given:
+            given["rollouts"] = self.written["rollouts"]
+        return {**given, "problems": self.problems} if given else {}
+
+    def classifier_settings(self) -> Values:
+        """What is written of the sweep: the part of `classifiers` that the classifier commands read."""
+        return {key: value for key, value in self.written["classifiers"].items() if key != "eps_dict"}
+
+    def stage_overrides(self, stage: str) -> list[str]:
+        """Hydra overrides of a stage, or of demonstrations; no seed or data."""
+        env, common = f"env={self.env}", self.overrides or []
+        if stage == "demonstrations":
+            return [env, *(override for override in common if override.lstrip("+").startswith(("env.", "fps=")))]
+        own = self.stage(stage).overrides
+        if stage in POLICY_STAGES:
+            return [env, f"policy={self.policy}", *common, *own]
+        return [f"eval.n_episodes={self.stage(stage).n_episodes}", *own]
+
+    def stage_seed(self, stage: str, seed: int) -> int:
+        """The seed of a stage in the run `seed`."""
+        return seed + getattr(self.stage(stage), "seed_offset", 0)
+
+    def training_overrides(self, stage: str, seed: int, job_name: str, datasets_file: str) -> list[str]:
+        """Hydra overrides of a training run, complete."""
+        own = [f"hydra.job.name={job_name}", f"+datasets_file={datasets_file}"]
+        return [*own, *self.stage_overrides(stage), f"seed={self.stage_seed(stage, seed)}"]
+
+    def rollout_seed(self, seed: int, step: str) -> int:
+        """The first environment seed of a checkpoint's rollouts: every checkpoint starts where no other does."""
+        number = self.rollouts.eps.index(step)
+        return self.stage_seed("rollouts", seed) + number * self.rollouts.n_episodes
+
+    def conflicts(self) -> Iterator[str]:
+        yield from _stage_conflicts(self)
+        yield from _owned_overrides(self)
+        yield from _checkpoint_conflicts(self)
+        if given := self.given_data():
+            yield from (f"given data: {problem}" for problem in GivenData.model_validate(given).conflicts())
+        yield from (f"classifiers: {problem}" for problem in self.classifiers.conflicts())
+        chosen, known = self.demo_score.model_arch, self.classifiers.model_archs
+        if chosen != "best" and chosen not in known:
+            yield f"demo_score.model_arch: no architecture {chosen}; set best or one of {', '.join(known)}"
+        yield from _oracle_conflicts(self)
+
+
+class Config(Section):
+    """config.yaml."""
+
+    run: different(str)
+    """Experiments that `snakemake` makes without a target"""
+    experiments: some(Experiment, Name)
+    """All experiments, by name"""
+
+    def conflicts(self) -> Iterator[str]:
+        if unknown := [name for name in self.run if name not in self.experiments]:
+            yield f"run: no experiment {unknown[0]}; there are {', '.join(self.experiments)}"
+
+
+# Settings that follow from config.yaml's own keys, or that name data and places which the workflow chooses.
+_OWNED = {
+    "seed": "set seeds, seed_offset",
+    "datasets_file": "conditions train on what the workflow lists",
+    "dataset_repo_id": "conditions train on what the workflow lists",
+    "hydra": "the workflow says where results go",
+    "env": "set env of the experiment",
+    "policy": "set policy of the experiment",
+}
+
+
+def _stage_conflicts(experiment: Experiment) -> Iterator[str]:
+    """Which parts an experiment needs follows from those it has."""
+    for name, entry in experiment.demonstrations.items():
+        yield from entry.conflicts_in(f"demonstrations.{name}")
+    yield from experiment.rollouts.conflicts_in("rollouts")
+    has = experiment.stages()
+    collected = experiment.collected_strategies()
+    if collected and len(collected) < len(experiment.demonstrations):
+        yield f"demonstrations: {collected[0]} is to be collected, others are given; do one or the other"
+    if "problems" in experiment.model_fields_set and not experiment.given_data():
+        yield "problems: is about data that are given, and none are; remove it"
+    if "evaluation" in has and not {"base_policy", "final_policy"} & set(has):
+        yield "evaluation: no policy is trained that could be tested; add final_policy, or remove evaluation"
+    needed, why = _needed(has, bool(collected))
+    if missing := [key for key in needed if getattr(experiment, key) is None]:
+        yield f"{missing[0]}: is missing, but {why}; add it"
+
+
+def _needed(has: list[str], collects: bool) -> tuple[list[str], str]:
+    """The keys that an experiment with the stages `has` cannot do without, and why."""
+    if "rollouts" in has:
+        return ["env", "policy", "base_policy"], "rollouts are collected (no path is given)"
+    if has:
+        return ["env", "policy"], "a policy is trained"
+    return (["env"], "demonstrations are collected") if collects else ([], "")
+
+
+def _owned_overrides(experiment: Experiment) -> Iterator[str]:
+    """Overrides may not name what the workflow itself sets: it would train on, or test, something else than it says."""
+    for override in experiment.overrides or []:
+        if owned := _owned(override, tested=""):
+            yield f"overrides: {override} is not for overrides: {owned}; remove it"
+    for stage in experiment.stages():
+        for override in experiment.stage(stage).overrides:
+            if owned := _owned(override, tested="" if stage in POLICY_STAGES else stage):
+                yield f"{stage}.overrides: {override} is not for overrides: {owned}; remove it"
+
+
+def _owned(override: str, tested: str) -> str | None:
+    """What to do instead of an override; `tested`: the stage, of those that test a checkpoint."""
+    key = override.lstrip("+~").split("=")[0].split("@")[0].replace("/", ".")
+    if tested and key == "experiment":
+        return "a checkpoint's settings take single keys"
+    if tested and (key == "eval.n_episodes" or (key == "eval" and "n_episodes" in override)):
+        return f"set {tested}.n_episodes"
+    return _OWNED.get("hydra" if key.split(".")[0] == "hydra" else key)
+
+
+def _checkpoint_conflicts(experiment: Experiment) -> Iterator[str]:
+    eps = experiment.rollouts.eps
+    for name, split in experiment.classifiers.eps_dict.items():
+        if unknown := sorted({*split.train, *split.cross_val} - set(eps)):
+            yield f"classifiers.eps_dict.{name}: {unknown[0]} is not in rollouts.eps ({', '.join(eps)})"
+        if shared := sorted(set(split.train) & set(split.cross_val)):
+            yield f"classifiers.eps_dict.{name}: {shared[0]} is in both train and cross_val"
+
+
+def _oracle_conflicts(experiment: Experiment) -> Iterator[str]:
+    for strategy in experiment.oracle():
+        if strategy not in experiment.demonstrations:
+            yield f"final_policy.oracle: {strategy} is not among the demonstrations"
+    if "oracle" in experiment.final_conditions() and not experiment.oracle():
+        yield "final_policy.oracle: name the strategies that the condition oracle keeps"

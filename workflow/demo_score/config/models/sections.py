@@ -1,0 +1,103 @@
+"""The sections of an experiment in config.yaml."""
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from demo_score.conditions import FINAL
+from demo_score.config.models.base import ABSENT, Section, Seed, different, text, whole
+from demo_score.config.models.classifiers import Checkpoints
+from demo_score.config.models.given import GivenRollouts, Source
+
+Positive = whole(1)
+Override = text(r"^(~\S+|[^\s=]+=[^\n]*)$", "one of Hydra's overrides (KEY=VALUE)")
+Overrides = list[Override]
+Condition = Literal[*FINAL]
+
+
+class _Entry(Section):
+    """An entry of data that are collected, or given: what is collected needs certain keys, what is given has none."""
+
+    needs: ClassVar[tuple[str, ...]]
+    shared: ClassVar[tuple[str, ...]] = ()
+
+    def conflicts_in(self, name: str) -> Iterator[str]:
+        """What is wrong between the keys of the entry `name`."""
+        written = self.model_fields_set
+        if self.is_given:
+            if superfluous := [key for key in self.needs if key in written]:
+                yield f"{name}: is given (path or repo_id), so that {superfluous[0]} means nothing; remove it"
+        elif missing := [key for key in self.needs if key not in written]:
+            yield f"{name}: has no {missing[0]}; add it to collect episodes, or give path: FOLDER_OR_FILE"
+        elif foreign := sorted(written - {*self.needs, *self.shared}):
+            yield f"{name}: {foreign[0]} is about data that are given; add path or repo_id, or remove it"
+
+
+class _Attempts(_Entry):
+    needs = ("n_episodes", "seed")
+    n_episodes: Positive = ABSENT
+    """Successes to collect"""
+    seed: Seed = ABSENT
+    """Environment seed of the first attempt"""
+
+
+class Demonstrations(Source, _Attempts):
+    """Collected: n_episodes and seed; given: the others."""
+
+
+class _Tries(_Entry):
+    needs, shared = ("n_episodes", "seed_offset", "overrides"), ("eps",)
+    eps: Checkpoints
+    n_episodes: Positive = ABSENT
+    """Rollouts a checkpoint (`eval.n_episodes` of step 2)"""
+    seed_offset: Positive = ABSENT
+    """Rollouts start at environment seed `seed` + this, checkpoint after checkpoint"""
+    overrides: Overrides = ABSENT
+    """Hydra overrides of the checkpoint's settings while rolling out (step 2)"""
+
+
+class Rollouts(GivenRollouts, _Tries):
+    """Collected: n_episodes, seed_offset and overrides; given: the others."""
+
+    eps: Checkpoints
+    """Checkpoints to roll out; `training.save_freq` must save each"""
+
+
+class BasePolicy(Section):
+    """Training on all demonstrations (step 1)."""
+
+    overrides: Overrides
+    """Hydra overrides of the base policy's training (step 1)"""
+
+
+class DemoScore(Section):
+    """The filter."""
+
+    model_arch: str
+    """Architecture that filters, or `best` of all"""
+    threshold: Literal["mean", "balanced"]
+    """`mean` (published: mean score of the training rollouts) or `balanced` (best balanced accuracy on held-out
+    rollouts)"""
+
+
+class FinalPolicy(Section):
+    """Training of the conditions (step 5)."""
+
+    overrides: Overrides
+    """Hydra overrides of the conditions' training (step 5)"""
+    seed_offset: Positive
+    """The conditions train with `seed` + this"""
+    conditions: different(Condition)
+    """Conditions beside `base` ([below](#the-conditions))"""
+    oracle: list[str]
+    """Strategies that the condition `oracle` keeps"""
+
+
+class Evaluation(Section):
+    """The final test."""
+
+    n_episodes: Positive
+    """Final test: episodes"""
+    seed_offset: Positive
+    """Final test: starts at environment seed `seed` + this"""
+    overrides: Overrides
+    """Final test: Hydra overrides of the checkpoint's settings"""
