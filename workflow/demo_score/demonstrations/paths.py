@@ -10,10 +10,10 @@ import pandas as pd
 
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
-from demo_score.demonstrations import WITH_PATHS
 from demo_score.envs import make_env
 from demo_score.observations import STATE
 from demo_score.runtime.errors import UserError
+from demo_score.simulators import SIMULATORS, simulator
 from demo_score.tables import PATHS
 
 SECONDS = 0.1  # of simulated time, between two points
@@ -32,10 +32,12 @@ def write_paths(demonstrations: list[Path], out: Path) -> None:
 def _paths_of(file: Path) -> Iterator[dict]:
     dataset = open_dataset(file)
     settings = dataset.env_args()
-    if settings.get("name") not in WITH_PATHS:
-        raise UserError(f"{file}: was not recorded in {' or '.join(WITH_PATHS)}; there is no path to draw")
+    moving = simulator(settings.get("name", "")).effectors
+    if not moving:
+        known = " or ".join(name for name, other in SIMULATORS.items() if other.effectors)
+        raise UserError(f"{file}: was not recorded in {known}; there is no path to draw")
     every = max(1, math.ceil(settings["fps"] * SECONDS))
-    effectors = _finger_tips(settings) if settings["name"] == "aloha" else _pusher
+    effectors = _finger_tips(settings) if moving == "finger tips" else _pusher
     for number, episode in enumerate(dataset.read(keys=[STATE])):
         for step in range(0, len(episode), every):
             for effector, position in effectors(episode, step).items():

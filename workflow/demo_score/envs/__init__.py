@@ -6,6 +6,7 @@ from typing import Any
 
 from demo_score.envs.base import Environment, asks_for_images, no_opengl
 from demo_score.runtime.errors import UserError
+from demo_score.simulators import RECORDED
 
 
 def make_env(settings: Mapping[str, Any], drawing: bool = False) -> Environment:
@@ -49,7 +50,7 @@ def _make_gym_env(settings: Mapping[str, Any], drawing: bool) -> Environment:
 
 def _no_simulator(settings: Mapping[str, Any], drawing: bool) -> Environment:
     raise UserError(
-        "env.name=recorded: there is no simulator to try a policy in; train with "
+        f"env.name={RECORDED}: there is no simulator to try a policy in; train with "
         "training.eval_freq=0, or choose another env"
     )
 
@@ -57,5 +58,5 @@ def _no_simulator(settings: Mapping[str, Any], drawing: bool) -> Environment:
 BUILT_IN: dict[str, Callable[[Mapping[str, Any], bool], Environment]] = {
     "aloha": _make_aloha,
     "pusht": _make_pusht,
-    "recorded": _no_simulator,
+    RECORDED: _no_simulator,
 }

@@ -15,6 +15,7 @@ from demo_score.experiments.config import environment_settings, saved_checkpoint
 from demo_score.ingest.given_settings import check_places
 from demo_score.observations import ACTION, observation_shapes
 from demo_score.runtime.errors import UserError
+from demo_score.simulators import RECORDED
 
 
 def check_config(values: Any) -> Config:
@@ -80,7 +81,7 @@ def _check_weights(experiment: Experiment, stage: str, settings: DictConfig) -> 
 
 def _check_simulator(experiment: Experiment) -> None:
     """What is only recorded cannot be stepped: in no stage that tries a policy."""
-    if experiment.env is None or environment_settings(experiment).name != "recorded":
+    if experiment.env is None or environment_settings(experiment).name != RECORDED:
         return
     for stage in experiment.stages():
         if stage not in POLICY_STAGES:

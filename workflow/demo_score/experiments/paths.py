@@ -10,8 +10,8 @@ from itertools import product
 
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS, DATASET_LISTS
 from demo_score.config.models.experiment import Experiment
-from demo_score.demonstrations import WITH_PATHS
 from demo_score.experiments import config
+from demo_score.simulators import simulator
 
 # The conditions whose checkpoints are rolled out as the base policy's are; what follows from each.
 TRIED_CONDITIONS = [name for name, condition in CONDITIONS.items() if condition.is_tried]
@@ -178,7 +178,7 @@ class ExperimentPaths:
     def has_paths(self) -> bool:
         """Whether it is known where hands or pusher are in the demonstrations."""
         is_collected = bool(self.experiment.collected_strategies())
-        return is_collected and config.environment_settings(self.experiment).name in WITH_PATHS
+        return is_collected and bool(simulator(config.environment_settings(self.experiment).name).effectors)
 
     def recordings(self) -> list[str]:
         """The videos and frame strips of the first run."""

@@ -16,10 +16,10 @@ from demo_score.envs.base import asks_for_images
 from demo_score.rollout.chunk_env import ChunkEnv
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.stopping import check
+from demo_score.simulators import simulator
 
 # What every process imports, unless it is forked from one that has done so.
 PRELOADED = ["gymnasium", "h5py"]
-SIMULATORS = {"aloha": "gym_aloha.env", "pusht": "gym_pusht.envs"}
 
 
 @dataclass(frozen=True)
@@ -104,5 +104,6 @@ def _end(environments: AsyncVectorEnv) -> None:
 def _preload(name: str, opengl: bool) -> None:
     """Import once what all processes need, but nothing that may load OpenGL."""
     opengl = opengl or os.environ.get("MUJOCO_GL", "disable") != "disable"
-    simulator = [] if opengl and name != "pusht" else [SIMULATORS.get(name, f"gym_{name}")]
-    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED + simulator)
+    known = simulator(name)
+    shared = [] if opengl and known.draws_with_opengl else [known.module]
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED + shared)

@@ -4,12 +4,13 @@ from pydantic import ConfigDict
 
 from demo_score.config.models.base import ABSENT, OpenSection, Text, different, pair, whole
 from demo_score.config.models.training import Batch
+from demo_score.simulators import RECORDED
 
 Dimension = whole(0, 1000000)
 Pixels = whole(1, 10000)
 Hertz = whole(1, 100000)
 # What is only recorded is no task of a simulator.
-_RECORDED = {"if": {"properties": {"name": {"const": "recorded"}}}, "else": {"required": ["task"]}}
+_RECORDED = {"if": {"properties": {"name": {"const": RECORDED}}}, "else": {"required": ["task"]}}
 
 
 class Environment(OpenSection):

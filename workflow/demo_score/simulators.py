@@ -1,0 +1,28 @@
+"""The simulators that are built in, the one list of them; any other is a package gym_<name> (see envs.gym_env).
+
+Imports none of them: whoever checks a configuration, or starts a process, reads this first.
+"""
+
+from dataclasses import dataclass
+
+RECORDED = "recorded"  # no simulator: data that were recorded elsewhere
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """What the rest of the library must know of a simulator before it is imported."""
+
+    module: str  # what takes long to import, for processes to share
+    draws_with_opengl: bool = True  # then it must not be imported before OpenGL is chosen
+    effectors: str = ""  # what moves in demonstrations and can be traced: finger tips or pusher; empty: unknown
+
+
+SIMULATORS = {
+    "aloha": Simulator("gym_aloha.env", effectors="finger tips"),
+    "pusht": Simulator("gym_pusht.envs", draws_with_opengl=False, effectors="pusher"),
+}
+
+
+def simulator(name: str) -> Simulator:
+    """That of `env.name`."""
+    return SIMULATORS.get(name, Simulator(f"gym_{name}"))
