@@ -8,7 +8,7 @@ from demo_score.conditions import CONDITIONS
 from demo_score.config.models.experiment import Config
 from demo_score.experiments import config as workflow_config
 from demo_score.experiments.checks import check_config
-from demo_score.ingest import given_settings as given
+from demo_score.ingest import user_data
 from demo_score.ingest import staleness
 from demo_score.runtime.dependencies import code_digest
 from demo_score.runtime.digests import settings_digest
@@ -16,7 +16,7 @@ from demo_score.experiments.paths import (
     ALL_TABLES,
     CURATION_TABLES,
     TABLE_FIGURES,
-    TRIED_CONDITIONS,
+    CONDITIONS_ALONG_TRAINING,
     ExperimentPaths,
 )
 
@@ -37,7 +37,7 @@ onstart:
 EXPERIMENTS = Config.model_validate(config).experiments
 PLACES = {name: e.wildcard_values() for name, e in EXPERIMENTS.items()}
 PATHS = {name: ExperimentPaths(name, e) for name, e in EXPERIMENTS.items()}
-GIVEN = [name for name, paths in PATHS.items() if paths.given]
+USER_DATA = [name for name, paths in PATHS.items() if paths.user_data]
 EVALUATED = [name for name, paths in PATHS.items() if paths.is_evaluated]
 CURATED_ONLY = [name for name in PATHS if name not in EVALUATED]
 FINAL_CONDITIONS = sorted({condition for e in EXPERIMENTS.values() for condition in e.final_conditions()})
@@ -151,9 +151,9 @@ def environment_settings(wildcards):
     return str(workflow_config.environment_settings(experiment(wildcards)))
 
 
-def given_settings(wildcards):
-    """What config.yaml says of given data, as JSON (which is YAML)."""
-    return json.dumps(experiment(wildcards).given_data(), indent=2)
+def user_data_settings(wildcards):
+    """What config.yaml says of user-supplied data, as JSON (which is YAML)."""
+    return json.dumps(experiment(wildcards).user_data(), indent=2)
 
 
 def split(wildcards):

@@ -87,19 +87,21 @@ def inputs_of_all_seeds(wildcards):
     return paths(wildcards).inputs_of_all_seeds()
 
 
-def given_files(name):
-    """Input function: all files of an experiment's given data that lie at paths.
+def user_files(name):
+    """Input function: all files of an experiment's user-supplied data that lie at paths.
 
-    But for those with braces in their names, which Snakemake takes for wildcards: given_content watches them.
+    But for those with braces in their names, which Snakemake takes for wildcards: user_content watches them.
     """
-    data = PATHS[name].given
-    return lambda wildcards: [file for file in given.given_files(data) if "{" not in str(file)]
+    data = PATHS[name].user_data
+    return lambda wildcards: [file for file in user_data.user_files(data) if "{" not in str(file)]
 
 
-def given_content(name):
+def user_content(name):
     """Params function: what these files hold, for older ones that take their place are not newer than the tables."""
-    data = PATHS[name].given
-    return lambda wildcards: staleness.content_digest(given.given_files(data), Path(".snakemake/given.json"))
+    data = PATHS[name].user_data
+    return lambda wildcards: staleness.content_digest(
+        user_data.user_files(data), Path(".snakemake/user_data.json")
+    )
 
 
 def compared_experiments():

@@ -50,7 +50,7 @@ rule list_outcomes:
 
 
 # How a curated policy fares at the same steps and from the same initial states; nothing is chosen by it.
-rule try_checkpoint:
+rule evaluate_checkpoint:
     input:
         model="results/{experiment}/seed{seed}/{condition}/checkpoints/{step}/model.safetensors",
     output:
@@ -58,7 +58,7 @@ rule try_checkpoint:
     log:
         "logs/{experiment}/seed{seed}/{condition}/rollouts/{step}.log",
     wildcard_constraints:
-        condition=one_of(TRIED_CONDITIONS),
+        condition=one_of(CONDITIONS_ALONG_TRAINING),
     conda:
         "../envs/demo_score.yaml"
     threads: need("threads", "rollouts")
@@ -72,7 +72,7 @@ rule try_checkpoint:
         out_dir=subpath(output[0], parent=True),
         overrides=rollout_overrides,
     message:
-        "Try checkpoint {wildcards.step} of {wildcards.condition}, seed {wildcards.seed}"
+        "Evaluate checkpoint {wildcards.step} of {wildcards.condition}, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/eval.py -p {params.checkpoint} --out-dir {params.out_dir}"
         " --name {wildcards.step} --run-seed {wildcards.seed} --condition {wildcards.condition}"

@@ -16,7 +16,7 @@ from demo_score.experiments.files import check_configfiles, check_target
 
 @contextmanager
 def errors_in_one_line():
-    """End as the commands do where a user can mend something: one line, status 2."""
+    """End as the commands do where a user can fix something: one line, status 2."""
     try:
         yield
     except UserError as error:

@@ -31,7 +31,7 @@ def outcomes_file(path: Path, success: str, first_start: int = 0, **columns) -> 
 
 def scores_file(root: Path, seed: int = 1, rows: list[tuple] = SCORED) -> Path:
     """A scores.csv with these rows."""
-    table = pd.DataFrame(rows, columns=["kind", "source", "length", "kept"])
+    table = pd.DataFrame(rows, columns=["kind", "actor", "length", "kept"])
     table = table.assign(seed=seed, score=0.5, episode=range(len(table)))
     return write_table(root / f"seed{seed}/demo_score/scores.csv", table)
 

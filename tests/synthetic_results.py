@@ -81,7 +81,7 @@ def _write_scores(path: Path, generator: np.random.Generator, seed: int) -> Path
 
 def _write_traces(path: Path, scores: Path, generator: np.random.Generator) -> Path:
     """Scores that wander from 0.5 to where they end."""
-    table = pd.read_csv(scores)[["seed", "kind", "source", "file", "episode", "success", "kept", "score"]]
+    table = pd.read_csv(scores)[["seed", "kind", "actor", "file", "episode", "success", "kept", "score"]]
     parts = []
     for step in range(10, 101, 10):
         noise = generator.normal(0, 0.01, len(table)) * (step < 100)

@@ -101,7 +101,7 @@ def test_numbers_come_from_the_names_and_rise(tmp_path) -> None:
         record(tmp_path, number, length=number + 3)
     (tmp_path / "episode_3.mp4").touch()
     dataset = open_dataset(tmp_path)
-    assert (dataset.format, dataset.fps, dataset.numbers) == ("aloha", None, [0, 2, 10])
+    assert (dataset.format, dataset.fps, dataset.episode_indices) == ("aloha", None, [0, 2, 10])
     assert [len(episode) for episode in dataset.read([10, 0])] == [13, 3]
     with one_line_error(tmp_path, "no episode 1", "0 to 10 with gaps"):
         list(dataset.read([1]))

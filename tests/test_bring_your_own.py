@@ -68,8 +68,8 @@ def test_tables_tell_of_the_curation_alone(finished) -> None:
     written = {"checkpoints.csv", "kept.csv", "classifiers.csv", "summary.md", "manifest.json", "run.json"}
     assert {path.name for path in tables.iterdir()} == written
     rates = pd.read_csv(tables / "checkpoints.csv").set_index("step")
-    assert set(rates["seed"]) == {"given", "all"}
-    rates = rates[rates["seed"] == "given"]
+    assert set(rates["seed"]) == {"user", "all"}
+    rates = rates[rates["seed"] == "user"]
     assert rates["successes"].to_dict() == {3000: 18, 4000: 14, 5000: 14}
     summary = (tables / "summary.md").read_text()
     assert "| 003000 | 30 | 60.0 [42.3, 75.4] |" in summary and "of 24 mine" in summary
@@ -77,7 +77,7 @@ def test_tables_tell_of_the_curation_alone(finished) -> None:
     assert figures == {"checkpoints", "kept", "classifier_curves", "scores", "traces"}
 
 
-def test_given_data_are_inputs_of_the_tables(finished) -> None:
+def test_user_supplied_data_are_inputs_of_the_tables(finished) -> None:
     for name in ("own", "own_trained"):
         manifest = json.loads((finished / f"results/{name}/tables/manifest.json").read_text())
         assert f"{DATA}/rollouts_005000/meta/info.json" in manifest["inputs"]
@@ -170,7 +170,9 @@ def test_a_path_where_nothing_lies_is_one_line_before_anything_runs(tmp_path) ->
     shutil.rmtree(folder / DATA / "rollouts_005000")
     run = snakemake(folder, "--dry-run", configfile=CONFIG)
     lines = [line for line in (run.stdout + run.stderr).splitlines() if line.startswith("error: ")]
-    where = "experiments.own: given data: rollouts.path: nothing lies at tests/data/bring_your_own/rollouts_005000"
+    where = (
+        "experiments.own: user-supplied data: rollouts.path: nothing lies at tests/data/bring_your_own/rollouts_005000"
+    )
     assert run.returncode == 2 and [line.startswith(f"error: {where}") for line in lines] == [True]
 
 

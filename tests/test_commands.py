@@ -44,9 +44,9 @@ def start(tmp_path: Path, main: str, before: str = "") -> subprocess.Popen:
 
 def ended(process: subprocess.Popen) -> tuple[int, str]:
     """Its exit status and the one line that it says."""
-    _, told = process.communicate(timeout=PATIENCE)
-    assert told.count("\n") == 1, told
-    return process.returncode, told
+    _, said = process.communicate(timeout=PATIENCE)
+    assert said.count("\n") == 1, said
+    return process.returncode, said
 
 
 # What nobody foresaw
@@ -54,24 +54,24 @@ def ended(process: subprocess.Popen) -> tuple[int, str]:
 
 @pytest.mark.parametrize("main", ["1 / 0", "raise KeyError('a\\nb')", "[][1]", "raise RuntimeError", "assert False"])
 def test_an_error_that_nobody_foresaw_is_one_line_and_a_log(tmp_path, main) -> None:
-    status, told = ended(start(tmp_path, main))
+    status, said = ended(start(tmp_path, main))
     (log,) = (tmp_path / "logs/errors").iterdir()
-    assert status == 1 and told.startswith("error: command.py ") and "please report it" in told and str(log) in told
+    assert status == 1 and said.startswith("error: command.py ") and "please report it" in said and str(log) in said
     content = log.read_text()
     assert "Traceback" in content and sys.version in content and main.split("(")[0] in content
 
 
 def test_what_breaks_while_a_failed_command_is_taken_apart_adds_no_line(tmp_path) -> None:
     before = "class Half:\n    def __del__(self): raise ValueError"
-    status, told = ended(start(tmp_path, "half = Half()\nraise UserError('so and so')", before))
-    assert (status, told) == (2, "error: so and so\n")
+    status, said = ended(start(tmp_path, "half = Half()\nraise UserError('so and so')", before))
+    assert (status, said) == (2, "error: so and so\n")
 
 
 def test_a_log_that_cannot_be_written_here_is_written_elsewhere(tmp_path) -> None:
     (tmp_path / "logs").write_text("a file\n")
-    status, told = ended(start(tmp_path, "1 / 0", f"import tempfile; tempfile.tempdir = {str(tmp_path / 'tmp')!r}"))
+    status, said = ended(start(tmp_path, "1 / 0", f"import tempfile; tempfile.tempdir = {str(tmp_path / 'tmp')!r}"))
     (log,) = (tmp_path / "tmp/demo_score_errors").iterdir()
-    assert status == 1 and str(log) in told
+    assert status == 1 and str(log) in said
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_a_log_that_cannot_be_written_here_is_written_elsewhere(tmp_path) -> Non
     ],
 )
 def test_errors_that_were_foreseen_leave_no_log(tmp_path, main, status, words) -> None:
-    returned, told = ended(start(tmp_path, main))
-    assert returned == status and words in told and not (tmp_path / "logs").exists()
+    returned, said = ended(start(tmp_path, main))
+    assert returned == status and words in said and not (tmp_path / "logs").exists()
 
 
 def test_a_python_that_lacks_the_environment_is_named(tmp_path) -> None:
@@ -149,9 +149,9 @@ def test_demonstrations_are_told_of(tmp_path) -> None:
     ],
 )
 def test_a_wait_for_what_never_comes_ends_in_one_line(tmp_path, main, what) -> None:
-    status, told = ended(start(tmp_path, main))
+    status, said = ended(start(tmp_path, main))
     (log,) = (tmp_path / "logs/errors").iterdir()
-    assert status == 3 and what in told and str(log) in told and "report it" in told
+    assert status == 3 and what in said and str(log) in said and "report it" in said
     assert "command.py" in log.read_text()
 
 

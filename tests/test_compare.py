@@ -18,7 +18,7 @@ from demo_score.analysis.compare import (
     describe,
     welch_test,
 )
-from demo_score.analysis.numbers import percent
+from demo_score.analysis.formatting import percent
 from demo_score.analysis.tables import make_tables
 from demo_score.analysis.verdict import AGREES, DISAGREES, NOT_WITHIN, UNDECIDED, agreement
 from synthetic_results import SEEDS, write_experiment

@@ -26,7 +26,7 @@ def row(kind: str, file: str, episode: int, length: int, source: str, kept: int)
         "file": file,
         "episode": episode,
         "length": length,
-        "source": source,
+        "actor": source,
         "success": 1,
         "score": 0.5,
         "kept": kept,
@@ -122,7 +122,7 @@ def test_random_takes_every_demonstration_equally_often(scores) -> None:
 
 def test_length_matched_has_the_lengths_of_the_kept_but_not_only_them(tmp_path, table) -> None:
     """The kept are short good ones: a random choice is far from their lengths, a matched one is not."""
-    table["kept"] = ((table["source"] == "good") & (table["length"] < 200)).astype(int)
+    table["kept"] = ((table["actor"] == "good") & (table["length"] < 200)).astype(int)
     scores = stored(table, tmp_path)
     kept = lengths(choose_episodes("curated_demos", scores, 0, ORACLE))
     matched = choose_episodes("length_matched", scores, 0, ORACLE)
@@ -134,9 +134,9 @@ def test_length_matched_has_the_lengths_of_the_kept_but_not_only_them(tmp_path, 
 
 def test_length_matched_tells_lengths_apart_where_most_are_equal(tmp_path, table) -> None:
     """Two lengths, and the filter keeps those of one: then nothing else matches."""
-    table["length"] = np.where(table["source"] == "good", 213, 165)
+    table["length"] = np.where(table["actor"] == "good", 213, 165)
     table.loc[table.index[::7], "length"] += 1
-    table["kept"] = (table["source"] == "good").astype(int)
+    table["kept"] = (table["actor"] == "good").astype(int)
     matched = named(choose_episodes("length_matched", stored(table, tmp_path), 0, ORACLE))
     assert len(matched["good.hdf5"]) >= 17 and len(matched.get("bad.hdf5", [])) <= 3
 
@@ -175,7 +175,7 @@ def test_missing_scores_are_reported(tmp_path) -> None:
 
 
 def test_demonstrations_without_a_strategy_are_no_oracles(tmp_path, table) -> None:
-    table["source"] = ""
+    table["actor"] = ""
     with one_line_error("oracle"):
         choose_episodes("oracle", stored(table, tmp_path), 0, ORACLE)
 
@@ -215,5 +215,5 @@ def test_scores_that_no_filter_writes_are_named(tmp_path, table, column, value) 
 
 
 def test_strategy_may_be_called_none(tmp_path, table) -> None:
-    table["source"] = table["source"].replace("good", "None")
+    table["actor"] = table["actor"].replace("good", "None")
     assert named(choose_episodes("oracle", stored(table, tmp_path), 0, ["None"])) == {"good.hdf5": list(range(20))}

@@ -156,7 +156,7 @@ def test_oracle_condition_needs_strategies(experiment) -> None:
         check_experiment(experiment)
 
 
-# Data that are given: which parts an experiment then needs, and which it cannot have
+# User-supplied data: which parts an experiment then needs, and which it cannot have
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def own() -> dict:
     return {**experiment, "env": "recorded", "policy": "act_state", "overrides": sizes, "final_policy": trained}
 
 
-def test_given_data_need_neither_policy_nor_simulator(own) -> None:
+def test_user_supplied_data_need_neither_policy_nor_simulator(own) -> None:
     check_experiment(own)
     for key in ("env", "policy", "overrides", "final_policy"):
         del own[key]
@@ -186,11 +186,17 @@ TESTED = {"n_episodes": 2, "seed_offset": 6000, "overrides": []}
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        (lambda e: e["demonstrations"]["mine"].update(n_episodes=3), ["demonstrations.mine", "n_episodes", "given"]),
-        (lambda e: e["demonstrations"].update(a={"n_episodes": 3, "seed": 1}), ["a is to be collected", "given"]),
+        (
+            lambda e: e["demonstrations"]["mine"].update(n_episodes=3),
+            ["demonstrations.mine", "n_episodes", "user-supplied"],
+        ),
+        (
+            lambda e: e["demonstrations"].update(a={"n_episodes": 3, "seed": 1}),
+            ["a is to be collected", "user-supplied"],
+        ),
         (lambda e: e["demonstrations"].update(a={"seed": 1}), ["demonstrations.a", "n_episodes", "path"]),
         (lambda e: e["demonstrations"]["mine"].update(repo_id="a/b"), ["demonstrations.mine", "either"]),
-        (lambda e: e["rollouts"].update(seed_offset=1), ["rollouts", "seed_offset", "given"]),
+        (lambda e: e["rollouts"].update(seed_offset=1), ["rollouts", "seed_offset", "user-supplied"]),
         (lambda e: e["rollouts"].pop("path"), ["rollouts", "n_episodes", "path"]),
         (lambda e: e.pop("env"), ["env", "policy is trained"]),
         (lambda e: e.pop("policy"), ["policy", "policy is trained"]),
@@ -210,8 +216,8 @@ def test_what_does_not_go_with_given_data_is_named(own, change, parts) -> None:
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        (lambda e: e.update(problems="skip"), ["problems", "given"]),
-        (lambda e: e["rollouts"].update(labels="l.csv"), ["rollouts", "labels", "given"]),
+        (lambda e: e.update(problems="skip"), ["problems", "user-supplied"]),
+        (lambda e: e["rollouts"].update(labels="l.csv"), ["rollouts", "labels", "user-supplied"]),
         (lambda e: e.pop("base_policy"), ["base_policy", "rollouts are collected"]),
         (lambda e: e.pop("env"), ["env", "missing"]),
     ],

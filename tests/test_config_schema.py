@@ -114,7 +114,7 @@ def test_a_mistake_of_one_heir_is_named_there() -> None:
 
 def test_an_experiment_is_run_once(config) -> None:
     config["run"] *= 2
-    with one_line_error(f"config: run: '{config['run'][0]}' is given twice; remove one"):
+    with one_line_error(f"config: run: '{config['run'][0]}' is there twice; remove one"):
         Config.read(config, "config")
 
 
@@ -141,7 +141,7 @@ def test_schema_names_what_is_missing(config, experiment, key) -> None:
         ({"lr": ["1e-3"]}, ["lr.0", "write 0.001"]),
         ({"batch_size": 1024.0}, ["batch_size: 1024.0 is not a whole number", "write 1024"]),
         ({"seeds": [2**32]}, ["seeds.0", "at most 4294967295"]),
-        ({"lr": [0.1, 0.1]}, ["lr: 0.1 is given twice"]),
+        ({"lr": [0.1, 0.1]}, ["lr: 0.1 is there twice"]),
         ({"model_archs": {"mine": {"type": "stepwise", "hidden_size": [8], "dropout": 0.1}}}, ["mine", "hidden_size"]),
         ({"model_archs": {"mine": {"type": "forest"}}}, ["mine", "forest", "stepwise"]),
     ],

@@ -134,7 +134,7 @@ def test_videos_come_back_within_codec_loss(tmp_path) -> None:
 
 
 def test_some_episodes_are_imported_in_the_order_asked_for(robomimic, tmp_path) -> None:
-    import_data(robomimic, tmp_path / "a.hdf5", numbers=[2, 0])
+    import_data(robomimic, tmp_path / "a.hdf5", indices=[2, 0])
     assert [episode.seed for episode in read_episodes(tmp_path / "a.hdf5")] == [32, 30]
 
 
@@ -179,7 +179,7 @@ def test_what_a_table_tells_goes_along(robomimic, tmp_path) -> None:
 
 def test_episodes_and_labels_are_not_chosen_beside_a_list(robomimic, tmp_path) -> None:
     write_list(tmp_path / "list.txt", {robomimic: [2, 0]})
-    for options in ({"numbers": [0]}, {"filter_key": "good"}, {"labels": tmp_path / "labels.csv"}):
+    for options in ({"indices": [0]}, {"filter_key": "good"}, {"labels": tmp_path / "labels.csv"}):
         with one_line_error("list.txt", "a list says itself"):
             import_data(tmp_path / "list.txt", tmp_path / "a.hdf5", **options)
 
@@ -209,7 +209,7 @@ def test_robomimic_file_that_tells_no_rate_needs_one(tmp_path, env_args) -> None
 
 def test_nothing_selected_is_an_error(robomimic, tmp_path) -> None:
     with one_line_error(robomimic, "no episode"):
-        import_data(robomimic, tmp_path / "a.hdf5", numbers=[])
+        import_data(robomimic, tmp_path / "a.hdf5", indices=[])
 
 
 def command(module, monkeypatch, capsys, *arguments: object) -> tuple[int, str, list[str]]:
@@ -256,7 +256,7 @@ def test_export_command_refuses_bad_episodes_or_skips_them(robomimic, tmp_path, 
     lost = {"lerobot": ", env_args", "aloha": ", env_args", "robomimic": ""}[to]
     left_out = f"{robomimic}: left out: {'rewards, tasks, ' * (to == 'aloha')}filter keys good{lost}"
     assert (status, text, err) == (0, f"{out}: 1 episodes\n", [*(f"skipped: {line}" for line in lines), left_out])
-    assert len(open_dataset(out).numbers) == 1
+    assert len(open_dataset(out).episode_indices) == 1
 
 
 def test_import_command_takes_all_its_options(robomimic, tmp_path, monkeypatch, capsys) -> None:

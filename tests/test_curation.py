@@ -243,8 +243,8 @@ def test_filter_keeps_reliable_demonstrations_and_no_failed_rollout(folder: Path
     demonstrations, rollouts = table[table.kind == "demonstration"], table[table.kind == "rollout"]
     assert len(demonstrations) == 59
     assert len(rollouts) == 120
-    assert demonstrations[demonstrations.source == "reliable"].kept.mean() > 0.9
-    assert demonstrations[demonstrations.source == "unreliable"].kept.mean() < 0.1
+    assert demonstrations[demonstrations.actor == "reliable"].kept.mean() > 0.9
+    assert demonstrations[demonstrations.actor == "unreliable"].kept.mean() < 0.1
     failed = rollouts[rollouts.success == 0]
     threshold = yaml.safe_load((folder / "classifier.yaml").read_text())["thresholds"]["mean"]
     assert (failed.score > threshold).any()  # the rule is needed

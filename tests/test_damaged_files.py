@@ -66,7 +66,7 @@ def read_all(path: Path) -> str:
     except UserError as error:
         assert "\n" not in str(error)
         return "refused"
-    for number in dataset.numbers:
+    for number in dataset.episode_indices:
         try:
             (episode,) = dataset.read([number])
             for values in episode.observations.values():

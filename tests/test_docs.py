@@ -20,7 +20,7 @@ from demo_score.config import tree as settings_tree
 from demo_score.config.keys_reference import configuration_keys
 from demo_score.config.models.classifiers import Sweep
 from demo_score.config.models.experiment import Config
-from demo_score.config.models.given import GivenData
+from demo_score.config.models.user_data import UserData
 from demo_score.config.reference import read_settings_file, read_tables, read_texts, text_for, typed
 from demo_score.config.settings import compose_settings, save
 from demo_score.config.steps_reference import fill_steps
@@ -215,7 +215,7 @@ def test_shown_configuration_is_valid(document) -> None:
 def test_shown_settings_of_data_are_valid(document) -> None:
     shown = [block for block in blocks(document, "yaml") if block.startswith("# data.yaml")]
     assert len(shown) == 1
-    GivenData.checked(yaml.safe_load(shown[0]), document.name)
+    UserData.checked(yaml.safe_load(shown[0]), document.name)
 
 
 @pytest.fixture

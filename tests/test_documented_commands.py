@@ -73,6 +73,8 @@ def test_command_line_of_docs_data_runs(folder, monkeypatch, line) -> None:
 
 def test_what_they_made_is_there(folder) -> None:
     """After the test above, in the order of this file."""
-    assert len(open_dataset(folder / "outputs/mine").numbers) == len(open_dataset(folder / "outputs/mine.hdf5").numbers)
+    assert len(open_dataset(folder / "outputs/mine").episode_indices) == len(
+        open_dataset(folder / "outputs/mine.hdf5").episode_indices
+    )
     assert read_list(folder / "outputs/data/rollouts/003000.csv")
     assert len(list(folder.rglob("model.safetensors"))) == sum("train.py" in line for line in LINES)

@@ -49,7 +49,7 @@ def test_written_episodes_come_back_with_all_their_attributes(path, episodes) ->
     for written, read in zip(episodes, read_episodes(path), strict=True):
         assert_equal(written, read)
     assert RobomimicFile(path).env_args() == ENV_ARGS
-    assert RobomimicFile(path).numbers == [0, 1, 2]
+    assert RobomimicFile(path).episode_indices == [0, 1, 2]
 
 
 def test_episodes_come_in_the_order_asked_for(path, episodes) -> None:

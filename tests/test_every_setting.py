@@ -49,7 +49,7 @@ def trained_in_a_precision(*overrides: str) -> object:
 
 
 def state_after_a_failure(*overrides: str) -> object:
-    """What is left of a training that fails at its last step, and where the same training, mended, begins."""
+    """What is left of a training that fails at its last step, and where the same training, fixed, begins."""
     write_episodes("data.hdf5", [random_episode(30)], {})
     folder = Path(digest(*overrides))
     settings = composed("+datasets_file=data.hdf5", "training.lr_warmup_steps=11", *overrides)

@@ -19,7 +19,7 @@ def experiment() -> dict:
 
 @pytest.fixture
 def given() -> dict:
-    """The experiment of given data, with no policy."""
+    """The experiment of user-supplied data, with no policy."""
     return deepcopy(delivered()["experiments"]["bring_your_own"])
 
 
@@ -33,10 +33,10 @@ def test_collected_data_lie_in_files_of_their_own(experiment) -> None:
     assert paths.demonstrations() == [f"{folder}/reliable.hdf5", f"{folder}/unreliable.hdf5"]
     assert paths.all_demonstrations() == f"{folder}/all.txt"
     assert paths.rollouts(10000) == [f"{RUN}/rollouts/000300.hdf5", f"{RUN}/rollouts/000400.hdf5"]
-    assert paths.given_tables() == paths.problems() == paths.data_settings() == []
+    assert paths.user_tables() == paths.problems() == paths.data_settings() == []
 
 
-def test_given_data_lie_in_tables_that_all_runs_share(given) -> None:
+def test_user_supplied_data_lie_in_tables_that_all_runs_share(given) -> None:
     paths = paths_of("own", given)
     assert paths.demonstrations() == [paths.all_demonstrations()] == ["results/own/demonstrations/all.csv"]
     assert (
@@ -44,7 +44,7 @@ def test_given_data_lie_in_tables_that_all_runs_share(given) -> None:
         == paths.rollouts(2)
         == [f"results/own/rollouts/{step}.csv" for step in given["rollouts"]["eps"]]
     )
-    assert paths.given_tables() == [paths.all_demonstrations(), *paths.rollouts(None)]
+    assert paths.user_tables() == [paths.all_demonstrations(), *paths.rollouts(None)]
     assert paths.problems() == ["results/own/problems.csv"]
     run = f"results/own/seed{given['seeds'][0]}/demo_score_datasets/"
     exports = {path for path in paths.targets() if path.startswith(run)}
@@ -76,7 +76,7 @@ def test_tables_and_figures_follow_from_what_is_evaluated(experiment) -> None:
     assert whole.is_compared() and len(whole.figures()) == 16 and len(whole.evaluations()) == 4
     del experiment["evaluation"]
     part = paths_of("tiny", experiment)
-    assert not part.is_compared() and part.tried_checkpoints(10000) == []
+    assert not part.is_compared() and part.checkpoints_along_training(10000) == []
     gone = {Path(path).stem for path in {*whole.figures(), *whole.tables()} - {*part.figures(), *part.tables()}}
     assert gone == {"success", "differences", "detection"}
     assert {Path(path).stem for path in part.recordings()} == {"demonstrations"}

@@ -1,4 +1,4 @@
-"""What `make docs` writes from settings files and models: up to date, and an edit is noticed and mended."""
+"""What `make docs` writes from settings files and models: up to date, and an edit is noticed and fixed."""
 
 import shutil
 import subprocess
@@ -30,7 +30,7 @@ def copied(tmp_path) -> Path:
     return tmp_path
 
 
-def test_an_edit_of_a_settings_file_is_noticed_and_mended(copied) -> None:
+def test_an_edit_of_a_settings_file_is_noticed_and_fixed(copied) -> None:
     default = copied / "workflow/configs/default.yaml"
     default.write_text(default.read_text().replace("log_freq: 200", "log_freq: 201"))
     result = check("--check", folder=copied)
@@ -53,7 +53,7 @@ def test_an_edit_of_a_settings_file_is_noticed_and_mended(copied) -> None:
         ("workflow/schemas/config.schema.yaml", "pattern", "format", "config.schema.yaml"),
     ],
 )
-def test_an_edit_of_a_model_or_a_schema_is_noticed_and_mended(copied, file, before, after, written) -> None:
+def test_an_edit_of_a_model_or_a_schema_is_noticed_and_fixed(copied, file, before, after, written) -> None:
     text = (copied / file).read_text()
     assert before in text
     (copied / file).write_text(text.replace(before, after, 1))

@@ -15,8 +15,8 @@ from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.lerobot_writer import write_lerobot
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.ingest.conversion import export_data, import_data
-from demo_score.ingest.given import prepare_data
 from demo_score.ingest.inspection import inspect
+from demo_score.ingest.preparation import prepare_data
 from pyarrow import parquet
 
 STATE, ROWS, EPISODES = (

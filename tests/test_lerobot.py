@@ -64,7 +64,7 @@ def test_episodes_come_back(tmp_path, version, converted, video) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_episodes_come_in_the_order_asked_for(tmp_path, version) -> None:
-    episodes = read(written(tmp_path, version=version), numbers=[2, 0])
+    episodes = read(written(tmp_path, version=version), indices=[2, 0])
     assert [episode.seed for episode in episodes] == [2, 0]
     for episode, arrays in zip(episodes, content()[::-2], strict=True):
         np.testing.assert_array_equal(episode.actions, arrays["action"])
@@ -125,7 +125,7 @@ def test_only_what_is_asked_for_is_read(tmp_path) -> None:
     folder = written(tmp_path, version="v2.1")
     shutil.rmtree(folder / "videos")
     (folder / "data/chunk-000/episode_000001.parquet").unlink()
-    assert [list(episode.observations) for episode in read(folder, (STATE,), numbers=[0, 2])] == [[STATE]] * 2
+    assert [list(episode.observations) for episode in read(folder, (STATE,), indices=[0, 2])] == [[STATE]] * 2
 
 
 def test_rewards_and_success_are_unknown_where_the_data_set_does_not_tell(tmp_path) -> None:
@@ -187,7 +187,7 @@ def test_other_frame_rate_is_reported(tmp_path) -> None:
 
 def test_missing_episode_is_reported(tmp_path) -> None:
     with one_line_error("no episode 3", "holds 3 episodes"):
-        read(written(tmp_path), numbers=[0, 3])
+        read(written(tmp_path), indices=[0, 3])
 
 
 def test_missing_key_is_reported_with_those_there_are(tmp_path) -> None:

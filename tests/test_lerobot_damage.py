@@ -22,8 +22,8 @@ def written(folder: Path, **options) -> Path:
     return write_lerobot(folder / "data set", **{"n_episodes": 3, "images": {IMAGE: SIZE}, **options})
 
 
-def read(folder: Path, keys: tuple[str, ...] = (STATE, IMAGE), numbers: list[int] | None = None) -> list[Episode]:
-    return list(open_dataset(folder).read(numbers, keys))
+def read(folder: Path, keys: tuple[str, ...] = (STATE, IMAGE), indices: list[int] | None = None) -> list[Episode]:
+    return list(open_dataset(folder).read(indices, keys))
 
 
 def change_table(folder: Path, name: str, change: Callable[[pa.Table], pa.Table]) -> Path:
@@ -52,8 +52,8 @@ def change_episode(folder: Path, number: int, **changes) -> None:
 
 def assert_only_episode_1_is_bad(folder: Path, *parts: object) -> None:
     with one_line_error(*parts):
-        read(folder, numbers=[1])
-    assert len(read(folder, numbers=[0, 2])) == 2
+        read(folder, indices=[1])
+    assert len(read(folder, indices=[0, 2])) == 2
 
 
 START = f"videos/{IMAGE}/from_timestamp"
@@ -127,7 +127,7 @@ def test_episode_without_a_frame_is_read_as_such(tmp_path, checkpoint) -> None:
         return added.slice(0, 0)
 
     change_table(folder, "data/*/episode_000001.parquet", empty)
-    (episode,) = read(folder, numbers=[1])
+    (episode,) = read(folder, indices=[1])
     assert (len(episode), episode.success, episode.checkpoint) == (0, None, None)
     assert episode.observations[IMAGE].shape == (0, *SIZE, 3) and episode.observations[IMAGE].identity()
 

@@ -25,7 +25,12 @@ def assert_holds(episode: Episode, expected: Content, number: int) -> None:
 )
 def test_episodes_with_a_camera_are_read_exactly(name, version, image_error) -> None:
     dataset = open_dataset(DATA / name)
-    assert (dataset.format, dataset.version, dataset.fps, dataset.numbers) == ("lerobot", version, 10, [0, 1, 2])
+    assert (dataset.format, dataset.version, dataset.fps, dataset.episode_indices) == (
+        "lerobot",
+        version,
+        10,
+        [0, 1, 2],
+    )
     assert dataset.features() == {STATE: (4,), CAMERA: (64, 64, 3), "action": (3,)}
     for number, (episode, expected) in enumerate(zip(dataset.read(), small_episodes(), strict=True)):
         assert_holds(episode, expected, number)

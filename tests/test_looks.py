@@ -39,7 +39,7 @@ def test_a_trace_ends_in_the_score_and_is_what_a_shorter_episode_would_get(folde
     out = folder / f"out/{model_arch}.csv"
     command("trace_scores", classifier=classifier, scores=folder / "out/scores.csv", out=out)
     traces = pd.read_csv(out)
-    keys = ["kind", "source", "file", "episode"]
+    keys = ["kind", "actor", "file", "episode"]
     last = traces.groupby(keys, dropna=False)["score"].last()
     lengths = scores.groupby(keys, dropna=False)["length"].last()
     longest = lengths == lengths.max()  # of the others, the last moment may lie before their end
@@ -122,7 +122,7 @@ def test_data_without_a_known_simulator_have_no_paths(tmp_path) -> None:
 
 def scores_of(place: Path, kept: dict[str, int]) -> Path:
     rows = [
-        {"kind": "demonstration", "file": f"{name}.hdf5", "episode": 1, "source": name, "score": 0.5, "kept": value}
+        {"kind": "demonstration", "file": f"{name}.hdf5", "episode": 1, "actor": name, "score": 0.5, "kept": value}
         for name, value in kept.items()
     ]
     rows.insert(0, {**rows[0], "kind": "rollout"})

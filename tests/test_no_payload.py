@@ -20,8 +20,8 @@ from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.labels import read_labels
 from demo_score.data.lists import read_entries
 from demo_score.experiments.files import check_configfiles
-from demo_score.ingest.given import read_given
 from demo_score.ingest.inspection import inspect
+from demo_score.ingest.preparation import read_data_settings
 from demo_score.policies import make_policy
 from demo_score.policies.checkpoints import load_policy, read_checkpoint_settings
 from demo_score.runtime.errors import UserError
@@ -81,7 +81,7 @@ READERS = {
     "table.csv": read_entries,
     "lerobot/meta/info.json": lambda path: open_dataset(path.parents[1]),
     "config.yaml": lambda path: check_configfiles([path]),
-    "data.yaml": read_given,
+    "data.yaml": read_data_settings,
     "settings.yaml": load,
     "classifiers.yaml": read_settings,
 }
@@ -141,7 +141,7 @@ def filter_by(path: Path) -> None:
 
 YAML_READERS = {
     "config.yaml": lambda path: check_configfiles([path]),
-    "data.yaml": read_given,
+    "data.yaml": read_data_settings,
     "settings.yaml": load,
     "classifiers.yaml": read_settings,
     "default.yaml": lambda path: compose_settings(["seed=0"], path.parent),

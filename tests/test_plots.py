@@ -160,18 +160,18 @@ def test_checkpoints_draws_the_mean_of_the_runs_and_each_run_in_the_colour_of_it
     assert list(axes.get_xticks()) == [3000, 4500, 6000, 8000]
 
 
-def test_checkpoints_of_given_rollouts_have_the_interval_of_their_episodes(experiment, tmp_path):
+def test_checkpoints_of_user_supplied_rollouts_have_the_interval_of_their_episodes(experiment, tmp_path):
     rows = pd.read_csv(experiment["tables"] / "checkpoints.csv").query(
         "condition == 'base' and seed in ('10000', 'all')"
     )
-    given = rows.replace({"seed": {"10000": "given"}})
-    given.loc[given["seed"] == ALL_RUNS, ["low", "high"]] = float("nan")
+    supplied = rows.replace({"seed": {"10000": "user"}})
+    supplied.loc[supplied["seed"] == ALL_RUNS, ["low", "high"]] = float("nan")
     with figure_style():
-        axes = figures.checkpoints(write_table(tmp_path / "checkpoints.csv", given)).axes[0]
+        axes = figures.checkpoints(write_table(tmp_path / "checkpoints.csv", supplied)).axes[0]
     (bars,), labels = axes.get_legend_handles_labels()
-    assert labels == ["given rollouts"]
+    assert labels == ["user-supplied rollouts"]
     lows = [segment[0, 1] for segment in bars.lines[2][0].get_segments()]
-    assert lows == pytest.approx(list(given[given["seed"] == "given"]["low"]), abs=1e-6)
+    assert lows == pytest.approx(list(supplied[supplied["seed"] == "user"]["low"]), abs=1e-6)
 
 
 def test_differences_draws_each_condition_beside_the_base_and_its_control(experiment):
@@ -234,7 +234,7 @@ def test_paths_draw_apart_what_all_runs_kept_some_and_none(experiment):
     with figure_style():
         panels = traces.paths(experiment["paths"][0], experiment["scores"]).axes
     scores = pd.concat(pd.read_csv(path) for path in experiment["scores"]).query("kind == 'demonstration'")
-    times = scores.groupby(["source", "episode"])["kept"].sum()
+    times = scores.groupby(["actor", "episode"])["kept"].sum()
     counts = [(times == 6).sum(), times.between(1, 5).sum(), (times == 0).sum()]
     assert min(counts) > 0 and len(panels) == 2 * 3
     titles = ("kept by all", "kept by some", "dropped by all")
@@ -256,11 +256,11 @@ def test_kept_draws_shares_and_names_the_counts(experiment):
     with figure_style():
         axes = figures.kept(experiment["tables"] / "kept.csv").axes[0]
     mean, runs = (
-        rows[(rows["kind"] == "demonstration") & (rows["source"] != "all")].sort_values("source", kind="stable")
+        rows[(rows["kind"] == "demonstration") & (rows["actor"] != "all")].sort_values("actor", kind="stable")
         for rows in rows_of(experiment, "kept")
     )
     assert_drawn(axes, mean, runs, "fraction")
-    names = [f"{row.source}\n{row.kept} of {row.n}" for row in mean.itertuples()]
+    names = [f"{row.actor}\n{row.kept} of {row.n}" for row in mean.itertuples()]
     assert [label.get_text() for label in axes.get_yticklabels()] == names
     assert axes.get_xlabel() == "Demonstrations kept (6 runs of 60–90 demonstrations)"
 

@@ -77,9 +77,9 @@ def spoil(values: np.ndarray, value: float = np.nan) -> np.ndarray:
     return values
 
 
-def part(path: Path, numbers: list[int] | None = None, **options) -> Part:
+def part(path: Path, indices: list[int] | None = None, **options) -> Part:
     dataset = open_dataset(path)
-    return Part(dataset, dataset.numbers if numbers is None else numbers, **options)
+    return Part(dataset, dataset.episode_indices if indices is None else indices, **options)
 
 
 def found(*paths: Path) -> list[str]:
@@ -98,7 +98,7 @@ def assert_one(path: Path, number: int, *words: str) -> None:
         settle(parts, "refuse")
     kept, problems = settle(parts, "skip")
     assert problems == [problem]
-    assert kept == [replace(parts[0], numbers=[other for other in parts[0].numbers if other != number])]
+    assert kept == [replace(parts[0], episode_indices=[other for other in parts[0].episode_indices if other != number])]
 
 
 @pytest.mark.parametrize("kind", [*HDF5, *LEROBOT])
@@ -121,7 +121,7 @@ def test_every_problem_is_told_whether_refused_or_skipped(tmp_path, capfd) -> No
     skipped = capfd.readouterr().err.splitlines()
     assert [line.startswith(start) for line, start in zip(refused, lines, strict=True)] == [True, True]
     assert skipped == [f"skipped: {line}" for line in refused]
-    assert kept[0].numbers == [0, 3]
+    assert kept[0].episode_indices == [0, 3]
 
 
 def test_problems_known_before_count_too(tmp_path) -> None:
@@ -131,7 +131,7 @@ def test_problems_known_before_count_too(tmp_path) -> None:
     with one_line_error("2 problems"):
         settle([part(path)], "refuse", known)
     kept, problems = settle([part(path)], "skip", known)
-    assert (kept[0].numbers, problems) == ([0, 2], known)
+    assert (kept[0].episode_indices, problems) == ([0, 2], known)
 
 
 def test_unknown_choice_is_reported_with_those_there_are(tmp_path) -> None:
@@ -265,7 +265,7 @@ def test_a_good_copy_of_a_bad_episode_stays(tmp_path) -> None:
 
 def test_an_episode_given_twice_is_refused(tmp_path) -> None:
     path = written(tmp_path, "robomimic")
-    with one_line_error(path, "episode 1 is given twice"):
+    with one_line_error(path, "episode 1 is listed twice"):
         find_problems([part(path, [0, 1]), part(path, [1])])
 
 
@@ -292,8 +292,8 @@ def test_other_count_than_the_data_set_says_is_found(tmp_path, version, capfd) -
 
 def test_labels_of_other_episodes_are_found(tmp_path) -> None:
     path, labels = written(tmp_path, "robomimic"), tmp_path / "labels.csv"
-    given = {0: Label(True), 7: Label(False), 4: Label(True)}
-    (problem,) = find_problems([part(path, labels=given, labels_file=labels)])
+    supplied = {0: Label(True), 7: Label(False), 4: Label(True)}
+    (problem,) = find_problems([part(path, labels=supplied, labels_file=labels)])
     assert problem == Problem(labels, None, f"labels episodes that {path} does not have: 4, 7")
 
 
@@ -338,7 +338,7 @@ def test_all_episodes_of_a_shared_file_are_found(tmp_path, name) -> None:
     cut(path / name.format(IMAGE), 0.5)
     problems = find_problems([part(path)])
     assert [problem.episode for problem in problems] == [2, 3]
-    assert usable([part(path)], problems)[0].numbers == [0, 1]
+    assert usable([part(path)], problems)[0].episode_indices == [0, 1]
 
 
 def test_video_that_ends_too_early_is_found(tmp_path) -> None:

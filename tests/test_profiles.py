@@ -106,7 +106,7 @@ def test_profile_plans_and_passes_the_linter() -> None:
         run = dry_run(argument)
         assert run.returncode == 0, run.stderr[-2000:]
         assert "rror" not in run.stdout + run.stderr
-    assert re.search(r"^try_checkpoint +18$", run.stdout, re.MULTILINE)  # of six seeds, at three steps
+    assert re.search(r"^evaluate_checkpoint +18$", run.stdout, re.MULTILINE)  # of six seeds, at three steps
 
 
 def test_a_user_changes_two_partitions_and_an_account() -> None:

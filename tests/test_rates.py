@@ -191,7 +191,7 @@ def test_sources_of_different_rates_are_not_mixed(demonstrations, tmp_path) -> N
     with one_line_error("10 and 20 frames a second"):
         training_episodes(training(tmp_path / "list.txt"))
     parts = [
-        Part(data, data.numbers[:1], kind=path)
+        Part(data, data.episode_indices[:1], kind=path)
         for path in ("a.hdf5", "demos")
         for data in [open_dataset(tmp_path / path)]
     ]

@@ -1,4 +1,4 @@
-"""Jobs that are killed or told to stop: they go on where they were, to the same bits, and leave nothing behind."""
+"""Jobs that are killed or said to stop: they go on where they were, to the same bits, and leave nothing behind."""
 
 import os
 import signal
@@ -145,11 +145,11 @@ def test_state_is_stored_whole_or_not_at_all(tmp_path) -> None:
 def test_script_ends_at_once_and_goes_on_to_the_same_bits(tmp_path, data, strike, blow) -> None:
     long = [data, "training.offline_steps=300", "training.save_freq=150", "training.resume_freq=10"]
     process = struck_training(25, blow, *TINY, *long, f"hydra.run.dir={tmp_path / 'run'}")
-    _, told = process.communicate(timeout=PATIENCE)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == (143 if blow == signal.SIGTERM else -signal.SIGKILL)
-    assert "Traceback" not in told and "Exception" not in told
+    assert "Traceback" not in said and "Exception" not in said
     if blow == signal.SIGTERM:
-        assert told.splitlines()[-1].startswith("stopped: ") and "same command again" in told
+        assert said.splitlines()[-1].startswith("stopped: ") and "same command again" in said
     stored = torch.load(next(tmp_path.glob("run/.unfinished_*/state.pt")), weights_only=True)["step"]
     steps = strike(training_loop, "take_step")
     train(tmp_path / "run", *long)
@@ -243,9 +243,9 @@ def test_stopped_environments_in_processes_leave_nobody_and_say_one_line(tmp_pat
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(lambda: list(tmp_path.glob(".unfinished_*/batch000001.pt")))
     os.killpg(process.pid, signal.SIGTERM)
-    _, told = process.communicate(timeout=PATIENCE)  # until all of them have closed it
+    _, said = process.communicate(timeout=PATIENCE)  # until all of them have closed it
     assert process.returncode == 143
-    assert "Traceback" not in told and told.splitlines()[-1].startswith("stopped: ")
+    assert "Traceback" not in said and said.splitlines()[-1].startswith("stopped: ")
     assert list(tmp_path.glob(".unfinished_evaluation_*/batch000001.pt"))
 
 
@@ -277,8 +277,8 @@ def test_stopped_processes_that_collect_say_one_line(tmp_path) -> None:
     process = collecting(tmp_path, start_new_session=True)
     children = [child.pid for child in psutil.Process(process.pid).children()]
     os.killpg(process.pid, signal.SIGTERM)
-    _, told = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, told.splitlines()[-1]) == (143, STOPPED) and "Traceback" not in told
+    _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said.splitlines()[-1]) == (143, STOPPED) and "Traceback" not in said
     wait_for(lambda: not any(map(is_running, children)))
     assert not list(tmp_path.iterdir())
 

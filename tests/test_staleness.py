@@ -1,4 +1,4 @@
-"""Given data that change make stale what was listed of them, whatever their files' times say."""
+"""User-supplied data that change make stale what was listed of them, whatever their files' times say."""
 
 import os
 import shutil

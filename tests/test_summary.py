@@ -111,7 +111,7 @@ def test_command_reports_bad_input_in_one_line(tmp_path, monkeypatch, capsys):
 
 def test_summary_says_what_was_kept_and_warns_of_lengths(tmp_path: Path) -> None:
     rows = [("demonstration", "reliable", 230, 1), ("demonstration", "fast", 200, 0)]
-    scores = pd.DataFrame(rows, columns=["kind", "source", "length", "kept"])
+    scores = pd.DataFrame(rows, columns=["kind", "actor", "length", "kept"])
     both = pd.concat([scores.assign(seed=1), scores.assign(seed=2, kept=1)], ignore_index=True)
     tested = read_evaluations([outcomes(tmp_path, seed, "base", "01") for seed in (1, 2)])
     tables = {"success": success_table(tested), "differences": difference_table(tested), "kept": kept_table(both)}

@@ -63,14 +63,16 @@ def test_a_missing_evaluation_is_refused(tmp_path):
 
 
 def test_rollouts_say_of_which_run_condition_and_checkpoint_they_are(tmp_path):
-    given = tmp_path / "000500.csv"
-    write_table(given, pd.DataFrame({"file": ["a", "a"], "episode": [0, 1], "success": [0, 1], "checkpoint": "000500"}))
+    supplied = tmp_path / "000500.csv"
+    write_table(
+        supplied, pd.DataFrame({"file": ["a", "a"], "episode": [0, 1], "success": [0, 1], "checkpoint": "000500"})
+    )
     both = [outcomes_file(tmp_path / f"{name}.csv", "01", seed=3, condition=name) for name in ("base", "curated_demos")]
-    rates = checkpoint_table(read_rollouts([*both, given]))
+    rates = checkpoint_table(read_rollouts([*both, supplied]))
     assert list(zip(rates["seed"], rates["condition"], strict=True)) == [
         ("3", "base"),
         ("3", "curated_demos"),
-        ("given", "base"),
+        ("user", "base"),
         ("all", "base"),
         ("all", "curated_demos"),
     ]

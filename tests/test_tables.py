@@ -143,32 +143,32 @@ def test_checkpoint_table_orders_steps_as_numbers_and_ends_in_means_over_runs(tm
 
 def test_kept_table_counts_and_measures_lengths_by_source(tmp_path):
     table = kept_table(read_scores([scores_file(tmp_path)]))
-    reliable = row(table, kind="demonstration", source="reliable", seed="1")
+    reliable = row(table, kind="demonstration", actor="reliable", seed="1")
     assert (reliable["n"], reliable["kept"], reliable["fraction"], reliable["interval"]) == (3, 3, 1.0, "wilson")
     assert (reliable["median_length_kept"], reliable["mean_length_kept"]) == (110, 130)
     assert pd.isna(reliable["median_length_dropped"])
-    unnamed = row(table, kind="demonstration", source="unnamed", seed="1")
+    unnamed = row(table, kind="demonstration", actor="unnamed", seed="1")
     assert (unnamed["median_length_kept"], unnamed["median_length_dropped"]) == (300, 200)
-    everything = row(table, kind="demonstration", source="all", seed="1")
+    everything = row(table, kind="demonstration", actor="all", seed="1")
     assert (everything["n"], everything["kept"], everything["mean_length_kept"]) == (5, 4, 172.5)
-    assert row(table, kind="rollout", source="003000", seed="1")["fraction"] == 0.0
+    assert row(table, kind="rollout", actor="003000", seed="1")["fraction"] == 0.0
 
 
 def test_kept_table_sums_counts_over_runs_and_averages_their_shares_and_lengths(tmp_path):
     other = [(kind, source, length, 1 - kept) for kind, source, length, kept in SCORED]
     table = kept_table(read_scores([scores_file(tmp_path), scores_file(tmp_path, 2, other)]))
-    found = row(table, kind="demonstration", source="all", seed="all")
+    found = row(table, kind="demonstration", actor="all", seed="all")
     assert (found["n"], found["kept"], found["fraction"], found["interval"]) == (10, 5, 0.5, "t over runs")
     assert (found["low"], found["high"]) == (0, 1)  # 0.8 and 0.2: t of 1 degree of freedom is 12.7
     assert found["mean_length_kept"] == (172.5 + 200) / 2
-    dropped = row(table, kind="demonstration", source="reliable", seed="all")["mean_length_dropped"]
+    dropped = row(table, kind="demonstration", actor="reliable", seed="all")["mean_length_dropped"]
     assert dropped == 130  # of the one run that dropped any
 
 
 def test_detection_is_the_share_of_pairs_in_order(tmp_path):
     # Lengths tie in each strategy: within a fifth of the lengths there is one of both kinds of each.
     lengths, found = [100, 200, 300, 400, 500] * 2, [0.9, 0.8, 0.7, 0.6, 0.5, 0.1, 0.85, 0.2, 0.6, 0.4]
-    scores = pd.DataFrame({"kind": "demonstration", "source": ["a"] * 5 + ["b"] * 5, "length": lengths, "score": found})
+    scores = pd.DataFrame({"kind": "demonstration", "actor": ["a"] * 5 + ["b"] * 5, "length": lengths, "score": found})
     scores["seed"] = 1
     one = row(detection_table(scores, ["a"]), seed="1")
     pairs = [(x > y) + (x == y) / 2 for x in found[:5] for y in found[5:]]
@@ -180,7 +180,7 @@ def test_detection_is_the_share_of_pairs_in_order(tmp_path):
 
 def test_a_score_of_nothing_but_length_finds_nothing_within_lengths():
     lengths = [100] * 8 + [200] * 2 + [100] * 2 + [200] * 8
-    scores = pd.DataFrame({"kind": "demonstration", "source": ["a"] * 10 + ["b"] * 10, "length": lengths, "seed": 1})
+    scores = pd.DataFrame({"kind": "demonstration", "actor": ["a"] * 10 + ["b"] * 10, "length": lengths, "seed": 1})
     one = row(detection_table(scores.assign(score=-scores["length"]), ["a"]), seed="1")
     assert one["auc"] == pytest.approx(0.8)
     assert one["auc_of_length"] == pytest.approx(0.2)
@@ -190,8 +190,8 @@ def test_a_score_of_nothing_but_length_finds_nothing_within_lengths():
 def test_tied_lengths_are_one_stratum_and_no_pair_leaves_an_area_empty():
     assert set(length_strata([7, 7, 7])) == {0}
     assert list(length_strata(range(10))) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    scores = pd.DataFrame({"kind": "demonstration", "source": list("aab"), "length": 7, "score": [0.3, 0.1, 0.2]})
-    both = pd.concat([scores.assign(seed=1), scores.assign(seed=2, source="b")], ignore_index=True)
+    scores = pd.DataFrame({"kind": "demonstration", "actor": list("aab"), "length": 7, "score": [0.3, 0.1, 0.2]})
+    both = pd.concat([scores.assign(seed=1), scores.assign(seed=2, actor="b")], ignore_index=True)
     table = detection_table(both, ["a"])
     assert list(row(table, seed="1")[["auc", "auc_within_length", "auc_of_length"]]) == [0.5, 0.5, 0.5]
     assert row(table, seed="2")[["auc", "auc_within_length", "auc_of_length"]].isna().all()
@@ -200,7 +200,7 @@ def test_tied_lengths_are_one_stratum_and_no_pair_leaves_an_area_empty():
 
 
 def test_strata_apart_in_length_leave_the_area_within_lengths_empty():
-    scores = pd.DataFrame({"kind": "demonstration", "source": list("ab"), "length": [1, 2], "score": [1, 0], "seed": 1})
+    scores = pd.DataFrame({"kind": "demonstration", "actor": list("ab"), "length": [1, 2], "score": [1, 0], "seed": 1})
     one = row(detection_table(scores, ["a"]), seed="1")
     assert (one["auc"], one["auc_of_length"]) == (1, 0)
     assert pd.isna(one["auc_within_length"])

@@ -16,10 +16,10 @@ from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.hdf5_links import other_files
 from demo_score.data.formats.robomimic import RobomimicFile, write_episodes
 from demo_score.ingest.conversion import export_data, import_data
-from demo_score.ingest.given_settings import given_files
 from demo_score.ingest.inspection import inspect
 from demo_score.ingest.keep_lists import write_mask
 from demo_score.ingest.staleness import LARGE, content_digest
+from demo_score.ingest.user_data import user_files
 from demo_score.runtime.files import check_writable, read_text
 from demo_score.runtime.unreadable import reason_unreadable
 from lerobot_fixture import write_lerobot
@@ -123,13 +123,13 @@ def test_a_filter_that_is_not_installed_is_named(tmp_path) -> None:
 
 def test_hidden_files_are_not_looked_at(tmp_path) -> None:
     folder = write_lerobot(tmp_path / "set", n_episodes=2, images={})
-    before = given_files({"demonstrations": {"a": {"path": str(folder)}}})
+    before = user_files({"demonstrations": {"a": {"path": str(folder)}}})
     for path in before:
         path.with_name(f"._{path.name}").write_bytes(b"\0\5\26\7" + bytes(4000))
     (folder / ".cache/huggingface").mkdir(parents=True)
     (folder / ".cache/huggingface/x.parquet").write_text("x")
     assert inspect(folder).problems == []
-    assert given_files({"demonstrations": {"a": {"path": str(folder)}}}) == before
+    assert user_files({"demonstrations": {"a": {"path": str(folder)}}}) == before
     write_aloha(tmp_path / "aloha", [random_episode(4)])
     (tmp_path / "aloha/._episode_0.hdf5").write_text("x")
     assert inspect(tmp_path / "aloha").problems == []
@@ -141,7 +141,7 @@ def test_lines_of_json_end_at_line_ends_only(tmp_path) -> None:
     path.write_text(path.read_text().replace("a task", "a\u2028task\x85of 2"), encoding="utf-8")
     assert [episode.task for episode in open_dataset(folder).read()] == ["a\u2028task\x85of 2"] * 2
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert len(open_dataset(folder).numbers) == 2
+    assert len(open_dataset(folder).episode_indices) == 2
 
 
 @pytest.fixture
@@ -205,9 +205,9 @@ def test_linked_files_are_watched_and_those_that_are_lost_are_named(linked) -> N
     parts = [linked.parent / f"parts/{name}.hdf5" for name in ("day0", "day1", "masks", "rewards")]
     assert other_files(linked) == parts
     settings = {"demonstrations": {"a": {"path": str(linked)}}}
-    assert given_files(settings) == [linked, *parts]
+    assert user_files(settings) == [linked, *parts]
     parts[1].unlink()
-    assert given_files(settings) == [linked, parts[0], *parts[2:]]
+    assert user_files(settings) == [linked, parts[0], *parts[2:]]
     assert other_files(linked) == parts
     told = [problem.what for problem in inspect(linked).problems]
     assert any(f"it links to {parts[1]}: no such file" in line for line in told)
@@ -220,7 +220,7 @@ def test_linked_folders_are_followed_once(tmp_path) -> None:
     folder = write_lerobot(tmp_path / "disk/set", n_episodes=2, images={})
     (tmp_path / "data").symlink_to(tmp_path / "disk")
     (tmp_path / "disk/set/again").symlink_to(tmp_path / "disk")
-    files = given_files({"demonstrations": {"a": {"path": str(tmp_path / "data")}}})
+    files = user_files({"demonstrations": {"a": {"path": str(tmp_path / "data")}}})
     assert [file.resolve() for file in files] == sorted(path for path in folder.rglob("*") if path.is_file())
 
 

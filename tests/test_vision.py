@@ -114,14 +114,14 @@ def test_weights_that_cannot_be_had_leave_the_backbone_and_one_line(no_network, 
 @pytest.fixture
 def fetched(monkeypatch) -> list[dict[str, torch.Tensor]]:
     """Weights as a server would give them, once for each time that they are asked for."""
-    given: list[dict[str, torch.Tensor]] = []
+    loaded: list[dict[str, torch.Tensor]] = []
 
     def get_state_dict(self, **options) -> dict[str, torch.Tensor]:
-        given.append(get_model("resnet18").state_dict())
-        return given[-1]
+        loaded.append(get_model("resnet18").state_dict())
+        return loaded[-1]
 
     monkeypatch.setattr(ResNet18_Weights, "get_state_dict", get_state_dict)
-    return given
+    return loaded
 
 
 def test_pretrained_weights_become_the_backbones(fetched) -> None:

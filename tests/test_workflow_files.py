@@ -31,7 +31,7 @@ def test_options_that_snakemake_can_read_pass(tmp_path) -> None:
         (["--configfiles", "config.yaml", "nope.yaml"], ["nope.yaml: no such file"]),
         (["--configfile=."], [".: is a folder"]),
         (["--configfile", "list.yaml"], ["list.yaml", "run and experiments"]),
-        (["--configfile", "twice.yaml"], ["twice.yaml, line 2: run is given twice"]),
+        (["--configfile", "twice.yaml"], ["twice.yaml, line 2: run is repeated"]),
         (["--config", "run"], ["--config run", "KEY=VALUE"]),
         (["-C", "a=1", "run"], ["--config run", "KEY=VALUE"]),
     ],
@@ -124,7 +124,7 @@ def stopped(folder: Path, *options: str, script: list[str] | None = None) -> str
 def test_a_key_given_twice_stops_snakemake(folder) -> None:
     (folder / "twice.yaml").write_text("run: [aloha]\nrun: [aloha_cube]\n")
     line = stopped(folder, "--configfile", "twice.yaml")
-    assert line == f"error: {folder / 'twice.yaml'}, line 2: run is given twice, first in line 1; remove one"
+    assert line == f"error: {folder / 'twice.yaml'}, line 2: run is repeated, first in line 1; remove one"
 
 
 def test_a_wrong_value_stops_snakemake(folder) -> None:

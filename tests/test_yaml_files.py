@@ -27,9 +27,9 @@ again: [*default, *default]
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("a: 1\nb: 2\na: 3", ["line 3", "a is given twice, first in line 1"]),
-        ("x: {a: 1, a: 2}", ["line 1", "a is given twice"]),
-        ("d: &d {a: 1}\nx:\n  <<: *d\n  <<: *d", ["line 4", "<< is given twice"]),
+        ("a: 1\nb: 2\na: 3", ["line 3", "a is repeated, first in line 1"]),
+        ("x: {a: 1, a: 2}", ["line 1", "a is repeated"]),
+        ("d: &d {a: 1}\nx:\n  <<: *d\n  <<: *d", ["line 4", "<< is repeated"]),
         ("seeds: [1,\n 010000]", ["line 2", "010000 in base 8", "leading 0"]),
         ("t: 10:30", ["line 1", "10:30 in base 60"]),
         ("t: 1:30.5", ["line 1", "1:30.5 in base 60"]),

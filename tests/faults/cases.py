@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from context import Context, Row, row, stopped_with_one_line, told
+from context import Context, Row, row, stopped_with_one_line, line_with
 from workspace import Stamp, Workspace, difference, lost
 
 SEED = "tiny/seed10000"
@@ -56,7 +56,7 @@ def disk_full(context: Context) -> list[Row]:
             half = {name: stamp for name, stamp in workspace.stamps(False).items() if ".unfinished" not in name}
             wrong += [lost(before, after), difference(half, _same(context, half))]
             before = after
-            rows.append(row("disk full", f"{size} of {whole} KB", wrong, told(workspace, "o space left")))
+            rows.append(row("disk full", f"{size} of {whole} KB", wrong, line_with(workspace, "o space left")))
         remount(workspace, f"size={2 * whole}k")
         wrong = [context.ended(workspace, workspace.run(), before)]
         rows.append(row("disk full", "space freed, the same command again", wrong, "same bits, nothing made twice"))
@@ -75,15 +75,15 @@ def read_only(context: Context) -> list[Row]:
         "some results stale": (LAST, "Write-protected"),
     }
     rows = []
-    for tried, (unmade, words) in cases.items():
+    for disturbance, (unmade, words) in cases.items():
         with context.finished("read_only", *unmade) as workspace, small_disk(workspace, 100_000):
             before = workspace.stamps()
             remount(workspace, "ro")
             wrong = [stopped_with_one_line(workspace, workspace.run(), words)]
-            line = told(workspace, words)
+            line = line_with(workspace, words)
             remount(workspace, "rw")
             wrong.append(context.ended(workspace, workspace.again(), before if unmade == TESTS else {}))
-        rows.append(row("results folder read-only", tried, wrong, f"`{line}`; writable again: same bits"))
+        rows.append(row("results folder read-only", disturbance, wrong, f"`{line}`; writable again: same bits"))
     return rows
 
 
@@ -97,7 +97,7 @@ def two_at_once(context: Context) -> list[Row]:
         first, said = workspace.running, workspace.folder / "said.txt"
         said.rename(workspace.folder / "said_first.txt")
         wrong = [stopped_with_one_line(second, second.run(), "cannot be locked")]
-        line = told(second, "cannot be locked")
+        line = line_with(second, "cannot be locked")
         workspace.running = first
         wrong.append(context.ended(workspace, workspace.wait(), before))
     return [
@@ -116,14 +116,14 @@ def clock(context: Context) -> list[Row]:
             wrong, line = [], ""
             if name != "code":
                 wrong.append(stopped_with_one_line(workspace, workspace.run(), SKEW))
-                line = f"`{told(workspace, SKEW).partition(' (')[0]} ...`; touched: "
+                line = f"`{line_with(workspace, SKEW).partition(' (')[0]} ...`; touched: "
                 for part in parts:
                     _touch(workspace.folder / part, time.time())
             wrong.append(context.ended(workspace, workspace.again(), {}))
             made = workspace.stamps()
             wrong += [context.ended(workspace, workspace.run(), made)]
-        tried = f"{name} a day in the future, some results missing"
-        rows.append(row("clock set back", tried, wrong, f"{line}same bits; a further run makes nothing"))
+        disturbance = f"{name} a day in the future, some results missing"
+        rows.append(row("clock set back", disturbance, wrong, f"{line}same bits; a further run makes nothing"))
     return rows
 
 
@@ -155,14 +155,14 @@ def truncated(context: Context) -> list[Row]:
             shutil.rmtree(workspace.folder / "logs")
             where = path.parent.name if "checkpoint" in name else path.name
             wrong = [stopped_with_one_line(workspace, workspace.run(), "error: ", where)]
-            line = told(workspace, "error: ")
+            line = line_with(workspace, "error: ")
             path.unlink()
             wrong.append(context.ended(workspace, workspace.again(), {}))
         rows.append(row(f"truncated {name}", f"`{Path(cut).name}` cut in half", wrong, f"`{line}`; removed: same bits"))
     return rows
 
 
-def given_data(context: Context) -> list[Row]:
+def user_data(context: Context) -> list[Row]:
     """Somebody's data set, damaged before it is looked at."""
     rows = []
     own = "tests/tiny/bring_your_own.yaml"
@@ -178,12 +178,12 @@ def given_data(context: Context) -> list[Row]:
             whole = path.read_bytes()
             path.write_bytes(whole[: len(whole) // 2])
             wrong = [stopped_with_one_line(workspace, workspace.run(), "error: ", "rollouts_004000")]
-            line = told(workspace, "error: ")
+            line = line_with(workspace, "error: ")
             path.write_bytes(whole)
             status = workspace.again()
             made = workspace.stamps(finished_only=False)
             wrong += [f"failed: {workspace.said()[-300:]}" if status else "", difference(made, expected)]
-        rows.append(row("truncated data set", f"`{damaged}`", wrong, f"`{line}`; mended: same bits"))
+        rows.append(row("truncated data set", f"`{damaged}`", wrong, f"`{line}`; fixed: same bits"))
     return rows
 
 
@@ -193,5 +193,5 @@ CASES = {
     "two_at_once": two_at_once,
     "clock": clock,
     "truncated": truncated,
-    "given_data": given_data,
+    "user_data": user_data,
 }

@@ -17,7 +17,7 @@ class Row:
     """A line of the table."""
 
     case: str
-    tried: str
+    disturbance: str
     result: str
     passed: bool
 
@@ -98,13 +98,13 @@ def stopped_with_one_line(workspace: Workspace, status: int, *words: str) -> str
     return ""
 
 
-def told(workspace: Workspace, word: str) -> str:
+def line_with(workspace: Workspace, word: str) -> str:
     """The first line that has `word`."""
     lines = [line.strip() for line in (workspace.logs() + workspace.said()).splitlines() if word in line]
     return lines[0].replace("|", "\\|") if lines else ""
 
 
-def row(case: str, tried: str, wrong: list[str], result: str) -> Row:
+def row(case: str, disturbance: str, wrong: list[str], result: str) -> Row:
     """A row that failed where anything is `wrong`."""
     wrong = [part for part in wrong if part]
-    return Row(case, tried, f"FAILED: {wrong[0]}".replace("\n", " ") if wrong else result, not wrong)
+    return Row(case, disturbance, f"FAILED: {wrong[0]}".replace("\n", " ") if wrong else result, not wrong)

@@ -81,7 +81,7 @@ def digest_of_changes() -> str:
 def document(rows: list[Row]) -> str:
     """docs/faults.md."""
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    table = "\n".join(f"| {row.case} | {row.tried} | {row.result} |" for row in rows)
+    table = "\n".join(f"| {row.case} | {row.disturbance} | {row.result} |" for row in rows)
     now = datetime.now(UTC)
     return TEMPLATE.format(date=f"{now:%Y-%m-%d}", commit=version(), machine=machine, table=table)
 

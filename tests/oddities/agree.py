@@ -16,9 +16,9 @@ from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
 from demo_score.data.lists import read_table, write_list
 from demo_score.ingest.conversion import export_data, import_data
-from demo_score.ingest.given import prepare_data
 from demo_score.ingest.inspection import inspect
 from demo_score.ingest.keep_lists import TABLE, export_keep_list
+from demo_score.ingest.preparation import prepare_data
 from demo_score.runtime.errors import UserError
 from demo_score.training.loop import train
 from draw import LOSSY
@@ -106,7 +106,7 @@ def check_left_out(data: DataSet, written: Callable[[], int]) -> None:
 def check_episodes(data: DataSet, written: Path, to: str) -> None:
     """What was written holds the truth, episodes numbered from 0 in the order of their numbers."""
     dataset = open_dataset(written)
-    assert dataset.numbers == list(range(len(data.episodes)))
+    assert dataset.episode_indices == list(range(len(data.episodes)))
     truths = sorted(data.episodes, key=lambda episode: episode.number)
     for truth, episode in zip(truths, dataset.read(), strict=True):
         check_episode(truth, episode, to, 8 if data.odd["camera"] in LOSSY else 0)
@@ -141,7 +141,7 @@ def check_lists(data: DataSet, path: Path, out: Path) -> None:
     entries = read_table(out / "data/demonstrations/all.csv")
     told = {entry.episode: entry.success for entry in entries}
     assert told == {episode.number: episode.success for episode in data.episodes}, told
-    kept = data.numbers[::2]
+    kept = data.episode_indices[::2]
     write_list(out / "kept.txt", {path: kept})
     export_keep_list(out / "kept.txt", out / "export")
     rows = [line.rsplit(",", 2) for line in (out / "export" / TABLE).read_text().splitlines()[1:]]

@@ -118,7 +118,7 @@ def _write_aloha(data: DataSet, folder: Path) -> Path:
                 )
             _create(file, "action", episode.actions, data.odd["chunks"])
     if data.odd["hidden"]:
-        (folder / f"._episode_{data.numbers[0]}.hdf5").write_bytes(b"\0\5\x16\7")
+        (folder / f"._episode_{data.episode_indices[0]}.hdf5").write_bytes(b"\0\5\x16\7")
         (folder / ".DS_Store").write_bytes(b"\0")
     _write_labels(data, folder / "labels.csv")
     return folder

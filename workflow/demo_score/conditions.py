@@ -44,7 +44,7 @@ class Condition:
     control: str | None = None  # of a curated condition: the one of equal size, at random from the same episodes
     dataset_list: str | None = None  # of a curated condition: the list of the filter that it trains on
     takes_rollouts: bool = False
-    is_tried: bool = False  # its checkpoints are rolled out at the steps of the base policy's
+    along_training: bool = False  # its checkpoints are rolled out at the steps of the base policy's
 
 
 def kept_demonstrations(scores: pd.DataFrame) -> pd.DataFrame:
@@ -80,7 +80,7 @@ def _of_matched_length(pool: Pool) -> pd.DataFrame:
 
 
 def _of_known_strategies(pool: Pool) -> pd.DataFrame:
-    return pool.demonstrations[pool.demonstrations["source"].isin(pool.oracle)]
+    return pool.demonstrations[pool.demonstrations["actor"].isin(pool.oracle)]
 
 
 CONDITIONS = {  # in the order of every table and figure
@@ -100,7 +100,7 @@ CONDITIONS = {  # in the order of every table and figure
         choose=lambda pool: kept_demonstrations(pool.scores),
         control=RANDOM,
         dataset_list="demo_score_demos_only",
-        is_tried=True,
+        along_training=True,
     ),
     "curated_rollouts_plus_demos": Condition(
         label="Curated (rollouts + demos)",

@@ -14,9 +14,9 @@ def main() -> None:
     parser = Parser(description=__doc__)
     parser.add_argument("source", type=Path, help="data set, dataset list (.txt) or episode table (.csv)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.hdf5", help="file to write")
-    numbers = parser.add_mutually_exclusive_group()
-    numbers.add_argument("--episodes", dest="numbers", type=_numbers, metavar="0,1,2", help="only these (all)")
-    numbers.add_argument("--filter-key", help="robomimic: only the episodes of mask/<this>")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--episodes", dest="indices", type=_indices, metavar="0,1,2", help="only these (all)")
+    chosen.add_argument("--filter-key", help="robomimic: only the episodes of mask/<this>")
     parser.add_argument("--labels", type=Path, help="labels.csv: episode,success and, if wished, checkpoint")
     parser.add_argument("--keys", nargs="+", help="only these observations, such as observation.state (all)")
     parser.add_argument("--problems", choices=CHOICES, default=REFUSE, help="what to do with bad episodes (refuse)")
@@ -25,7 +25,7 @@ def main() -> None:
     print(f"{arguments.out}: {import_data(**vars(arguments))} episodes")
 
 
-def _numbers(text: str) -> list[int]:
+def _indices(text: str) -> list[int]:
     try:
         return [int(number) for number in text.split(",")]
     except ValueError:

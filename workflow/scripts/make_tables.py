@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument(
         "--classifiers", nargs="+", type=Path, required=True, help="of select_classifier.py, with --run-seed"
     )
-    parser.add_argument("--problems", nargs="?", type=Path, help="problems.csv of data that were given")
+    parser.add_argument("--problems", nargs="?", type=Path, help="problems.csv of user-supplied data")
     parser.add_argument("--oracle", nargs="*", help="strategies that the oracle keeps; writes detection.csv")
     parser.add_argument("--out", type=Path, required=True, help="folder of the tables and summary.md")
     print(make_tables(**vars(parser.parse_args())))

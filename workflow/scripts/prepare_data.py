@@ -1,4 +1,4 @@
-"""Find, check and list demonstrations and rollouts that are given: LeRobot, robomimic, ALOHA, or our own files.
+"""Find, check and list user-supplied demonstrations and rollouts: LeRobot, robomimic, ALOHA, or our own files.
 
 prepare_data.py --settings data.yaml --out-dir DIR, with in data.yaml what config.yaml says of an experiment's data:
 
@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from _library import run_command
-from demo_score.ingest.given import prepare_data, read_given
+from demo_score.ingest.preparation import prepare_data, read_data_settings
 from demo_score.runtime.arguments import Parser
 
 
@@ -22,7 +22,7 @@ def main() -> str:
     parser.add_argument("--out-dir", type=Path, required=True, help="folder of the tables")
     parser.add_argument("--content", help="stands in the tables for what the data hold: others where the data are")
     arguments = parser.parse_args()
-    settings = read_given(arguments.settings)
+    settings = read_data_settings(arguments.settings)
     prepare_data(settings, arguments.out_dir, str(arguments.settings), arguments.content)
     return f"{arguments.out_dir}: tables of the episodes that passed"
 

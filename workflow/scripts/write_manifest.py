@@ -14,7 +14,7 @@ def main() -> str:
     parser.add_argument("--seed-inputs", nargs="+", type=Path, required=True, help="seed<seed>/inputs.json")
     parser.add_argument("--shared", nargs="*", type=Path, default=[], help="files that all seeds share")
     parser.add_argument("--tables", nargs="+", type=Path, required=True)
-    parser.add_argument("--data", nargs="?", type=Path, help="data.yaml where data are given")
+    parser.add_argument("--data", nargs="?", type=Path, help="data.yaml of user-supplied data")
     parser.add_argument("--out", type=Path, required=True, help="tables/manifest.json")
     arguments = parser.parse_args()
     write_manifest(**vars(arguments))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from demo_score.analysis.numbers import percent
+from demo_score.analysis.formatting import percent
 from demo_score.analysis.verdict import JUDGED, NOT_WITHIN, Agreement, agreement, agreement_of_all, points, row_name
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import read_text

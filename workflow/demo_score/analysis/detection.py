@@ -15,7 +15,7 @@ def detection_table(scores: pd.DataFrame, oracle: list[str]) -> pd.DataFrame:
     demonstrations from the same fifth of the lengths. Empty where there is nothing to compare.
     """
     demonstrations = scores[scores["kind"] == "demonstration"]
-    positive = demonstrations["source"].isin(oracle)
+    positive = demonstrations["actor"].isin(oracle)
     rows = [
         {"seed": str(seed), **_areas(group["score"].to_numpy(), group["length"].to_numpy(), positive[group.index])}
         for seed, group in demonstrations.groupby("seed")

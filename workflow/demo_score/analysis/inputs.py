@@ -7,7 +7,7 @@ import pandas as pd
 from demo_score.conditions import BASE, CONDITIONS
 from demo_score.config.yaml_files import read_yaml
 from demo_score.runtime.errors import UserError
-from demo_score.tables import CLASSIFIERS, EPISODES, GIVEN, OUTCOMES, PROBLEMS, SCORES, UNNAMED
+from demo_score.tables import CLASSIFIERS, EPISODES, FROM_USER, OUTCOMES, PROBLEMS, SCORES, UNNAMED
 
 CLASSIFIER_KEYS = [name for name in CLASSIFIERS.columns if name != "seed"]
 
@@ -38,8 +38,8 @@ def count_problems(path: Path | None) -> int:
 
 
 def read_rollouts(paths: list[Path]) -> pd.DataFrame:
-    """Every rollout: seed (or GIVEN), condition (whose policy it tried), step (of the checkpoint), success (0 or 1)."""
-    frames = [_read_given(path) if EPISODES.describes(path) else _read_outcomes(path) for path in paths]
+    """Every rollout: seed (or FROM_USER), condition (whose policy acted), step (of the checkpoint), success."""
+    frames = [_read_user_supplied(path) if EPISODES.describes(path) else _read_outcomes(path) for path in paths]
     for path, frame in zip(paths, frames, strict=True):
         if frame["step"].isna().any():
             raise UserError(f"{path}: does not say which checkpoint acted; name its folder after its step (003000)")
@@ -48,9 +48,9 @@ def read_rollouts(paths: list[Path]) -> pd.DataFrame:
 
 def read_scores(paths: list[Path]) -> pd.DataFrame:
     """Every scored episode: the columns of SCORES that say what was kept. Raises UserError where no run is named."""
-    columns = ["seed", "kind", "source", "episode", "length", "score", "kept"]
+    columns = ["seed", "kind", "actor", "episode", "length", "score", "kept"]
     table = pd.concat([_of_a_run(path, SCORES.read(path, columns)) for path in paths], ignore_index=True)
-    return table.replace({"source": {"": UNNAMED}})
+    return table.replace({"actor": {"": UNNAMED}})
 
 
 def read_classifiers(paths: list[Path]) -> pd.DataFrame:
@@ -72,11 +72,11 @@ def _of_a_run(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _read_given(path: Path) -> pd.DataFrame:
+def _read_user_supplied(path: Path) -> pd.DataFrame:
     """The outcomes of user-supplied rollouts, which are of no run."""
     table = EPISODES.read(path, ["checkpoint", "success"])
     step = pd.to_numeric(table["checkpoint"], errors="coerce")
-    return table.assign(step=step if step.isna().any() else step.astype("int64"), seed=GIVEN, condition=BASE)
+    return table.assign(step=step if step.isna().any() else step.astype("int64"), seed=FROM_USER, condition=BASE)
 
 
 def _read_classifier(path: Path) -> dict:

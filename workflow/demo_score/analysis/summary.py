@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from demo_score.analysis.numbers import count, limits, percent
+from demo_score.analysis.formatting import count, limits, percent
 from demo_score.analysis.verdict import mean_difference, points
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS
 from demo_score.tables import ALL_RUNS
@@ -31,7 +31,7 @@ def summarise(tables: dict[str, pd.DataFrame], problems: int) -> str:
     if "detection" in tables:
         kept += _detection_lines(tables["detection"])
     if problems:
-        kept.append(f"- {problems} episode{'s' * (problems > 1)} of the given data left out: see problems.csv.")
+        kept.append(f"- {problems} episode{'s' * (problems > 1)} of the user-supplied data left out: see problems.csv.")
     if "success" not in tables:
         return "\n".join([*_rollout_lines(tables["checkpoints"], tables["classifiers"]), *kept, ""])
     compared = _comparison(tables["success"], tables["differences"])
@@ -117,10 +117,10 @@ def _kept_lines(kept: pd.DataFrame, advise: bool) -> list[str]:
         return []
     over_runs, of_each = rows[rows["seed"] == ALL_RUNS], rows[rows["seed"] != ALL_RUNS]
     counts, n_runs = [], of_each["seed"].nunique()
-    for row in over_runs[over_runs["source"] != "all"].to_dict("records"):
-        by_run = ", ".join(str(count) for count in of_each.loc[of_each["source"] == row["source"], "kept"])
-        counts.append(f"{row['kept']} of {row['n']} {row['source']}" + f" (by run {by_run})" * (n_runs > 1))
-    total = over_runs[over_runs["source"] == "all"].iloc[0]
+    for row in over_runs[over_runs["actor"] != "all"].to_dict("records"):
+        by_run = ", ".join(str(count) for count in of_each.loc[of_each["actor"] == row["actor"], "kept"])
+        counts.append(f"{row['kept']} of {row['n']} {row['actor']}" + f" (by run {by_run})" * (n_runs > 1))
+    total = over_runs[over_runs["actor"] == "all"].iloc[0]
     lengths = total["mean_length_kept"], total["mean_length_dropped"]
     text = f"Kept demonstrations, {count(n_runs, 'run')}: {', '.join(counts)}; mean length kept {lengths[0]:.0f}, "
     return [f"- {text}dropped {lengths[1]:.0f} control steps.{_length_advice(*lengths) * advise}"]

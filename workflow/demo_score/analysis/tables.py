@@ -39,8 +39,8 @@ def make_tables(
     """Write success, differences, checkpoints, kept, detection, classifiers (.csv) and summary.md to `out`.
 
     Returns the summary. Without `evaluations` there is no success and no differences; without `oracle`, the strategies
-    that the oracle keeps, no detection. `problems`: what was wrong with given data. Raises UserError for inputs that
-    are missing, damaged, or not paired over the same starts.
+    that the oracle keeps, no detection. `problems`: what was wrong with user-supplied data. Raises UserError for inputs
+    that are missing, damaged, or not paired over the same starts.
     """
     check_writable(out, folder=True)
     scored = read_scores(scores)
@@ -76,7 +76,7 @@ def success_table(outcomes: pd.DataFrame) -> pd.DataFrame:
 
 
 def checkpoint_table(rollouts: pd.DataFrame) -> pd.DataFrame:
-    """Success rate of each checkpoint that was tried, the base policy's and others': of each run, then over runs."""
+    """Success rate of each checkpoint with rollouts, the base policy's and others': of each run, then over runs."""
     rows = [
         {"condition": condition, "step": step, **_rate(seed, group["success"], "successes", "rate")}
         for (seed, condition, step), group in rollouts.groupby(["seed", "condition", "step"])
@@ -89,20 +89,20 @@ def checkpoint_table(rollouts: pd.DataFrame) -> pd.DataFrame:
 
 
 def kept_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Share of the episodes kept, by kind and source ("all": together), and lengths in control steps.
+    """Share of the episodes kept, by kind and actor ("all": together), and lengths in control steps.
 
     Of each run; then counts of all runs together, with the means over runs of their shares and lengths.
     """
-    everything = pd.concat([scores, scores.assign(source="all")])
+    everything = pd.concat([scores, scores.assign(actor="all")])
     rows = [
-        {"kind": kind, "source": source, **_rate(seed, group["kept"], "kept", "fraction"), **_lengths(group)}
-        for (seed, kind, source), group in everything.groupby(["seed", "kind", "source"])
+        {"kind": kind, "actor": actor, **_rate(seed, group["kept"], "kept", "fraction"), **_lengths(group)}
+        for (seed, kind, actor), group in everything.groupby(["seed", "kind", "actor"])
     ]
     over_runs = []
-    for (kind, source), group in pd.DataFrame(rows).groupby(["kind", "source"]):
+    for (kind, actor), group in pd.DataFrame(rows).groupby(["kind", "actor"]):
         runs = group.to_dict("records")
         lengths = group[LENGTHS].mean().to_dict()
-        over_runs.append({"kind": kind, "source": source, **_over_runs(runs, "kept", "fraction"), **lengths})
+        over_runs.append({"kind": kind, "actor": actor, **_over_runs(runs, "kept", "fraction"), **lengths})
     return KEPT.frame(pd.DataFrame([*rows, *over_runs]).drop(columns="runs"))
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from demo_score.analysis.numbers import count, limits, percent
+from demo_score.analysis.formatting import count, limits, percent
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS
 from demo_score.tables import ALL_RUNS
 

@@ -48,7 +48,7 @@ def check_against(values: object, schema: dict, where: str) -> None:
     """Raise UserError where `values` does not follow a JSON schema.
 
     The line names the key, its value and the range that the schema gives it. Of a mistake that several parts share, as
-    those do that inherit it, it names the first, which is the one to mend, and then the others.
+    those do that inherit it, it names the first, which is the one to fix, and then the others.
     """
     errors = list(_Validator(schema).iter_errors(values))
     if (best := best_match(iter(errors))) is None:
@@ -81,7 +81,7 @@ def _problem(error: ValidationError) -> str:
     """What is wrong with a value, and where there is a range, what it may be."""
     if error.validator == "uniqueItems":
         repeated = next(value for position, value in enumerate(error.instance) if value in error.instance[:position])
-        return f"{_shown(repeated)} is given twice; remove one"
+        return f"{_shown(repeated)} is there twice; remove one"
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
         unknown = next(key for key in error.instance if key not in known)

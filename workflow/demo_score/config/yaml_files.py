@@ -27,7 +27,7 @@ def read_yaml(path: str | Path) -> Any:
 def parse_yaml(text: str, where: str) -> Any:
     """What a YAML text says: dictionaries, lists, texts, numbers, booleans and None.
 
-    Raises UserError, `where` and the line in front, for bad syntax, a key given twice, a key that is no text, a number
+    Raises UserError, `where` and the line in front, for bad syntax, a repeated key, a key that is no text, a number
     that YAML reads in base 8 or 60, a date, a Python object or other tag, an alias that holds itself, and more than
     MOST_VALUES values or MOST_LEVELS levels.
     """
@@ -106,7 +106,7 @@ class _Nodes:
                 raise UserError(f"{_line(self.where, key)}: the key {shown} is no text in YAML; put it in quotes")
             if key.value in lines:
                 first = f"first in line {lines[key.value]}"
-                raise UserError(f"{_line(self.where, key)}: {key.value} is given twice, {first}; remove one")
+                raise UserError(f"{_line(self.where, key)}: {key.value} is repeated, {first}; remove one")
             lines[key.value] = key.start_mark.line + 1
 
     def _check_base(self, node: yaml.ScalarNode) -> None:

@@ -50,7 +50,7 @@ def selection_of(rows: pd.DataFrame, folder: Path = Path()) -> Selection:
 
 
 def _read_scores(path: Path) -> pd.DataFrame:
-    table = SCORES.read(path, ["kind", "file", "episode", "length", "source", "success", "kept"])
+    table = SCORES.read(path, ["kind", "file", "episode", "length", "actor", "success", "kept"])
     if not table["kind"].isin(["demonstration", "rollout"]).all():
         raise UserError(f"{path}: not a table of scores; --scores takes scores.csv as apply_filter.py writes it")
     return table

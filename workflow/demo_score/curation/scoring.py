@@ -75,7 +75,7 @@ class Scorer:
             "file": entry.file,
             "episode": entry.episode,
             "length": len(episode),
-            "source": (episode.strategy if kind == "demonstration" else episode.checkpoint) or "",
+            "actor": (episode.strategy if kind == "demonstration" else episode.checkpoint) or "",
             "success": "" if episode.success is None else int(episode.success),
             "score": score,
             "kept": int(reason == KEPT),
@@ -95,9 +95,9 @@ def apply_filter(
 ) -> None:
     """Score all demonstrations and rollouts; write the scores table and both dataset lists.
 
-    Demonstrations and rollouts are lists, episode tables or data sets. Prints how many of each source were
-    kept, and warns when that is no demonstration, or every one: with `must_choose`, which is for lists that policies
-    train on, nothing is written then. Raises UserError for that, and for bad files.
+    Demonstrations and rollouts are lists, episode tables or data sets. Prints how many of each strategy and
+    checkpoint were kept, and warns when that is no demonstration, or every one: with `must_choose`, which is for lists
+    that policies train on, nothing is written then. Raises UserError for that, and for bad files.
     """
     outputs = {"--scores": scores, "--demos-only": demos_only, "--rollouts-plus-demos": rollouts_plus_demos}
     check_outputs(outputs, [classifier, demonstrations, *rollouts])
@@ -140,8 +140,8 @@ def _write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def _summarise(table: pd.DataFrame, threshold: float, must_choose: bool) -> None:
-    for (kind, source), rows in table.groupby(["kind", "source"]):
-        print(f"{kind} {source or '(unnamed)'}: kept {rows.kept.sum()} of {len(rows)}")
+    for (kind, actor), rows in table.groupby(["kind", "actor"]):
+        print(f"{kind} {actor or '(unnamed)'}: kept {rows.kept.sum()} of {len(rows)}")
     demonstrations = table[table.kind == "demonstration"]
     if problem := trivial_choice(demonstrations):
         low, high = demonstrations.score.min(), demonstrations.score.max()

@@ -26,7 +26,7 @@ class Episode:
     times: np.ndarray | None = None  # (T,) seconds, as recorded
     frame_indices: np.ndarray | None = None  # (T,) as recorded
     frame_tasks: list[str] | None = None  # (T,) where not all frames have the same; the first is `task`
-    source: tuple[Path, int] | None = None  # the data set and the number in it from which it was read
+    origin: tuple[Path, int] | None = None  # the data set and the number in it from which it was read
 
     @property
     def tasks(self) -> list[str]:
@@ -39,7 +39,7 @@ class Episode:
 
 def place(episode: Episode) -> str:
     """The data set and the number that an episode was read from, for errors; empty where it was made here."""
-    return "" if episode.source is None else f"{episode.source[0]} episode {episode.source[1]}"
+    return "" if episode.origin is None else f"{episode.origin[0]} episode {episode.origin[1]}"
 
 
 def is_image(values: np.ndarray | Frames) -> bool:

@@ -25,8 +25,8 @@ HDF5_ERRORS = (OSError, LookupError, RuntimeError, TypeError, ValueError, Memory
 
 def first_line(error: object) -> str:
     """What an error says, in one line."""
-    told = error.args[0] if isinstance(error, KeyError) and error.args else error  # a KeyError shows it in quotes
-    return next(iter(str(told).splitlines()), type(error).__name__)
+    shown = error.args[0] if isinstance(error, KeyError) and error.args else error  # a KeyError shows it in quotes
+    return next(iter(str(shown).splitlines()), type(error).__name__)
 
 
 @dataclass(frozen=True)

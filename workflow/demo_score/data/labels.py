@@ -26,8 +26,8 @@ class Label:
     checkpoint: str | None = None  # such as "003000"
 
 
-def read_labels(path: Path, numbers: list[int]) -> dict[int, Label]:
-    """Read the labels of a set with the episodes `numbers`, by the episode's number.
+def read_labels(path: Path, indices: list[int]) -> dict[int, Label]:
+    """Read the labels of a set with the episodes `indices`, by the episode's number.
 
     Labels of other episodes come too, where the file names episodes; episodes may lack one. Raises UserError for a
     malformed file, an episode labelled twice, and other than one line an episode where there is no header.
@@ -35,13 +35,13 @@ def read_labels(path: Path, numbers: list[int]) -> dict[int, Label]:
     rows = _read_rows(path)
     if rows and not _is_value(rows[0][1][0]):
         return _named(path, rows)
-    if len(rows) != len(numbers):
+    if len(rows) != len(indices):
         raise UserError(
-            f"{path}: has {len(rows)} lines, but there are {len(numbers)} episodes; give one line an episode, or the "
+            f"{path}: has {len(rows)} lines, but there are {len(indices)} episodes; give one line an episode, or the "
             "columns episode,success with a header"
         )
     return {
-        number: Label(_parse_success(path, line, cells[0])) for number, (line, cells) in zip(numbers, rows, strict=True)
+        number: Label(_parse_success(path, line, cells[0])) for number, (line, cells) in zip(indices, rows, strict=True)
     }
 
 

@@ -38,12 +38,12 @@ class Entry:
 
     def complete(self, episode: Episode) -> Episode:
         """The episode as read from its source, with what the table tells."""
-        told = {name: getattr(self, name) for name in _TOLD if getattr(self, name) is not None}
-        return replace(episode, **told)
+        known = {name: getattr(self, name) for name in _KNOWN if getattr(self, name) is not None}
+        return replace(episode, **known)
 
 
 _COLUMNS = list(EPISODES.columns)
-_TOLD = [name for name in _COLUMNS if name not in EPISODES.key]
+_KNOWN = [name for name in _COLUMNS if name not in EPISODES.key]
 _READERS = {"episode": whole_number, "success": truth, "checkpoint": checkpoint_name, "strategy": text}
 _NUMBER = "[0-9]{1,18}"
 # A path, which may hold blanks, and numbers: as lists are written, and as people write them. The first that names a
@@ -91,7 +91,7 @@ def _relative(source: Path, path: Path) -> str:
 
 def all_episodes(paths: list[Path]) -> Selection:
     """Every episode of some sources."""
-    return {path: open_dataset(path).numbers for path in paths}
+    return {path: open_dataset(path).episode_indices for path in paths}
 
 
 def read_list(path: str | Path) -> Selection:
@@ -134,7 +134,7 @@ def read_table(path: Path) -> list[Entry]:
             raise UserError(f"{path}: has no column {missing[0]}; expected the columns {', '.join(_COLUMNS)}")
         entries = [_parse_row(path, number, row) for number, row in enumerate(reader, start=2)]
     except csv.Error as error:
-        raise UserError(f"{path}:{reader.line_num}: not a CSV table ({error}); mend the quotes") from None
+        raise UserError(f"{path}:{reader.line_num}: not a CSV table ({error}); fix the quotes") from None
     seen: set[tuple[Path, int]] = set()
     for number, entry in enumerate(entries, start=2):
         if (entry.file, entry.episode) in seen:
@@ -171,15 +171,15 @@ def check_distinct(entries: Iterable[Entry]) -> None:
     for entry in entries:
         episode = entry.file.resolve(), entry.episode
         if episode in seen:
-            raise UserError(f"{entry.file} episode {entry.episode}: is given twice; give it once")
+            raise UserError(f"{entry.file} episode {entry.episode}: is listed twice; list it once")
         seen.add(episode)
 
 
 def _parse_row(path: Path, number: int, row: dict[str, str]) -> Entry:
-    told = {name: read(row.get(name), f"{path}:{number}: {name}") for name, read in _READERS.items()}
-    if told["episode"] is None or not row["file"]:
+    known = {name: read(row.get(name), f"{path}:{number}: {name}") for name, read in _READERS.items()}
+    if known["episode"] is None or not row["file"]:
         raise UserError(f"{path}:{number}: expected a file and an episode's number from 0")
-    return Entry(_find(path, number, row["file"]), **told)
+    return Entry(_find(path, number, row["file"]), **known)
 
 
 def _parse_line(path: Path, number: int, line: str) -> tuple[Path, list[int]]:

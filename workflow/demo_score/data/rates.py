@@ -83,23 +83,23 @@ def describe(step: float, fps: float) -> str:
     return f"time stamps are {step:.3g} s apart, but it says {fps:g} frames a second ({1 / fps:.3g} s); {OTHERWISE}"
 
 
-def agreed_rate(datasets: Sequence[DataSet], given: float | None = None) -> float | None:
-    """Frames a second of some data sets: `given`, with a note where one says otherwise; else what all say.
+def agreed_rate(datasets: Sequence[DataSet], asked: float | None = None) -> float | None:
+    """Frames a second of some data sets: `asked`, with a note where one says otherwise; else what all say.
 
-    None where nobody tells. Raises UserError for a given rate that is none, and where data sets differ.
+    None where nobody tells. Raises UserError for a rate asked for that is none, and where data sets differ.
     """
-    told = {dataset.path: dataset.fps for dataset in datasets if dataset.fps}
-    if given is not None:
-        if not 0 < given < math.inf:
-            raise UserError(f"fps={given:g}: no rate; give frames a second, such as 30")
-        given = int(given) if given == int(given) else given
-        for path, fps in told.items():
-            if fps != given:
+    known = {dataset.path: dataset.fps for dataset in datasets if dataset.fps}
+    if asked is not None:
+        if not 0 < asked < math.inf:
+            raise UserError(f"fps={asked:g}: no rate; give frames a second, such as 30")
+        asked = int(asked) if asked == int(asked) else asked
+        for path, fps in known.items():
+            if fps != asked:
                 print(
-                    f"note: {path}: says {fps:g} frames a second; written as {given:g}, as was asked", file=sys.stderr
+                    f"note: {path}: says {fps:g} frames a second; written as {asked:g}, as was asked", file=sys.stderr
                 )
-        return given
-    if len(rates := sorted(set(told.values()))) > 1:
+        return asked
+    if len(rates := sorted(set(known.values()))) > 1:
         rest = "use sources of each rate by themselves, or export them with one rate (export_data.py --fps)"
         raise UserError(f"different rates: {' and '.join(f'{fps:g}' for fps in rates)} frames a second; {rest}")
     return rates[0] if rates else None

@@ -81,7 +81,7 @@ def _plain(value: Any, what: str) -> Any:
         try:
             value = value.decode("utf-8")
         except UnicodeDecodeError:
-            raise UserError(f"{what} is {value!r}, which is not in UTF-8; mend it") from None
+            raise UserError(f"{what} is {value!r}, which is not in UTF-8; fix it") from None
     if isinstance(value, h5py.Empty) or value is None or value != value:  # NaN
         return None
     return (value.strip() or None) if isinstance(value, str) else value

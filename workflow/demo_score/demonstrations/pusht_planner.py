@@ -28,7 +28,7 @@ class Push:
 
 
 class Planner:
-    """Plans with the contacts that it is given."""
+    """Plans with certain contacts."""
 
     def __init__(self, usable: np.ndarray, extra_costs: np.ndarray) -> None:
         """`usable`, bool (C,): by contact; `extra_costs`, (C,): of a push there."""

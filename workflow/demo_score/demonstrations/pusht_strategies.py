@@ -63,7 +63,7 @@ def _push_to_goal(env: "PushTEnv", generator: np.random.Generator, style: Style)
 
 
 def _approach(env: "PushTEnv", path: np.ndarray, block: Pose, style: Style) -> Iterator[np.ndarray]:
-    """Along `path`, given up when the T is no longer where it was: it was pushed, or a wall pushes it back."""
+    """Along `path`, ended when the T is no longer where it was: it was pushed, or a wall pushes it back."""
     tolerances = [style.corner_tolerance] * (len(path) - 1) + [style.start_tolerance]
     for point, tolerance in zip(path, tolerances, strict=True):
         for target in _move(env, point, style.reach, tolerance):

@@ -19,7 +19,7 @@ def record_demonstrations(scores: Path, strip: Path, video: Path | None = None) 
     Typical: of the middle score among those kept, and among those dropped. Their actions must end in success after the
     same number of steps, else a UserError is raised, as where the environment cannot be drawn.
     """
-    table = SCORES.read(scores, ["kind", "file", "episode", "source", "score", "kept"])
+    table = SCORES.read(scores, ["kind", "file", "episode", "actor", "score", "kept"])
     table = table[table["kind"] == "demonstration"]
     rows, fps = [], 1.0
     for kept, verdict in VERDICTS.items():
@@ -42,7 +42,7 @@ def _row(verdict: str, chosen: dict, file: Path) -> tuple[Row, float]:
     fps = settings["fps"]
     drawings = _replay(make_env(settings, drawing=True), episode, steps_between_drawings(fps), file)
     score, seconds = f"score {chosen['score']:.2f}", f"{len(episode) / fps:.1f} s"
-    title = f"{verdict}, {chosen['source'] or UNNAMED} {chosen['episode']}, {score}, {seconds}"
+    title = f"{verdict}, {chosen['actor'] or UNNAMED} {chosen['episode']}, {score}, {seconds}"
     return Row(title, [step / fps for step in drawings], list(drawings.values())), fps
 
 

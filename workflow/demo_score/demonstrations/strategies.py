@@ -34,7 +34,7 @@ def follow_plan(strategy: Strategy) -> Demonstrator:
         from demo_score.demonstrations.inverse_kinematics import joint_actions  # the simulator, loaded when needed
 
         plan = strategy(env.object_poses, generator)
-        return joint_actions(env.model, plan, plan.last_step + RESTING_STEPS)  # resting arms mend no failure
+        return joint_actions(env.model, plan, plan.last_step + RESTING_STEPS)  # resting arms fix no failure
 
     return Demonstrator(actions, fps=50, ends_at_success=False)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # what lies here is also read where nothing is simulated
 CENTRE = 45j  # of mass, from the origin of gym_pusht's body; the observed corners have the same mean
 OUTLINE = np.array([-60, 60, 60 + 30j, 15 + 30j, 15 + 120j, -15 + 120j, -15 + 30j, -60 + 30j]) - CENTRE
 SPREAD = np.sqrt(np.mean(abs(OUTLINE) ** 2))  # px, root mean square of the corners' distances from the centre
-SCALES = np.array([6.0, 20.0, 60.0])  # px, at which what is left to push is told apart: success is at about 3
+SCALES = np.array([6.0, 20.0, 60.0])  # px, at which what is left to push is resolved: success is at about 3
 
 
 @dataclass(frozen=True)

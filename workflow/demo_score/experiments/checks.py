@@ -12,7 +12,7 @@ from demo_score.config.models.policy import POLICIES
 from demo_score.config.seeds import N_SEEDS
 from demo_score.demonstrations.seeds import demonstration_seeds
 from demo_score.experiments.config import environment_settings, saved_checkpoints, stage_settings
-from demo_score.ingest.given_settings import check_places
+from demo_score.ingest.user_data import check_places
 from demo_score.observations import ACTION, observation_shapes
 from demo_score.runtime.errors import UserError
 from demo_score.simulators import RECORDED
@@ -26,7 +26,7 @@ def check_config(values: Any) -> Config:
         try:
             check_experiment(experiment)
             if name in config.run:
-                check_places(experiment.given_data(), "given data")
+                check_places(experiment.user_data(), "user-supplied data")
         except UserError as error:
             raise UserError(f"experiments.{name}: {error}") from None
     return config
@@ -91,7 +91,7 @@ def _check_simulator(experiment: Experiment) -> None:
 
 
 def _check_inputs(experiment: Experiment) -> None:
-    """Inputs of classifiers that no environment observes; what given data hold is found when they are opened."""
+    """Inputs of classifiers that no environment observes; what a user's data hold is found when they are opened."""
     if not experiment.collected_strategies():
         return
     shapes = observation_shapes(environment_settings(experiment))

@@ -1,6 +1,6 @@
 """Where the files of an experiment lie below results/<name>, and which of them it ends in.
 
-demonstrations/            shared by all runs; rollouts/ too, where they are given
+demonstrations/            shared by all runs; rollouts/ too, where they are user-supplied
 seed<seed>/                one run: base/, <condition>/, rollouts/, classifiers/, demo_score/, demo_score_datasets/
 tables/, pages/, figures/  what all runs say together
 """
@@ -14,7 +14,7 @@ from demo_score.experiments import config
 from demo_score.simulators import simulator
 
 # The conditions whose checkpoints are rolled out as the base policy's are; what follows from each.
-TRIED_CONDITIONS = [name for name, condition in CONDITIONS.items() if condition.is_tried]
+CONDITIONS_ALONG_TRAINING = [name for name, condition in CONDITIONS.items() if condition.along_training]
 CURATION_TABLES = ["checkpoints", "kept", "classifiers"]
 ALL_TABLES = ["success", "differences", "detection", *CURATION_TABLES]
 # Figures that show one table, and all that an experiment may have.
@@ -30,7 +30,7 @@ class ExperimentPaths:
     def __init__(self, name: str, experiment: Experiment):
         self.experiment = experiment
         self.results = f"results/{name}"
-        self.given = experiment.given_data()
+        self.user_data = experiment.user_data()
         self.is_evaluated = experiment.evaluation is not None
         self.seeds: list[int] = experiment.seeds
 
@@ -39,19 +39,19 @@ class ExperimentPaths:
         return f"{self.results}/seed{seed}"
 
     def all_demonstrations(self) -> str:
-        """The list of all demonstrations; of given ones, the table of those that passed."""
-        return f"{self.results}/demonstrations/all.{'csv' if 'demonstrations' in self.given else 'txt'}"
+        """The list of all demonstrations; of user-supplied ones, the table of those that passed."""
+        return f"{self.results}/demonstrations/all.{'csv' if 'demonstrations' in self.user_data else 'txt'}"
 
     def demonstrations(self) -> list[str]:
-        """The episode files of all strategies, or the table of those that are given."""
+        """The episode files of all strategies, or the table of those that are user-supplied."""
         if not self.experiment.collected_strategies():
             return [self.all_demonstrations()]
         return [f"{self.results}/demonstrations/{strategy}.hdf5" for strategy in self.experiment.demonstrations]
 
     def rollouts(self, seed: object, eps: Iterable[str] | None = None) -> list[str]:
-        """The rollouts of some checkpoints of a run's base policy (default: of all that are tried), or given ones."""
+        """The rollouts of some checkpoints of a run's base policy (default: of all), or user-supplied ones."""
         steps = self.experiment.rollouts.eps if eps is None else eps
-        if "rollouts" in self.given:
+        if "rollouts" in self.user_data:
             return [f"{self.results}/rollouts/{step}.csv" for step in steps]
         return [f"{self.run(seed)}/rollouts/{step}.hdf5" for step in steps]
 
@@ -99,36 +99,36 @@ class ExperimentPaths:
 
     def outcomes_of_rollouts(self) -> list[str]:
         """The labels of the rollouts of every run, and what became of curated policies at the same steps."""
-        if "rollouts" in self.given:
+        if "rollouts" in self.user_data:
             return self.rollouts(None)
         files = [f"{self.run(seed)}/rollouts.csv" for seed in self.seeds]
-        return files + [file for seed in self.seeds for file in self.tried_checkpoints(seed)]
+        return files + [file for seed in self.seeds for file in self.checkpoints_along_training(seed)]
 
-    def tried_checkpoints(self, seed: object) -> list[str]:
+    def checkpoints_along_training(self, seed: object) -> list[str]:
         """Outcomes of curated policies' checkpoints at the steps of the base policy's, where they are saved."""
         if not self.is_evaluated or "rollouts" not in self.experiment.stages():
             return []
-        tried = [name for name in self.experiment.final_conditions() if CONDITIONS[name].is_tried]
-        if not tried:
+        evaluated = [name for name in self.experiment.final_conditions() if CONDITIONS[name].along_training]
+        if not evaluated:
             return []
         saved = config.saved_checkpoints(self.experiment, "final_policy")
         steps = [step for step in self.experiment.rollouts.eps if step in saved]
-        return [f"{self.run(seed)}/{name}/rollouts/{step}.csv" for name, step in product(tried, steps)]
+        return [f"{self.run(seed)}/{name}/rollouts/{step}.csv" for name, step in product(evaluated, steps)]
 
-    def given_tables(self) -> list[str]:
-        """The tables of the given episodes that pass."""
-        tables = ["demonstrations/all.csv"] if "demonstrations" in self.given else []
-        if "rollouts" in self.given:
-            tables += [f"rollouts/{step}.csv" for step in self.given["rollouts"]["eps"]]
+    def user_tables(self) -> list[str]:
+        """The tables of the user-supplied episodes that pass."""
+        tables = ["demonstrations/all.csv"] if "demonstrations" in self.user_data else []
+        if "rollouts" in self.user_data:
+            tables += [f"rollouts/{step}.csv" for step in self.user_data["rollouts"]["eps"]]
         return [f"{self.results}/{table}" for table in tables]
 
     def problems(self) -> list[str]:
-        """The table of what was wrong with given data."""
-        return [f"{self.results}/problems.csv"] if self.given else []
+        """The table of what was wrong with user-supplied data."""
+        return [f"{self.results}/problems.csv"] if self.user_data else []
 
     def data_settings(self) -> list[str]:
-        """What config.yaml says of given data."""
-        return [f"{self.results}/data.yaml"] if self.given else []
+        """What config.yaml says of user-supplied data."""
+        return [f"{self.results}/data.yaml"] if self.user_data else []
 
     def tables(self) -> list[str]:
         """All tables, and the summary."""
@@ -139,7 +139,7 @@ class ExperimentPaths:
         """Every file of one run that the tables follow from: settings, checkpoints, episodes, lists, scores, tests."""
         files = ["demo_score/classifier.yaml", "demo_score/scores.csv"]
         files += [f"demo_score_datasets/{dataset_list}.txt" for dataset_list in DATASET_LISTS]
-        if "rollouts" not in self.given:
+        if "rollouts" not in self.user_data:
             files.append("rollouts.csv")
             for step in self.experiment.rollouts.eps:
                 files += [f"rollouts/{step}.hdf5", f"base/checkpoints/{step}/model.safetensors"]
@@ -150,12 +150,12 @@ class ExperimentPaths:
         final = [self.final_checkpoint(seed, condition) for condition in self.experiment.trained_conditions()]
         own = [f"{self.run(seed)}/{file}" for file in files]
         lists = [self.datasets_file(seed, condition) for condition in self.experiment.final_conditions()]
-        return sorted({*self.candidate_classifiers(seed), *own, *lists, *final, *self.tried_checkpoints(seed)})
+        return sorted({*self.candidate_classifiers(seed), *own, *lists, *final, *self.checkpoints_along_training(seed)})
 
     def inputs_of_all_seeds(self) -> list[str]:
-        """Every file that the tables follow from and that all runs share; data.yaml names given data themselves."""
-        files = [*self.given_tables(), *self.problems()]
-        if "demonstrations" not in self.given:
+        """Every file that the tables follow from and that all runs share; data.yaml names a user's data themselves."""
+        files = [*self.user_tables(), *self.problems()]
+        if "demonstrations" not in self.user_data:
             files += [*self.demonstrations(), self.all_demonstrations()]
         return files
 
@@ -164,7 +164,7 @@ class ExperimentPaths:
         tables = [f"{self.results}/tables/{file}" for file in ("summary.md", "manifest.json")]
         conditions = self.experiment.trained_conditions()
         checkpoints = [self.final_checkpoint(seed, condition) for seed, condition in product(self.seeds, conditions)]
-        lists = product(self.seeds, DATASET_LISTS) if self.given else []
+        lists = product(self.seeds, DATASET_LISTS) if self.user_data else []
         exports = [f"{self.run(seed)}/demo_score_datasets/{dataset_list}" for seed, dataset_list in lists]
         return [*tables, f"{self.results}/pages/summary.html", *checkpoints, *exports]
 

@@ -26,7 +26,7 @@ FORMATS = ("lerobot", "aloha", "robomimic")
 def import_data(
     source: Path,
     out: Path,
-    numbers: list[int] | None = None,
+    indices: list[int] | None = None,
     filter_key: str | None = None,
     labels: Path | None = None,
     keys: Collection[str] | None = None,
@@ -35,19 +35,19 @@ def import_data(
 ) -> int:
     """Write episodes of a source, dataset list or episode table to one of our files; returns how many.
 
-    Of a single source: only the episodes `numbers`, or those of a robomimic filter key; `labels`: a labels.csv, which
+    Of a single source: only the episodes `indices`, or those of a robomimic filter key; `labels`: a labels.csv, which
     holds where the source says otherwise. `keys`: observations. `problems` as in `settle`, `aloha_jpeg` as in
     `open_dataset`. Raises UserError, too, for an `out` that is the source.
     """
     check_writable(out)
-    if (numbers, filter_key, labels) != (None, None, None) and _is_list(source):
+    if (indices, filter_key, labels) != (None, None, None) and _is_list(source):
         raise UserError(
             f"{source}: a list says itself which episodes; choose episodes and give labels of a data set, or write an "
             "episode table"
         )
     if filter_key is not None:
-        numbers = masked_numbers(open_dataset(source), filter_key)
-    entries, parts = _gather(source, out, numbers, labels, keys, aloha_jpeg)
+        indices = masked_episodes(open_dataset(source), filter_key)
+    entries, parts = _gather(source, out, indices, labels, keys, aloha_jpeg)
     env_args = _env_args(parts[0].dataset, agreed_rate([part.dataset for part in parts]))
     seen = _seen(entries)
     entries = _without_problems(entries, parts, problems, seen)
@@ -83,12 +83,12 @@ def export_data(
         raise UserError(f"{source}: does not tell how many frames a second it has; give --fps N")
     seen, datasets = _seen(entries), [part.dataset for part in parts]
     entries = _without_problems(entries, parts, problems, seen)
-    told = agreed_description(datasets) if to == "lerobot" else {}
-    say_left_out(datasets, to, seen, told)
+    known = agreed_description(datasets) if to == "lerobot" else {}
+    say_left_out(datasets, to, seen, known)
     episodes = _read(entries, aloha_jpeg=aloha_jpeg)
     if to == "lerobot":
         partly = _say_partly(out, seen.partly(entries))
-        about = {"robot_type": told.get("robot_type"), "names": names_of(told), "without": partly}
+        about = {"robot_type": known.get("robot_type"), "names": names_of(known), "without": partly}
         write_lerobot(out, episodes, rate, images=images, codec=codec, **about)
     elif to == "aloha":
         write_aloha(out, episodes, sim)
@@ -103,7 +103,7 @@ def _say_partly(out: Path, partly: dict[str, str]) -> dict[str, str]:
     return partly
 
 
-def masked_numbers(dataset: DataSet, filter_key: str) -> list[int]:
+def masked_episodes(dataset: DataSet, filter_key: str) -> list[int]:
     """The episodes of a robomimic file's filter key. Raises UserError where there is none such."""
     if not isinstance(dataset, RobomimicFile):
         raise UserError(f"{dataset.path}: filter keys are robomimic's, and this is {dataset.format}; remove filter_key")
@@ -117,31 +117,31 @@ def _is_list(source: Path) -> bool:
 def _gather(
     source: Path,
     out: Path,
-    numbers: list[int] | None = None,
+    indices: list[int] | None = None,
     labels_file: Path | None = None,
     keys: Collection[str] | None = None,
     aloha_jpeg: str = ACT,
 ) -> tuple[list[Entry], list[Part]]:
-    """The episodes of a source (`numbers`: only these), with what `labels_file` tells, one by one and by data set."""
-    entries = _entries(source, numbers)
+    """The episodes of a source (`indices`: only these), with what `labels_file` tells, one by one and by data set."""
+    entries = _entries(source, indices)
     parts = []
     for path, listed in select(entries).items():
         dataset = open_dataset(path, aloha_jpeg=aloha_jpeg)
         _check_out(out, path)
         _check_keys(dataset, keys)
-        labels = read_labels(labels_file, dataset.numbers) if labels_file else None
+        labels = read_labels(labels_file, dataset.episode_indices) if labels_file else None
         entries = [_labelled(entry, labels) for entry in entries]
         parts.append(Part(dataset, listed, labels, labels_file, keys))
     say_notes([part.dataset for part in parts])
     return entries, parts
 
 
-def _entries(source: Path, numbers: list[int] | None) -> list[Entry]:
+def _entries(source: Path, indices: list[int] | None) -> list[Entry]:
     if _is_list(source):
         entries = read_entries(source)
     else:
         dataset = open_dataset(source)
-        entries = [Entry(source, number) for number in (dataset.numbers if numbers is None else numbers)]
+        entries = [Entry(source, number) for number in (dataset.episode_indices if indices is None else indices)]
     if not entries:
         raise UserError(f"{source}: selects no episode, or holds none; there is nothing to write")
     return entries
@@ -169,7 +169,7 @@ def _seen(entries: Sequence[Entry]) -> Seen:
 
 def _without_problems(entries: Sequence[Entry], parts: Sequence[Part], problems: str, seen: Seen) -> list[Entry]:
     settled = settle(parts, problems, visit=seen.visit)[0]
-    kept = {(part.dataset.path, number) for part in settled for number in part.numbers}
+    kept = {(part.dataset.path, number) for part in settled for number in part.episode_indices}
     return [entry for entry in entries if (entry.file, entry.episode) in kept]
 
 

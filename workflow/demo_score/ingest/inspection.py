@@ -40,7 +40,7 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What there is; what is told of episodes is counted in episodes."""
+    """What there is; what is known of episodes is counted in episodes."""
 
     path: Path
     format: str
@@ -66,19 +66,19 @@ class _Counts:
 
     lengths: list[int] = field(default_factory=list)
     keys: dict[str, Counter[Frame]] = field(default_factory=lambda: defaultdict(Counter))
-    told: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
+    known: dict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, episode: Episode) -> None:
         self.lengths.append(len(episode))
         for key, values in {**episode.observations, ACTION: episode.actions}.items():
             self.keys[key][_frame(values)] += 1
         for name in ("success", "checkpoint", "strategy"):
-            self.told[name][getattr(episode, name)] += 1
-        self.told["task"].update(episode.tasks)
+            self.known[name][getattr(episode, name)] += 1
+        self.known["task"].update(episode.tasks)
 
     def counted(self, name: str) -> dict[str, int]:
         """Value -> episodes that tell it, in the order of values."""
-        return dict(sorted((value, count) for value, count in self.told[name].items() if value is not None))
+        return dict(sorted((value, count) for value, count in self.known[name].items() if value is not None))
 
 
 def inspect(path: Path, labels: Path | None = None, images: bool = True) -> Inspection:
@@ -87,14 +87,14 @@ def inspect(path: Path, labels: Path | None = None, images: bool = True) -> Insp
     Raises UserError for what cannot be opened at all.
     """
     dataset = open_dataset(path)
-    given = read_labels(labels, dataset.numbers) if labels else None
+    known = read_labels(labels, dataset.episode_indices) if labels else None
     counts = _Counts()
 
     def add(number: int, episode: Episode) -> None:
-        label = (given or {}).get(number)
+        label = (known or {}).get(number)
         counts.add(Entry(path, number, label.success, label.checkpoint).complete(episode) if label else episode)
 
-    problems = find_problems([Part(dataset, dataset.numbers, given, labels)], images, add)
+    problems = find_problems([Part(dataset, dataset.episode_indices, known, labels)], images, add)
     env_args = dataset.env_args()
     filter_keys = dataset.filter_keys() if isinstance(dataset, RobomimicFile) else {}
     return Inspection(
@@ -103,14 +103,14 @@ def inspect(path: Path, labels: Path | None = None, images: bool = True) -> Insp
         version=dataset.version,
         fps=dataset.fps,
         env_name=env_args.get("env_name"),
-        episodes=len(dataset.numbers),
+        episodes=len(dataset.episode_indices),
         frames=_lengths(counts.lengths),
         keys={key: found.most_common(1)[0][0] for key, found in counts.keys.items()},
-        success={name: counts.told["success"][value] for value, name in OUTCOMES.items()},
+        success={name: counts.known["success"][value] for value, name in OUTCOMES.items()},
         checkpoints=counts.counted("checkpoint"),
         strategies=counts.counted("strategy"),
         tasks=counts.counted("task"),
-        filter_keys={key: len(numbers) for key, numbers in filter_keys.items()},
+        filter_keys={key: len(indices) for key, indices in filter_keys.items()},
         not_read=dataset.not_read(),
         notes=dataset.notes(),
         problems=problems,
@@ -123,7 +123,7 @@ def report(inspection: Inspection) -> str:
     lines = {
         "path": str(inspection.path),
         "format": " ".join(filter(None, [inspection.format, inspection.version])),
-        "fps": str(inspection.fps or "not told"),
+        "fps": str(inspection.fps or "not known"),
         "env_name": inspection.env_name or "",
         "episodes": str(inspection.episodes),
         "frames": f"{frames.total} (shortest episode {frames.shortest}, median {frames.median:g}, "
@@ -136,10 +136,10 @@ def report(inspection: Inspection) -> str:
         "not read": ", ".join(inspection.not_read),
         "note": "; ".join(inspection.notes),
     }
-    told = [f"{name + ':':<13}{text}" for name, text in lines.items() if text]
+    known = [f"{name + ':':<13}{text}" for name, text in lines.items() if text]
     keys = _table([(key, str(frame.shape), frame.dtype) for key, frame in inspection.keys.items()])
     problems = [f"  {problem}" for problem in inspection.problems]
-    return "\n".join([*told, "keys:", *keys, f"problems:    {len(problems) or 'none'}", *problems])
+    return "\n".join([*known, "keys:", *keys, f"problems:    {len(problems) or 'none'}", *problems])
 
 
 def _frame(values: np.ndarray | Frames) -> Frame:

@@ -55,8 +55,8 @@ def write_mask(source: Path, kept: list[int], key: str, out: Path) -> None:
     with atomic_path(out) as temporary:
         copy_whole(source, temporary)
         with new_hdf5(temporary, "r+") as (file, _):
-            for name, numbers in zip(keys, halves, strict=True):
-                groups = [dataset.groups[number] for number in numbers]
+            for name, indices in zip(keys, halves, strict=True):
+                groups = [dataset.groups[number] for number in indices]
                 file.require_group("mask")[name] = np.array(groups, dtype=np.bytes_)
 
 
@@ -87,7 +87,7 @@ def export_keep_list(
     for dataset, kept in zip(datasets, selection.values(), strict=True):
         dropped = _split(dataset, kept)[1]
         source = Path(os.path.relpath(dataset.path.resolve(), out.resolve())).as_posix()
-        rows += [(source, dataset.format, number, int(number not in dropped)) for number in dataset.numbers]
+        rows += [(source, dataset.format, number, int(number not in dropped)) for number in dataset.episode_indices]
     for dataset, name in zip(datasets, _names(list(selection)), strict=True):
         _export(dataset, selection[dataset.path], out / name, key)
     table = pd.DataFrame(rows, columns=["source", "format", "episode", "kept"])
@@ -103,7 +103,7 @@ def _export(dataset: DataSet, kept: list[int], target: Path, key: str) -> None:
         _write_halves(target, *(f"{option}\n" for option in lerobot_options(dataset, kept)))
     if isinstance(dataset, AlohaFolder):
         halves = _split(dataset, kept)
-        _write_halves(target, *("".join(f"{dataset.file(n).name}\n" for n in numbers) for numbers in halves))
+        _write_halves(target, *("".join(f"{dataset.file(n).name}\n" for n in indices) for indices in halves))
 
 
 def _write_halves(target: Path, kept: str, remaining: str) -> None:
@@ -113,25 +113,25 @@ def _write_halves(target: Path, kept: str, remaining: str) -> None:
 
 def _split(dataset: DataSet, kept: list[int]) -> tuple[list[int], list[int]]:
     """Numbers of the kept and of the other episodes, both in the order of the set."""
-    if missing := sorted(set(kept) - set(dataset.numbers)):
+    if missing := sorted(set(kept) - set(dataset.episode_indices)):
         raise UserError(f"{dataset.path}: has no episode {missing[0]}, which is to be kept; choose among those it has")
     wanted = set(kept)
-    return [n for n in dataset.numbers if n in wanted], [n for n in dataset.numbers if n not in wanted]
+    return [n for n in dataset.episode_indices if n in wanted], [n for n in dataset.episode_indices if n not in wanted]
 
 
-def _option(numbers: list[int]) -> str:
-    return f"--dataset.episodes=[{','.join(map(str, numbers))}]"
+def _option(indices: list[int]) -> str:
+    return f"--dataset.episodes=[{','.join(map(str, indices))}]"
 
 
 def _check_considered(list_path: Path, kept: Selection, considered: Iterable[Selection]) -> None:
     """Raise UserError where an episode is kept that was not considered, as of a data set that was not named."""
     known: dict[Path, set[int]] = {}
-    for source, numbers in (pair for part in considered for pair in part.items()):
-        known.setdefault(source.resolve(), set()).update(numbers)
-    for source, numbers in kept.items():
+    for source, indices in (pair for part in considered for pair in part.items()):
+        known.setdefault(source.resolve(), set()).update(indices)
+    for source, indices in kept.items():
         if source.resolve() not in known:
             raise UserError(f"{list_path}: keeps episodes of {source}; name it in --sources, or leave these out")
-        if strange := sorted(set(numbers) - known[source.resolve()]):
+        if strange := sorted(set(indices) - known[source.resolve()]):
             raise UserError(f"{list_path}: keeps episode {strange[0]} of {source}, which --sources does not list")
 
 
@@ -139,9 +139,9 @@ def _complete(selection: Selection, sources: Iterable[Path]) -> Selection:
     """The selection with every source by its absolute path, those of `sources` first."""
     complete: Selection = {}
     names: dict[Path, Path] = {}  # a source may be named by several paths: the first one stays
-    for source, numbers in chain(((source, []) for source in sources), selection.items()):
+    for source, indices in chain(((source, []) for source in sources), selection.items()):
         name = names.setdefault(source.resolve(), _absolute(source))
-        complete.setdefault(name, []).extend(numbers)
+        complete.setdefault(name, []).extend(indices)
     return complete
 
 

@@ -12,11 +12,11 @@ from demo_score.data.episodes import Episode
 from demo_score.data.formats.base import DataSet
 from demo_score.data.formats.lerobot import REWARD
 from demo_score.data.formats.lerobot_described import NAMES
-from demo_score.data.formats.lerobot_told import SUCCESS
+from demo_score.data.formats.lerobot_episodes import SUCCESS
 from demo_score.data.formats.robomimic import RobomimicFile
 from demo_score.data.lists import Entry
 
-_TOLD = ("success", "rewards", "strategy", "tasks", "frame_tasks")
+_KNOWN = ("success", "rewards", "strategy", "tasks", "frame_tasks")
 # Format -> what an episode may tell that has no place there, and how that is called.
 _NO_PLACE = {
     "aloha": {"rewards": "rewards", "strategy": "strategies", "tasks": "tasks"},
@@ -32,27 +32,27 @@ class Seen:
     """What episodes tell besides observations and actions, noted while they are looked at."""
 
     entries: Mapping[tuple[Path, int], Entry]  # by data set and number
-    told: dict[tuple[Path, int], set[str]] = field(default_factory=dict)  # of _TOLD
+    known: dict[tuple[Path, int], set[str]] = field(default_factory=dict)  # of _KNOWN
 
     def visit(self, number: int, episode: Episode) -> None:
         """Note an episode."""
-        source = (episode.source[0], number)
+        source = (episode.origin[0], number)
         whole = self.entries[source].complete(episode)
-        values = {name: getattr(whole, name) for name in _TOLD}
-        self.told[source] = {name for name, value in values.items() if value is not None and np.size(value)}
+        values = {name: getattr(whole, name) for name in _KNOWN}
+        self.known[source] = {name for name, value in values.items() if value is not None and np.size(value)}
 
     def partly(self, entries: Iterable[Entry]) -> dict[str, str]:
         """LeRobot's columns that only some of `entries` could fill -> of how many episodes that is so."""
-        told = [self.told[entry.file, entry.episode] for entry in entries]
-        lacking = {name: sum(name not in names for names in told) for name in _COLUMNS}
-        some = {name: count for name, count in lacking.items() if 0 < count < len(told)}
-        return {_COLUMNS[name]: f"{count} of {len(told)} episodes have none" for name, count in some.items()}
+        known = [self.known[entry.file, entry.episode] for entry in entries]
+        lacking = {name: sum(name not in names for names in known) for name in _COLUMNS}
+        some = {name: count for name, count in lacking.items() if 0 < count < len(known)}
+        return {_COLUMNS[name]: f"{count} of {len(known)} episodes have none" for name, count in some.items()}
 
 
 def agreed_description(datasets: Sequence[DataSet]) -> dict[str, Any]:
     """What all data sets tell alike of the robot, see `DataSet.description`."""
-    told = [dataset.description() for dataset in datasets]
-    return {key: value for key, value in told[0].items() if all(other.get(key) == value for other in told)}
+    known = [dataset.description() for dataset in datasets]
+    return {key: value for key, value in known[0].items() if all(other.get(key) == value for other in known)}
 
 
 def names_of(description: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,8 +66,8 @@ def say_left_out(datasets: Iterable[DataSet], to: str, seen: Seen, agreed: Colle
     `agreed`: what of descriptions goes along.
     """
     for dataset in datasets:
-        told = set().union(*(names for (path, _), names in seen.told.items() if path == dataset.path))
-        lost = [*dataset.not_read(), *(what for name, what in _NO_PLACE[to].items() if name in told)]
+        known = set().union(*(names for (path, _), names in seen.known.items() if path == dataset.path))
+        lost = [*dataset.not_read(), *(what for name, what in _NO_PLACE[to].items() if name in known)]
         lost += [_not_agreed(key, to) for key in dataset.description() if key not in agreed]
         lost += [f"filter keys {', '.join(keys)}"] if (keys := _filter_keys(dataset)) else []
         lost += ["env_args"] if to != "robomimic" and dataset.env_args().keys() - _GOES_ALONG else []

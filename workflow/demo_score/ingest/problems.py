@@ -43,15 +43,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class Part:
-    """Episodes of one data set, those of its observations that are used, and labels given from outside."""
+    """Episodes of one data set, those of its observations that are used, and labels from outside."""
 
     dataset: DataSet
-    numbers: Sequence[int]
+    episode_indices: Sequence[int]
     labels: Mapping[int, Label] | None = None
     labels_file: Path | None = None
     keys: Collection[str] | None = None  # None: all
     kind: str = ""  # episodes of one kind are of the same widths
-    fps: float | None = None  # frames a second where that is given, whatever the data set says
+    fps: float | None = None  # frames a second where the user says it, whatever the data set says
 
 
 @dataclass
@@ -84,11 +84,11 @@ def settle(
     if problems and choice == REFUSE:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise UserError(
-            f"{count} in the data, listed above; mend the data, or leave them out (problems: skip, or --problems skip)"
+            f"{count} in the data, listed above; fix the data, or leave them out (problems: skip, or --problems skip)"
         )
     kept = usable(parts, problems)
-    if problems and not any(part.numbers for part in kept):
-        raise UserError("every episode has a problem, listed above, so that none is left; mend the data")
+    if problems and not any(part.episode_indices for part in kept):
+        raise UserError("every episode has a problem, listed above, so that none is left; fix the data")
     return kept, problems
 
 
@@ -96,7 +96,9 @@ def usable(parts: Sequence[Part], problems: Sequence[Problem]) -> list[Part]:
     """The parts without the episodes that have problems; a part may be left without any."""
     bad = {(problem.file, problem.episode) for problem in problems}
     return [
-        replace(part, numbers=[number for number in part.numbers if (part.dataset.path, number) not in bad])
+        replace(
+            part, episode_indices=[number for number in part.episode_indices if (part.dataset.path, number) not in bad]
+        )
         for part in parts
     ]
 
@@ -107,14 +109,14 @@ def find_problems(parts: Sequence[Part], images: bool = True, visit: Visit | Non
     An episode is looked at whole, but for its images, of which the first and the last are read (not `images`: none).
     Its widths are compared with those of most episodes of its kind, and where it is the same as an earlier one it is
     the later that is named. `visit` is called with each episode that can be read, and its number. Raises UserError
-    for an episode that is given twice.
+    for an episode that is listed twice.
     """
     _check_given_once(parts)
     looks: list[list[_Look]] = []
-    with polled(), progress_bar(sum(len(part.numbers) for part in parts), "checking", "episode") as progress:
+    with polled(), progress_bar(sum(len(part.episode_indices) for part in parts), "checking", "episode") as progress:
         for part in parts:
             looks.append([])
-            for number in part.numbers:
+            for number in part.episode_indices:
                 looks[-1].append(_look(part, number, images, visit))
                 progress.update()
                 check()
@@ -134,39 +136,37 @@ def find_problems(parts: Sequence[Part], images: bool = True, visit: Visit | Non
 
 
 def _check_given_once(parts: Sequence[Part]) -> None:
-    given: set[tuple[Path, int]] = set()
+    seen: set[tuple[Path, int]] = set()
     for part in parts:
         path = part.dataset.path.resolve()
-        for number in part.numbers:
-            if (path, number) in given:
-                raise UserError(f"{part.dataset.path}: episode {number} is given twice; give each episode once")
-            given.add((path, number))
+        for number in part.episode_indices:
+            if (path, number) in seen:
+                raise UserError(f"{part.dataset.path}: episode {number} is listed twice; list each episode once")
+            seen.add((path, number))
 
 
 def _of_data_set(part: Part) -> Iterator[Problem]:
     dataset, labels, labels_file = part.dataset, part.labels, part.labels_file
-    if not dataset.numbers:
+    if not dataset.episode_indices:
         yield Problem(dataset.path, None, "holds no episode")
     for number, what in dataset.contradictions():
-        if number is None or number in part.numbers:
+        if number is None or number in part.episode_indices:
             yield Problem(dataset.path, number, what)
     if labels is None and isinstance(dataset, AlohaFolder):
         labels, labels_file = dataset.labels, dataset.path / LABELS
-    if strangers := sorted(set(labels or ()) - set(dataset.numbers)):
-        numbers = ", ".join(map(str, strangers))
-        yield Problem(
-            labels_file or dataset.path, None, f"labels episodes that {dataset.path} does not have: {numbers}"
-        )
+    if strangers := sorted(set(labels or ()) - set(dataset.episode_indices)):
+        listed = ", ".join(map(str, strangers))
+        yield Problem(labels_file or dataset.path, None, f"labels episodes that {dataset.path} does not have: {listed}")
 
 
 def _of_rates(part: Part, looks: Sequence[_Look], parts: Sequence[Part]) -> Iterator[Problem]:
     """What is wrong with the time stamps of a part's episodes, or with its rate beside that of others."""
-    dataset, told = part.dataset, None if part.fps else part.dataset.fps
-    for number, what in judge({look.number: look.stamps for look in looks if look.shapes}, told):
+    dataset, declared = part.dataset, None if part.fps else part.dataset.fps
+    for number, what in judge({look.number: look.stamps for look in looks if look.shapes}, declared):
         yield Problem(dataset.path, number, what)
     first = next((other.dataset for other in parts if other.dataset.fps), dataset)
-    if told and told != first.fps:
-        what = f"has {told:g} frames a second, but {first.path} {first.fps:g}; take sources of one rate"
+    if declared and declared != first.fps:
+        what = f"has {declared:g} frames a second, but {first.path} {first.fps:g}; take sources of one rate"
         yield Problem(dataset.path, None, what)
 
 
@@ -186,17 +186,17 @@ def _look(part: Part, number: int, images: bool, visit: Visit | None) -> _Look:
     arrays = {ACTION: episode.actions, **episode.observations}
     look.shapes = {key: tuple(values.shape[1:]) for key, values in arrays.items()}
     look.stamps = look_at(episode.times, episode.frame_indices)
-    numbers = {key: values for key, values in arrays.items() if _is_number(values)}
-    for key in (key for key in arrays if key not in numbers and isinstance(arrays[key], np.ndarray)):
+    numeric = {key: values for key, values in arrays.items() if _is_number(values)}
+    for key in (key for key in arrays if key not in numeric and isinstance(arrays[key], np.ndarray)):
         look.wrong.append(f"{key} holds {arrays[key].dtype}, which are no real numbers")
-    if broken := [key for key, values in numbers.items() if not np.isfinite(values).all()]:
+    if broken := [key for key, values in numeric.items() if not np.isfinite(values).all()]:
         look.wrong.append(f"{' and '.join(broken)} hold{'s' * (len(broken) == 1)} NaN or infinite values")
     try:
         ends = {key: values[[0, -1]] for key, values in arrays.items() if images and isinstance(values, Frames)}
     except UserError as error:
         look.wrong.append(_below(path, error))
         return look
-    look.digest = _digest(numbers if len(numbers) > 1 else numbers | ends)
+    look.digest = _digest(numeric if len(numeric) > 1 else numeric | ends)
     return look
 
 

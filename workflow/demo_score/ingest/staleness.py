@@ -1,4 +1,4 @@
-"""Whether given data are still what they were, whatever their files' times say: an older file counts as another.
+"""Whether a user's data are still what they were, whatever their files' times say: an older file counts as another.
 
 The content decides. It is read once, and again only where size, time, inode or place of a file have changed; a small
 file, the record, holds what was read. Of large files the beginning, the end and the time of change stand for the whole.

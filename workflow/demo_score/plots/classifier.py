@@ -94,7 +94,7 @@ def scores(scores: list[Path], classifiers: list[Path]) -> Figure:
     rows = math.ceil(len(thresholds) / columns)
     figure = new_figure(0.65 + rows * row_heights(rows, 1.05))
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    strategies = sorted(table["source"].unique())
+    strategies = sorted(table["actor"].unique())
     for axes, (seed, group) in zip(panels.flat, table.groupby("seed"), strict=False):
         _draw_histograms(axes, group, strategies, edges)
         axes.axvline(thresholds[seed], color="black", linestyle="--", linewidth=0.8, label="threshold")
@@ -110,7 +110,7 @@ def scores(scores: list[Path], classifiers: list[Path]) -> Figure:
 def _draw_histograms(axes: Axes, group: pd.DataFrame, strategies: list[str], edges: np.ndarray) -> None:
     for i, strategy in enumerate(strategies):
         colour = STRATEGY_COLOURS[i % len(STRATEGY_COLOURS)]
-        values = group.loc[group["source"] == strategy, "score"]
+        values = group.loc[group["actor"] == strategy, "score"]
         axes.hist(values, edges, histtype="stepfilled", color=colour, alpha=0.35, linewidth=0, label=strategy)
         axes.hist(values, edges, histtype="step", color=colour)
 

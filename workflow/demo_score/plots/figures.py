@@ -19,7 +19,7 @@ from demo_score.plots.style import (
     wrap,
 )
 from demo_score.runtime.errors import UserError
-from demo_score.tables import CHECKPOINTS, GIVEN, KEPT, SUCCESS
+from demo_score.tables import CHECKPOINTS, FROM_USER, KEPT, SUCCESS
 
 RATE_COLUMNS = ["seed", "n", "low", "high"]
 ROW = 0.27  # inches
@@ -55,7 +55,7 @@ def checkpoints(table: Path) -> Figure:
     """Success rate at each checkpoint of the base policy and of curated ones: the mean of the runs, and each run.
 
     table: checkpoints.csv, as tables.checkpoint_table writes it. Bold with 95% t intervals: the mean; thin: the runs.
-    Rollouts that were given are of no run, and have Wilson intervals.
+    User-supplied rollouts are of no run, and have Wilson intervals.
     """
     rows = CHECKPOINTS.read(table, ["condition", "step", "rate", *RATE_COLUMNS])
     figure = new_figure(2.2)
@@ -79,8 +79,8 @@ def _draw_steps(axes: Axes, rows: pd.DataFrame, condition: str, shift: float) ->
     colour = CONDITIONS[condition].colour
     mean, runs = mean_and_runs(rows)
     label = CONDITIONS[condition].label.partition(" (all")[0]
-    if GIVEN in set(rows["seed"]):
-        mean, runs, label = rows[rows["seed"] == GIVEN], runs[:0], "given rollouts"
+    if FROM_USER in set(rows["seed"]):
+        mean, runs, label = rows[rows["seed"] == FROM_USER], runs[:0], "user-supplied rollouts"
     for _, run in runs.groupby("seed"):
         axes.plot(run["step"] + shift, run["rate"], "o-", color=colour, markersize=1.5, linewidth=0.5, alpha=0.6)
     bars = error_bars(mean["rate"], mean["low"], mean["high"])
@@ -93,23 +93,23 @@ def kept(table: Path) -> Figure:
 
     table: kept.csv, as tables.kept_table writes it.
     """
-    rows = KEPT.read(table, ["kind", "source", "kept", "fraction", *RATE_COLUMNS])
-    rows = rows[(rows["kind"] == "demonstration") & (rows["source"] != "all")]
+    rows = KEPT.read(table, ["kind", "actor", "kept", "fraction", *RATE_COLUMNS])
+    rows = rows[(rows["kind"] == "demonstration") & (rows["actor"] != "all")]
     if rows.empty:
         raise UserError(f"{table}: holds no demonstrations; score them before drawing this figure")
-    sources = sorted(rows["source"].unique())
-    figure = new_figure(0.7 + 1.3 * ROW * len(sources))
+    strategies = sorted(rows["actor"].unique())
+    figure = new_figure(0.7 + 1.3 * ROW * len(strategies))
     axes = figure.subplots()
-    groups = [rows[rows["source"] == source] for source in sources]
-    colours = [STRATEGY_COLOURS[i % len(STRATEGY_COLOURS)] for i in range(len(sources))]
+    groups = [rows[rows["actor"] == strategy] for strategy in strategies]
+    colours = [STRATEGY_COLOURS[i % len(STRATEGY_COLOURS)] for i in range(len(strategies))]
     _draw_rates(axes, groups, "fraction", colours)
-    name_rows(axes, [_counts(source, group) for source, group in zip(sources, groups, strict=True)])
-    percent_axis(axes, f"Demonstrations kept ({describe_runs(rows, 'source', 'demonstrations')})", "x")
+    name_rows(axes, [_counts(strategy, group) for strategy, group in zip(strategies, groups, strict=True)])
+    percent_axis(axes, f"Demonstrations kept ({describe_runs(rows, 'actor', 'demonstrations')})", "x")
     legend(figure, rows)
     return figure
 
 
-def _counts(source: str, rows: pd.DataFrame) -> str:
+def _counts(strategy: str, rows: pd.DataFrame) -> str:
     """A strategy's name, and below it how many of its demonstrations all runs together kept."""
     runs = mean_and_runs(rows)[1]
-    return f"{wrap(source, 20)}\n{runs['kept'].sum()} of {runs['n'].sum()}"
+    return f"{wrap(strategy, 20)}\n{runs['kept'].sum()} of {runs['n'].sum()}"

@@ -1,6 +1,6 @@
 """What all figures share: size, colours, axes in percent, and files that are the same bytes each time.
 
-Colours: Okabe and Ito's palette, told apart with any colour vision (M. Okabe, K. Ito, "Color Universal Design", 2008).
+Colours: Okabe and Ito's palette, distinct with any colour vision (M. Okabe, K. Ito, "Color Universal Design", 2008).
 """
 
 import textwrap

@@ -21,7 +21,7 @@ GROUPS = (  # panel, kind, column, value -> label, colours
 )
 SHORT = {"rollout": "rollouts", "demonstration": "demos"}
 VIEWS = {"y": "top view", "z": "front view"}  # the axis beside x
-TRACE_COLUMNS = ["seed", "kind", "source", "episode", "success", "kept", "step", "score"]
+TRACE_COLUMNS = ["seed", "kind", "actor", "episode", "success", "kept", "step", "score"]
 UNITS = {True: "m", False: "px"}  # with z; without
 
 
@@ -54,14 +54,14 @@ def _draw_panel(axes: Axes, table: pd.DataFrame, kind: str, column: str, labels:
     shown = table[table["kind"] == kind]
     for value, label in labels.items():
         _draw_group(axes, shown[shown[column] == value], label, colours[label])
-    n = shown.drop_duplicates(["source", "episode"])[column].value_counts()
+    n = shown.drop_duplicates(["actor", "episode"])[column].value_counts()
     axes.set_title(f"{SHORT[kind]} {' + '.join(str(n.get(value, 0)) for value in labels)}", loc="left", pad=2)
 
 
 def _draw_group(axes: Axes, group: pd.DataFrame, label: str, colour: str) -> None:
     if group.empty:
         return
-    for _, episode in list(group.groupby(["source", "episode"], sort=False))[:N_SINGLE]:
+    for _, episode in list(group.groupby(["actor", "episode"], sort=False))[:N_SINGLE]:
         axes.plot(episode["step"], episode["score"], color=colour, alpha=0.5, linewidth=0.5, rasterized=True)
     quartiles = group.groupby("step")["score"].quantile([0.25, 0.5, 0.75]).unstack()
     axes.fill_between(quartiles.index, quartiles[0.25], quartiles[0.75], color=colour, alpha=0.2, linewidth=0)
@@ -99,9 +99,9 @@ def paths(paths: Path, scores: list[Path]) -> Figure:
 
 
 def _by_verdict(scores: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """Title, colour and demonstrations (source, episode) that every run kept, that some did, and that none did."""
+    """Title, colour and demonstrations (actor, episode) that every run kept, that some did, and that none did."""
     shown = scores[scores["kind"] == "demonstration"]
-    share = shown.groupby(["source", "episode"], sort=False)["kept"].mean().reset_index()
+    share = shown.groupby(["actor", "episode"], sort=False)["kept"].mean().reset_index()
     titles = ("kept by all", "dropped by all") if shown["seed"].nunique() > 1 else ("kept", "dropped")
     groups = [
         (titles[0], KEPT_COLOURS["kept"], share[share["kept"] == 1]),
@@ -118,7 +118,7 @@ def _span(points: pd.DataFrame, axis: str) -> float:
 
 def _draw_paths(axes: Axes, points: pd.DataFrame, chosen: pd.DataFrame, view: str, colour: str) -> None:
     """A line for each effector of each chosen demonstration, a dot where it ends."""
-    wanted = set(zip(chosen["source"], chosen["episode"], strict=True))
+    wanted = set(zip(chosen["actor"], chosen["episode"], strict=True))
     lines = [
         path[["x", view]].to_numpy()
         for (strategy, episode, _), path in points.groupby(["strategy", "episode", "effector"])

@@ -18,7 +18,7 @@ class TemporalEnsemble:
     def reset(self) -> None:
         """Forget all chunks: a new batch of episodes begins."""
         self.step = 0
-        self.sums: Tensor | None = None  # of what each coming step has been given, weighted
+        self.sums: Tensor | None = None  # of the actions for each coming step, weighted
 
     def add(self, chunk: Tensor) -> Tensor:
         """Take the chunk predicted now, (B, chunk_size, action_dim); return the action for now, (B, 1, action_dim)."""

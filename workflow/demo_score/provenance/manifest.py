@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from demo_score.config.yaml_files import read_yaml
-from demo_score.ingest.given_settings import given_files
+from demo_score.ingest.user_data import user_files
 from demo_score.runtime.dependencies import LIBRARY, code_digest
 from demo_score.runtime.digests import settings_digest
 from demo_score.runtime.errors import UserError
@@ -71,10 +71,10 @@ def write_manifest(
     settings     what config.yaml says of the experiment
     seed_inputs  digests of each seed's files, by `write_digests`
     shared       files that all seeds share
-    data         data.yaml where data are given: its files are inputs, too
+    data         data.yaml of user-supplied data: its files are inputs, too
     """
-    given = given_files(read_yaml(data)) if data else []
-    inputs = digests([*shared, *given])
+    supplied = user_files(read_yaml(data)) if data else []
+    inputs = digests([*shared, *supplied])
     for path in seed_inputs:
         inputs |= json.loads(path.read_text(encoding="utf-8"))
     manifest = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from demo_score.analysis.numbers import percent
+from demo_score.analysis.formatting import percent
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS, RANDOM, markdown_table
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import read_text

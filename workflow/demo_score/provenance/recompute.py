@@ -12,12 +12,12 @@ from demo_score.analysis.tables import make_tables
 from demo_score.conditions import BASE
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.stopping import polled
-from demo_score.tables import ALL_RUNS, GIVEN, TABLES
+from demo_score.tables import ALL_RUNS, FROM_USER, TABLES
 
 FILES = {  # what a row is made of
     "success": "seed{seed}/{condition}/evaluation.csv",
     "differences": "evaluation.csv of both conditions",
-    "checkpoints": "seed{seed}/{tried}.csv",
+    "checkpoints": "seed{seed}/{where}.csv",
     "kept": "seed{seed}/demo_score/scores.csv",
     "classifiers": "seed{seed}/demo_score/classifier.yaml",
     "detection": "seed{seed}/demo_score/scores.csv",
@@ -97,7 +97,7 @@ def _rows(text: str, keys: list[str]) -> dict[tuple[str, ...], dict[str, str]]:
 def _file(pattern: str, row: dict) -> str:
     row = {**row, "seed": "*" if row["seed"] == ALL_RUNS else row["seed"]}
     step = f"rollouts/{row.get('step', ''):0>6}"
-    if row["seed"] == GIVEN:
+    if row["seed"] == FROM_USER:
         return f"{step}.csv"
-    row["tried"] = "rollouts" if row.get("condition") == BASE else f"{row.get('condition')}/{step}"
+    row["where"] = "rollouts" if row.get("condition") == BASE else f"{row.get('condition')}/{step}"
     return pattern.format(**row)

@@ -69,7 +69,7 @@ def _repeat(process: subprocess.Popen, live: Live) -> None:
 
 
 def jobs_under_way(logs: Path, since: float) -> list[str]:
-    """A line for each job that told of its progress lately, and after `since` (seconds since 1970)."""
+    """A line for each job that reported progress lately, and after `since` (seconds since 1970)."""
     lines = []
     for log in sorted(logs.rglob("*.log")):
         try:

@@ -1,4 +1,4 @@
-"""What goes along with a rollout and is told of it, as acme's observers of its environment loop."""
+"""What goes along with a rollout and hears of it, as acme's observers of its environment loop."""
 
 from contextlib import AbstractContextManager
 
@@ -11,7 +11,7 @@ from demo_score.runtime.progress import progress_bar
 class Observer(AbstractContextManager):
     """Does nothing; entered when the environments are open, and left when the last episode has ended, or one fails.
 
-    Source: acme (Hoffman et al., arXiv 2006.00979), utils/observers/base.py; there it is told of single steps.
+    Source: acme (Hoffman et al., arXiv 2006.00979), utils/observers/base.py; there it hears of single steps.
     """
 
     def __exit__(self, *_: object) -> None:

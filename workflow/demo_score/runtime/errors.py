@@ -16,7 +16,7 @@ class UserError(Exception):
 def run_command(main: Callable[[], str | None], idle: bool = True) -> None:
     """Run a command's `main` and print the line that it returns; turn whatever goes wrong into one and an exit status.
 
-    2: what a user can mend (a UserError, a file that cannot be read or written). 3: memory (a GPU's, too) that ran out,
+    2: what a user can fix (a UserError, a file that cannot be read or written). 3: memory (a GPU's, too) that ran out,
     a process that died, or with `idle` one that waits for what never comes. 143: SIGTERM, see `stopping`. 1: what
     nobody foresaw, of which a log tells.
     """

@@ -99,10 +99,10 @@ def read_text(path: str | Path) -> str:
 
 def check_outputs(outputs: Mapping[str, Path], inputs: Iterable[Path]) -> None:
     """Raise UserError for an output (option -> file) that cannot be written, or is another's file, or an input, too."""
-    given = {path.resolve() for path in inputs}
+    read = {path.resolve() for path in inputs}
     options: dict[Path, str] = {}
     for option, path in outputs.items():
-        if (file := path.resolve()) in given:
+        if (file := path.resolve()) in read:
             raise UserError(f"{option} {path}: is an input, which is never replaced; name another file")
         if file in options:
             raise UserError(f"{option} {path}: is the file of {options[file]} too; name another file")

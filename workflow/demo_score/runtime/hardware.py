@@ -32,26 +32,26 @@ def select_device(name: str) -> torch.device:
 
 def available_threads(n_workers: int = 0) -> int:
     """Threads this command may use: OMP_NUM_THREADS, which the workflow sets, or one; `n_workers` of them are taken."""
-    return max(1, (_given_threads() or 1) - n_workers)
+    return max(1, (_wanted_threads() or 1) - n_workers)
 
 
 def cores() -> int:
     """Cores that this process may use, of the system's and of OMP_NUM_THREADS."""
     n_cores = _system_cores()
-    return min(n_cores, _given_threads() or n_cores)
+    return min(n_cores, _wanted_threads() or n_cores)
 
 
-def _given_threads() -> int | None:
+def _wanted_threads() -> int | None:
     """OMP_NUM_THREADS, of a list the first, as OpenMP has it; None where it is not set.
 
     No more than two a core: threads cost memory, and a hundred thousand of them hang.
     """
-    given = os.environ.get("OMP_NUM_THREADS", "").strip()
-    if not given:
+    wanted = os.environ.get("OMP_NUM_THREADS", "").strip()
+    if not wanted:
         return None
-    first = given.partition(",")[0].strip()
+    first = wanted.partition(",")[0].strip()
     if not (first.isascii() and first.isdigit() and int(first)):
-        raise UserError(f"OMP_NUM_THREADS={given}: is no number of threads; set a whole number from 1, or unset it")
+        raise UserError(f"OMP_NUM_THREADS={wanted}: is no number of threads; set a whole number from 1, or unset it")
     return min(int(first), 2 * _system_cores())
 
 

@@ -1,4 +1,4 @@
-"""A bound on memory, so that what cannot fit ends in an error that can be told, and not by the system's kill."""
+"""A bound on memory, so that what cannot fit ends in an error with a message, and not by the system's kill."""
 
 import os
 from collections.abc import Iterator

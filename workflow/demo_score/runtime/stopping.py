@@ -65,7 +65,7 @@ def polled() -> Iterator[None]:
 
 
 def _leave() -> bool:
-    """Whether the block that ends is the outermost, and is to be told of a signal."""
+    """Whether the block that ends is the outermost, and is to hear of a signal."""
     with _Stop.lock:
         _Stop.blocks -= 1
         stops = _Stop.asked and not _Stop.deaf and not _Stop.blocks

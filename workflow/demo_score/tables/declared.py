@@ -3,16 +3,16 @@
 from demo_score.tables.schema import FLAG, NUMBER, TEXT, WHOLE, Column, Table
 
 ALL_RUNS = "all"  # in place of a seed: the mean over all runs (a run is one seed)
-GIVEN = "given"  # in place of a seed: rollouts that are not this workflow's
-UNNAMED = "unnamed"  # in place of a source: demonstrations that name no strategy
+FROM_USER = "user"  # in place of a seed: user-supplied rollouts
+UNNAMED = "unnamed"  # in place of an actor: demonstrations that name no strategy
 
 _SEED = Column(WHOLE, "Seed of the run; empty in tables made by hand without `--run-seed`", "Run", may_lack=True)
 _CONDITION = Column(TEXT, "What the policy was trained on (docs/config.md); empty by hand without `--condition`")
-_RUN = Column(TEXT, "Seed of a run; `all`: mean over runs; `given`: rollouts that are not the workflow's", "Run")
+_RUN = Column(TEXT, "Seed of a run; `all`: mean over runs; `user`: user-supplied rollouts", "Run")
 _OF = Column(TEXT, "Condition", "Condition")
 _STEP = Column(WHOLE, "Training step of the checkpoint", "Checkpoint", "checkpoint")
 _KIND = Column(TEXT, "`demonstration` or `rollout`", "Episodes")
-_SOURCE = Column(TEXT, "Strategy of a demonstration, checkpoint of a rollout; empty: it has none", "Source")
+_ACTOR = Column(TEXT, "Who acted: strategy of a demonstration, checkpoint of a rollout; empty: unknown", "Actor")
 _EPISODE = Column(WHOLE, "Number of the episode in its data set")
 _FILE = Column(TEXT, "Data set, relative to the table")
 _SUCCESS = Column(FLAG, "Whether the episode succeeded; empty: unknown", may_lack=True)
@@ -65,7 +65,7 @@ SCORES = Table(
         "file": _FILE,
         "episode": _EPISODE,
         "length": Column(WHOLE, "Control steps"),
-        "source": _SOURCE,
+        "actor": _ACTOR,
         "success": _SUCCESS,
         "score": Column(NUMBER, "Mean predicted probability of success over the frames"),
         "kept": _KEPT,
@@ -80,7 +80,7 @@ TRACES = Table(
     columns={
         "seed": _SEED,
         "kind": _KIND,
-        "source": _SOURCE,
+        "actor": _ACTOR,
         "file": _FILE,
         "episode": _EPISODE,
         "success": _SUCCESS,
@@ -171,12 +171,12 @@ CHECKPOINTS = Table(
 KEPT = Table(
     file="tables/kept.csv",
     made_by="make_tables.py",
-    row="a source of episodes in a run, and over runs",
-    key=("seed", "kind", "source"),
+    row="an actor in a run, and over runs",
+    key=("seed", "kind", "actor"),
     columns={
         "seed": _RUN,
         "kind": _KIND,
-        "source": Column(TEXT, "Strategy or checkpoint; `all`: together", "Source"),
+        "actor": Column(TEXT, "Who acted: strategy or checkpoint; `all`: together", "Actor"),
         "n": _N,
         "kept": Column(WHOLE, "Episodes kept", "Kept"),
         "fraction": Column(NUMBER, "Share kept", "Kept (%)", "percent"),

@@ -85,7 +85,7 @@ def train(settings: DictConfig, run_dir: Path) -> None:
     check_run_dir(run_dir, settings)
     torch.backends.cudnn.benchmark = True  # batches are all of one size: a GPU tries its convolutions out once
     if settings.training.eval_freq:
-        make_env(OmegaConf.to_container(settings.env)).close()  # what an evaluation lacks is told before the training
+        make_env(OmegaConf.to_container(settings.env)).close()  # what an evaluation lacks is said before the training
     data = load_data(settings)
     torch.set_num_threads(available_threads(settings.training.num_workers if data.images else 0))
     made_with = digest(settings_files.to_yaml(settings), data.digest(), code_digest(Path(__file__)))

@@ -21,7 +21,7 @@ from demo_score.runtime.errors import UserError
 def training_episodes(settings: DictConfig) -> list[Episode]:
     """The episodes of settings.datasets_file (a list or one data set), else of dataset_repo_id; numbers are float32.
 
-    Raises UserError when neither is given or nothing is selected, and when the episodes have other sizes or another
+    Raises UserError when neither is set or nothing is selected, and when the episodes have other sizes or another
     frame rate than the settings.
     """
     if path := settings.get("datasets_file"):
@@ -31,21 +31,21 @@ def training_episodes(settings: DictConfig) -> list[Episode]:
     else:
         raise UserError("no training data: give dataset_repo_id=FOLDER_OR_HUB_NAME or +datasets_file=LIST.txt")
     options = (settings.video_backend, settings.get("aloha_jpeg", ACT))
-    datasets = [(open_dataset(source, *options), numbers) for source, numbers in selection.items()]
+    datasets = [(open_dataset(source, *options), indices) for source, indices in selection.items()]
     if any(len(shape) == 3 for shape in settings.policy.input_shapes.values()):
         say_notes([dataset for dataset, _ in datasets])
     fps = _rate([dataset for dataset, _ in datasets], settings.env.get("fps"))
-    episodes = [episode for dataset, numbers in datasets for episode in _read(dataset, numbers, settings, fps)]
+    episodes = [episode for dataset, indices in datasets for episode in _read(dataset, indices, settings, fps)]
     if not episodes:
         raise UserError(f"{path}: selects no episode; there is nothing to train on")
     _check_images(episodes[0], settings)
     return episodes
 
 
-def _read(dataset: DataSet, numbers: list[int] | None, settings: DictConfig, fps: float | None) -> Iterable[Episode]:
+def _read(dataset: DataSet, indices: list[int] | None, settings: DictConfig, fps: float | None) -> Iterable[Episode]:
     wanted = _names(settings)
     keys = {key for group in wanted.values() for key in group}
-    for episode in dataset.read(numbers, keys):
+    for episode in dataset.read(indices, keys):
         if contradicts(step := look_at(episode.times).step, fps):
             raise UserError(f"{dataset.path}: {describe(step, fps)}")
         yield _named(episode, wanted, dataset.path)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from _library import run_command
-from demo_score.analysis.numbers import count
+from demo_score.analysis.formatting import count
 from demo_score.provenance.readme import DOCUMENTS
 from demo_score.provenance.verify import verify
 from demo_score.runtime.arguments import Parser

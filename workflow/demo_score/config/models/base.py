@@ -57,7 +57,7 @@ class Section(BaseModel):
         return section
 
     def conflicts(self) -> Iterator[str]:
-        """What is wrong between keys that are each right by themselves, a line each, the first to mend first."""
+        """What is wrong between keys that are each right by themselves, a line each, the first to fix first."""
         yield from ()
 
 
@@ -136,7 +136,7 @@ def different(item: Any, least: int | None = 1) -> Any:
 
 def _each_once(values: list) -> list:
     if any(value in values[:position] for position, value in enumerate(values)):
-        raise ValueError("one is given twice")
+        raise ValueError("one is there twice")
     return values
 
 

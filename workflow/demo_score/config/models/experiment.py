@@ -6,7 +6,6 @@ from typing import Literal
 from demo_score.conditions import BASE
 from demo_score.config.models.base import ABSENT, AsWritten, Name, Section, Seed, Values, different, some
 from demo_score.config.models.classifiers import Classifiers
-from demo_score.config.models.given import GivenData
 from demo_score.config.models.sections import (
     BasePolicy,
     Demonstrations,
@@ -16,6 +15,7 @@ from demo_score.config.models.sections import (
     Overrides,
     Rollouts,
 )
+from demo_score.config.models.user_data import UserData
 
 POLICY_STAGES = ("base_policy", "final_policy")
 STAGES = ("base_policy", "rollouts", "final_policy", "evaluation")
@@ -47,9 +47,9 @@ class Experiment(AsWritten):
     evaluation: Evaluation = ABSENT
 
     def stages(self) -> list[str]:
-        """Which of the stages that need a policy the experiment has; given rollouts are none."""
+        """Which of the stages that need a policy the experiment has; user-supplied rollouts are none."""
         named = [stage for stage in STAGES if getattr(self, stage)]
-        return [stage for stage in named if stage != "rollouts" or not self.rollouts.is_given]
+        return [stage for stage in named if stage != "rollouts" or not self.rollouts.is_supplied]
 
     def stage(self, name: str) -> Stage:
         """The section of a stage that the experiment has."""
@@ -80,16 +80,16 @@ class Experiment(AsWritten):
 
     def collected_strategies(self) -> list[str]:
         """The strategies whose demonstrations are collected in a simulator."""
-        return [name for name, entry in self.demonstrations.items() if not entry.is_given]
+        return [name for name, entry in self.demonstrations.items() if not entry.is_supplied]
 
-    def given_data(self) -> Values:
-        """What is written of demonstrations and rollouts that are given; empty where both are collected."""
-        given: Values = {}
+    def user_data(self) -> Values:
+        """What is written of user-supplied demonstrations and rollouts; empty where both are collected."""
+        supplied: Values = {}
         if not self.collected_strategies():
-            given["demonstrations"] = self.written["demonstrations"]
-        if self.rollouts.is_given:
-            given["rollouts"] = self.written["rollouts"]
-        return {**given, "problems": self.problems} if given else {}
+            supplied["demonstrations"] = self.written["demonstrations"]
+        if self.rollouts.is_supplied:
+            supplied["rollouts"] = self.written["rollouts"]
+        return {**supplied, "problems": self.problems} if supplied else {}
 
     def classifier_settings(self) -> Values:
         """What is written of the sweep: the part of `classifiers` that the classifier commands read."""
@@ -123,8 +123,8 @@ class Experiment(AsWritten):
         yield from _stage_conflicts(self)
         yield from _owned_overrides(self)
         yield from _checkpoint_conflicts(self)
-        if given := self.given_data():
-            yield from (f"given data: {problem}" for problem in GivenData.model_validate(given).conflicts())
+        if supplied := self.user_data():
+            yield from (f"user-supplied data: {problem}" for problem in UserData.model_validate(supplied).conflicts())
         yield from (f"classifiers: {problem}" for problem in self.classifiers.conflicts())
         chosen, known = self.demo_score.model_arch, self.classifiers.model_archs
         if chosen != "best" and chosen not in known:
@@ -164,9 +164,9 @@ def _stage_conflicts(experiment: Experiment) -> Iterator[str]:
     has = experiment.stages()
     collected = experiment.collected_strategies()
     if collected and len(collected) < len(experiment.demonstrations):
-        yield f"demonstrations: {collected[0]} is to be collected, others are given; do one or the other"
-    if "problems" in experiment.model_fields_set and not experiment.given_data():
-        yield "problems: is about data that are given, and none are; remove it"
+        yield f"demonstrations: {collected[0]} is to be collected, others are user-supplied; do one or the other"
+    if "problems" in experiment.model_fields_set and not experiment.user_data():
+        yield "problems: is about user-supplied data, and there are none; remove it"
     if "evaluation" in has and not {"base_policy", "final_policy"} & set(has):
         yield "evaluation: no policy is trained that could be tested; add final_policy, or remove evaluation"
     needed, why = _needed(has, bool(collected))
@@ -177,7 +177,7 @@ def _stage_conflicts(experiment: Experiment) -> Iterator[str]:
 def _needed(has: list[str], collects: bool) -> tuple[list[str], str]:
     """The keys that an experiment with the stages `has` cannot do without, and why."""
     if "rollouts" in has:
-        return ["env", "policy", "base_policy"], "rollouts are collected (no path is given)"
+        return ["env", "policy", "base_policy"], "rollouts are collected (there is no path)"
     if has:
         return ["env", "policy"], "a policy is trained"
     return (["env"], "demonstrations are collected") if collects else ([], "")

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from demo_score.conditions import FINAL
 from demo_score.config.models.base import ABSENT, Section, Seed, different, text, whole
 from demo_score.config.models.classifiers import Checkpoints
-from demo_score.config.models.given import GivenRollouts, Source
+from demo_score.config.models.user_data import Source, UserRollouts
 
 Positive = whole(1)
 Override = text(r"^(~\S+|[^\s=]+=[^\n]*)$", "one of Hydra's overrides (KEY=VALUE)")
@@ -15,7 +15,7 @@ Condition = Literal[*FINAL]
 
 
 class _Entry(Section):
-    """An entry of data that are collected, or given: what is collected needs certain keys, what is given has none."""
+    """An entry of data: what is collected needs certain keys, which what is user-supplied has not."""
 
     needs: ClassVar[tuple[str, ...]]
     shared: ClassVar[tuple[str, ...]] = ()
@@ -23,13 +23,13 @@ class _Entry(Section):
     def conflicts_in(self, name: str) -> Iterator[str]:
         """What is wrong between the keys of the entry `name`."""
         written = self.model_fields_set
-        if self.is_given:
+        if self.is_supplied:
             if superfluous := [key for key in self.needs if key in written]:
-                yield f"{name}: is given (path or repo_id), so that {superfluous[0]} means nothing; remove it"
+                yield f"{name}: is user-supplied (path or repo_id), so that {superfluous[0]} means nothing; remove it"
         elif missing := [key for key in self.needs if key not in written]:
             yield f"{name}: has no {missing[0]}; add it to collect episodes, or give path: FOLDER_OR_FILE"
         elif foreign := sorted(written - {*self.needs, *self.shared}):
-            yield f"{name}: {foreign[0]} is about data that are given; add path or repo_id, or remove it"
+            yield f"{name}: {foreign[0]} is about user-supplied data; add path or repo_id, or remove it"
 
 
 class _Attempts(_Entry):
@@ -41,7 +41,7 @@ class _Attempts(_Entry):
 
 
 class Demonstrations(Source, _Attempts):
-    """Collected: n_episodes and seed; given: the others."""
+    """Collected: n_episodes and seed; user-supplied: the others."""
 
 
 class _Tries(_Entry):
@@ -55,8 +55,8 @@ class _Tries(_Entry):
     """Hydra overrides of the checkpoint's settings while rolling out (step 2)"""
 
 
-class Rollouts(GivenRollouts, _Tries):
-    """Collected: n_episodes, seed_offset and overrides; given: the others."""
+class Rollouts(UserRollouts, _Tries):
+    """Collected: n_episodes, seed_offset and overrides; user-supplied: the others."""
 
     eps: Checkpoints
     """Checkpoints to roll out; `training.save_freq` must save each"""

@@ -47,7 +47,7 @@ def is_dataset(path: Path) -> bool:
 
 
 def read_episodes(
-    path: str | Path, numbers: Sequence[int] | None = None, keys: Collection[str] | None = None
+    path: str | Path, indices: Sequence[int] | None = None, keys: Collection[str] | None = None
 ) -> list[Episode]:
-    """The episodes `numbers` of the data set at `path`, see `DataSet.read`."""
-    return list(open_dataset(path).read(numbers, keys))
+    """The episodes of `indices` in the data set at `path`, see `DataSet.read`."""
+    return list(open_dataset(path).read(indices, keys))

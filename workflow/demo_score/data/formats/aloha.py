@@ -80,14 +80,14 @@ class AlohaFolder(DataSet):
             raise UserError(f"{path}: two files of one episode (episode_1.hdf5, episode_01.hdf5); rename one")
         super().__init__(path, list(self._files))
         labels = path / LABELS
-        self.labels: dict[int, Label] = read_labels(labels, self.numbers) if labels.is_file() else {}
+        self.labels: dict[int, Label] = read_labels(labels, self.episode_indices) if labels.is_file() else {}
 
     def file(self, number: int) -> Path:
         """The file of an episode."""
         return self._files[number]
 
     def notes(self) -> list[str]:
-        if self._jpeg != ACT or not any(map(self._has_jpegs, self.numbers[:1])):
+        if self._jpeg != ACT or not any(map(self._has_jpegs, self.episode_indices[:1])):
             return []
         return [
             "cameras are JPEG, read as ACT records them (RGB images that cv2.imencode took for BGR); where they are "
@@ -191,8 +191,8 @@ def _why_unread(key: str, values: h5py.Dataset) -> str | None:
 def _check_lengths(path: Path, arrays: list[h5py.Dataset]) -> None:
     lengths = {values.name: len(values) for values in arrays}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise UserError(f"{path}: arrays of different lengths ({told}); take it out or record it again")
+        known = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise UserError(f"{path}: arrays of different lengths ({known}); take it out or record it again")
 
 
 def _is_encoded(key: str, values: h5py.Dataset) -> bool:

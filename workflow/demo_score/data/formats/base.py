@@ -18,9 +18,9 @@ class DataSet(ABC):
     format: ClassVar[str]
     version: str | None = None
 
-    def __init__(self, path: Path, numbers: list[int]):
+    def __init__(self, path: Path, indices: list[int]):
         self.path = path
-        self.numbers = numbers  # of the episodes, in the order of the set
+        self.episode_indices = indices  # in the order of the set
         self._features: dict[str, tuple[int, ...]] | None = None
         self._unread: dict[str, str] | None = None
 
@@ -64,21 +64,21 @@ class DataSet(ABC):
             self._unread = {}
             with suppress(UserError):
                 self._unread |= self._unread_of_all()
-            for number in self.numbers:
+            for number in self.episode_indices:
                 with suppress(UserError):
                     self._unread |= self._unread_of(number)
         return dict(self._unread)
 
-    def read(self, numbers: Sequence[int] | None = None, keys: Collection[str] | None = None) -> Iterator[Episode]:
-        """Read the episodes `numbers` (None: all), in that order, one at a time, with observations `keys` (None: all).
+    def read(self, indices: Sequence[int] | None = None, keys: Collection[str] | None = None) -> Iterator[Episode]:
+        """Read the episodes `indices` (None: all), in that order, one at a time, with observations `keys` (None: all).
 
         Images stay where they are, as `Frames`; numbers keep their type. Raises UserError, in one line, for what
         is not there or damaged.
         """
-        wanted = self.numbers if numbers is None else numbers
-        if missing := sorted(set(wanted) - set(self.numbers)):
+        wanted = self.episode_indices if indices is None else indices
+        if missing := sorted(set(wanted) - set(self.episode_indices)):
             raise UserError(f"{self.path}: has no episode {missing[0]}; it holds {self._held()}")
-        return (replace(self._read(number, keys), source=(self.path, number)) for number in wanted)
+        return (replace(self._read(number, keys), origin=(self.path, number)) for number in wanted)
 
     @abstractmethod
     def _read(self, number: int, keys: Collection[str] | None) -> Episode:
@@ -98,7 +98,7 @@ class DataSet(ABC):
 
     def _find_features(self) -> dict[str, tuple[int, ...]]:
         failure: UserError | None = None
-        for number in self.numbers:
+        for number in self.episode_indices:
             try:
                 return self._features_of(number)
             except UserError as error:
@@ -108,11 +108,11 @@ class DataSet(ABC):
         return {}
 
     def _held(self) -> str:
-        if not self.numbers:
+        indices = self.episode_indices
+        if not indices:
             return "none"
-        if self.numbers == list(range(len(self.numbers))):
-            return f"{len(self.numbers)} episodes, numbered from 0"
-        return f"{len(self.numbers)} episodes, numbered {self.numbers[0]} to {self.numbers[-1]} with gaps"
+        how = "from 0" if indices == list(range(len(indices))) else f"{indices[0]} to {indices[-1]} with gaps"
+        return f"{len(indices)} episodes, numbered {how}"
 
     def _check_keys(self, place: str, keys: Collection[str], have: Collection[str]) -> None:
         """Raise UserError where an episode, whose `place` is named, does not have all of `keys`."""

@@ -36,9 +36,9 @@ from demo_score.data.formats.lerobot_described import (
     unread_columns,
     unread_of_meta,
 )
+from demo_score.data.formats.lerobot_episodes import OF_EPISODES, OF_FRAMES, values_of
 from demo_score.data.formats.lerobot_folders import INFO, is_count, read_info
 from demo_score.data.formats.lerobot_places import FROM, TO, episode_rows, wrong_places
-from demo_score.data.formats.lerobot_told import TOLD, TOLD_BY_FRAMES, told_of
 from demo_score.data.frames import Frames, SourceFile, first_line
 from demo_score.data.values import rewards
 from demo_score.data.videos import VideoFrames, check_backend
@@ -108,15 +108,18 @@ class LeRobotFolder(DataSet):
         return self.info["fps"]
 
     def contradictions(self) -> Iterator[tuple[int | None, str]]:
-        if (told := self.info["total_episodes"]) != len(self.numbers):
-            yield None, f"meta/info.json counts {told} episodes, but {len(self.numbers)} are listed in meta/episodes"
+        if (known := self.info["total_episodes"]) != len(self.episode_indices):
+            yield (
+                None,
+                f"meta/info.json counts {known} episodes, but {len(self.episode_indices)} are listed in meta/episodes",
+            )
         yield from wrong_places(self._locations)
 
     def description(self) -> dict[str, Any]:
         return described(self.info)
 
     def _unread_of_all(self) -> dict[str, str]:
-        read = [*self.features(), REWARD, *TOLD_BY_FRAMES]
+        read = [*self.features(), REWARD, *OF_FRAMES]
         columns = columns_of(next((self._locate(location) for location in self._locations.values()), self.path))
         episodes = dict.fromkeys(name for location in self._locations.values() for name in location)
         of_episodes = [*episodes, *(name for file in files_of_episodes(self.path) for name in columns_of(file))]
@@ -145,7 +148,7 @@ class LeRobotFolder(DataSet):
             raise damaged_download(path, f"episode {number}: {first_line(error)}") from None
 
     def _read_file(self, path: Path, keys: list[str]) -> pa.Table:
-        columns = [*keys, ACTION, REWARD, *TOLD_BY_FRAMES, *INDEX_COLUMNS, TASK_INDEX]
+        columns = [*keys, ACTION, REWARD, *OF_FRAMES, *INDEX_COLUMNS, TASK_INDEX]
         if self._rows is None or self._rows[:2] != (path, columns):
             self._rows = None  # two files at a time are not held
             self._rows = path, columns, _read_parquet(path, columns)
@@ -160,7 +163,7 @@ class LeRobotFolder(DataSet):
             rewards=rewards(_rows_of(rows[REWARD]), f"{place}: {REWARD}") if REWARD in have else None,
             times=_times(rows) if "timestamp" in have else None,
             frame_indices=_flat(rows["frame_index"]),
-            **told_of(rows, location, place) | self._tasks_of(rows),
+            **values_of(rows, location, place) | self._tasks_of(rows),
         )
 
     def _tasks_of(self, rows: pa.Table) -> dict[str, Any]:
@@ -234,7 +237,7 @@ def _read_locations(folder: Path, info: dict, video_keys: list[str]) -> dict[int
         except (OSError, ValueError) as error:
             raise damaged_download(path, error) from None
     else:
-        columns = ["episode_index", "length", FROM, TO, "data/chunk_index", "data/file_index", *TOLD]
+        columns = ["episode_index", "length", FROM, TO, "data/chunk_index", "data/file_index", *OF_EPISODES]
         for key in video_keys:
             columns += [f"videos/{key}/{name}" for name in ("chunk_index", "file_index", "from_timestamp")]
         rows = [row for file in files_of_episodes(folder) for row in _read_parquet(file, columns).to_pylist()]

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from demo_score.data.episodes import OBSERVATION_PREFIX
-from demo_score.data.formats.lerobot_told import TOLD
+from demo_score.data.formats.lerobot_episodes import OF_EPISODES
 from demo_score.observations import ACTION
 from demo_score.runtime.errors import UserError
 
@@ -18,7 +18,7 @@ TASK_INDEX = "task_index"
 NAMES = "names of "  # and a feature: a key of what is described
 OF_FRAMES = ("timestamp", "frame_index", "episode_index", "index", TASK_INDEX)
 MADE_ANEW = ("next.done",)  # known from lengths
-_OF_EPISODES = {"episode_index", "length", "dataset_from_index", "dataset_to_index", *TOLD}
+_OF_EPISODES = {"episode_index", "length", "dataset_from_index", "dataset_to_index", *OF_EPISODES}
 _PLACES = ("stats/", "videos/", "data/", "meta/")  # what columns of meta/episodes that LeRobot writes begin with
 _INFO = {"codebase_version", "robot_type", "fps", "splits", "features", "data_path", "video_path", "chunks_size"}
 _INFO |= {"data_files_size_in_mb", "video_files_size_in_mb"}

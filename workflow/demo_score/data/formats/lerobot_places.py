@@ -35,10 +35,10 @@ def wrong_places(locations: Mapping[int, Mapping[str, Any]]) -> Iterator[tuple[i
 
     LeRobot takes an episode's rows by these places.
     """
-    told = {number: place for number, place in locations.items() if FROM in place or TO in place}
+    known = {number: place for number, place in locations.items() if FROM in place or TO in place}
     ends: list[tuple[int, int, int]] = []
     total = sum(place["length"] for place in locations.values() if isinstance(place.get("length"), int))
-    for number, place in told.items():
+    for number, place in known.items():
         first, end, length = place.get(FROM), place.get(TO), place.get("length")
         if not isinstance(first, int) or not isinstance(end, int) or first < 0 or end > total:
             yield number, f"{FROM} {first} and {TO} {end} are no places among {total} rows; make meta/episodes again"

@@ -23,9 +23,9 @@ from pyarrow import parquet
 from demo_score.data.episodes import Episode, is_image, place
 from demo_score.data.formats.lerobot import REWARD
 from demo_score.data.formats.lerobot_data_files import DataFiles
+from demo_score.data.formats.lerobot_episodes import SUCCESS
 from demo_score.data.formats.lerobot_folders import INFO, NO_TASK
 from demo_score.data.formats.lerobot_statistics import FeatureStatistics, PixelCounts, aggregate, array_statistics
-from demo_score.data.formats.lerobot_told import SUCCESS
 from demo_score.data.formats.lerobot_videos import CHUNK_SIZE, MEGABYTE, VideoFiles, check_codec, video_info
 from demo_score.data.frames import Frames
 from demo_score.observations import ACTION
@@ -238,7 +238,7 @@ def _check_value(where: str, key: str, value: np.ndarray | Frames, length: int) 
     if not length:
         raise UserError(f"{where} has no frames; leave this episode out")
     if len(value) != length:
-        raise UserError(f"{where} has {len(value)} frames but {ACTION} {length}; mend or leave out this episode")
+        raise UserError(f"{where} has {len(value)} frames but {ACTION} {length}; fix or leave out this episode")
     if "/" in key or key in INDEX_FEATURES:
         raise UserError(f"{where}: LeRobot does not take this name; choose one without a slash, and none of its own")
     fits = value.shape[-1] == 3 if is_image(value) else value.dtype.kind in "fiub" and value.ndim <= MAX_DIMENSIONS + 1

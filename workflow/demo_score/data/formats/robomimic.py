@@ -47,7 +47,7 @@ _GROUP = re.compile(r"(?:demo|rollout)_(\d+)")
 _REWARDS = "rewards"
 _OTHERS = {ACTION: "actions", _REWARDS: "rewards"}  # arrays of an episode besides its observations
 _WORDS = ("strategy", "checkpoint", "task")  # attributes of an episode that are text, where known
-_TOLD = {
+_KNOWN = {
     "num_samples": whole_number,
     "success": truth,
     "seed": whole_number,
@@ -78,7 +78,7 @@ class RobomimicFile(DataSet):
         except (TypeError, ValueError):
             env_args = None
         if not isinstance(env_args, dict) or not isinstance(env_args.get("env_kwargs") or {}, dict):
-            raise UserError(f"{self.path}: data's attribute env_args does not describe an environment in JSON; mend it")
+            raise UserError(f"{self.path}: data's attribute env_args does not describe an environment in JSON; fix it")
         return env_args
 
     @property
@@ -91,7 +91,7 @@ class RobomimicFile(DataSet):
             if rate is None:
                 continue
             if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < math.inf:
-                raise UserError(f"{self.path}: data's attribute env_args: {name}={rate!r} is no rate; mend it")
+                raise UserError(f"{self.path}: data's attribute env_args: {name}={rate!r} is no rate; fix it")
             return rate
         return None
 
@@ -107,7 +107,7 @@ class RobomimicFile(DataSet):
             raise UserError(f"{self.path}: has no filter key {filter_key}; there are: {', '.join(masks) or 'none'}")
         if strange := [name for name in masks[filter_key] if name not in numbers]:
             raise UserError(
-                f"{self.path}: mask/{filter_key} names {strange[0]}, which is no episode here; mend the mask"
+                f"{self.path}: mask/{filter_key} names {strange[0]}, which is no episode here; fix the mask"
             )
         return sorted(numbers[name] for name in masks[filter_key])
 
@@ -126,13 +126,13 @@ class RobomimicFile(DataSet):
         with _open(self.path) as data:
             groups = self.groups.values()
             inside = {f"data/{name}": what for name, what in others(data, groups).items()}
-            told = other_attributes(data.file, ()) | other_attributes(data, ("total", "env_args"))
-            return others(data.file, ("data", "mask")) | inside | told
+            known = other_attributes(data.file, ()) | other_attributes(data, ("total", "env_args"))
+            return others(data.file, ("data", "mask")) | inside | known
 
     def _unread_of(self, number: int) -> dict[str, str]:
         with _open(self.path, self.groups[number]) as group:
             unread = {key: why for key, values in _observations(group).items() if (why := why_unread(values))}
-            return unread | others(group, ("obs", "dones", *_OTHERS.values())) | other_attributes(group, _TOLD)
+            return unread | others(group, ("obs", "dones", *_OTHERS.values())) | other_attributes(group, _KNOWN)
 
     def _read(self, number: int, keys: Collection[str] | None) -> Episode:
         with _open(self.path, self.groups[number]) as group:
@@ -205,13 +205,13 @@ def _observations(group: h5py.Group) -> dict[str, h5py.Dataset]:
 
 def _read_episode(path: Path, group: h5py.Group, number: int, arrays: dict[str, h5py.Dataset]) -> Episode:
     place = f"{path}: episode {group.name}"
-    told = {name: read(group.attrs.get(name), f"{place}: {name}") for name, read in _TOLD.items()}
-    _check_lengths(place, arrays, told.pop("num_samples"))
+    known = {name: read(group.attrs.get(name), f"{place}: {name}") for name, read in _KNOWN.items()}
+    _check_lengths(place, arrays, known.pop("num_samples"))
     return Episode(
         observations={key: read_values(values) for key, values in arrays.items() if key not in _OTHERS},
         actions=numbers(arrays[ACTION][()]),
         rewards=rewards(arrays[_REWARDS][()], f"{place}: rewards") if _REWARDS in arrays else None,
-        **told | {"seed": number if told["seed"] is None else told["seed"]},
+        **known | {"seed": number if known["seed"] is None else known["seed"]},
     )
 
 
@@ -221,8 +221,8 @@ def _name(name: object) -> str:
 
 
 def _check_lengths(place: str, arrays: dict[str, h5py.Dataset], num_samples: int | None) -> None:
-    """Raise UserError where arrays differ in steps, or from num_samples where that is told."""
+    """Raise UserError where arrays differ in steps, or from num_samples where that is known."""
     lengths = {len(values) for values in arrays.values()}
     if len(lengths) > 1 or num_samples not in (None, *lengths):
-        told = "" if num_samples is None else f"; num_samples={num_samples}"
-        raise UserError(f"{place} has arrays of {sorted(lengths)} steps{told}; record or copy it again")
+        known = "" if num_samples is None else f"; num_samples={num_samples}"
+        raise UserError(f"{place} has arrays of {sorted(lengths)} steps{known}; record or copy it again")

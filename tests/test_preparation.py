@@ -10,9 +10,9 @@ from conftest import one_line_error, random_episode
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import read_entries, read_table
-from demo_score.ingest.given import prepare_data, read_given
-from demo_score.ingest.given_settings import check_places, given_files
 from demo_score.ingest.keep_lists import write_mask
+from demo_score.ingest.preparation import prepare_data, read_data_settings
+from demo_score.ingest.user_data import check_places, user_files
 from lerobot_fixture import write_lerobot
 
 STEPS = ["003000", "004000"]
@@ -215,7 +215,7 @@ def test_data_given_twice_are_refused(tmp_path, repeated) -> None:
             prepare_data(rollouts(tmp_path / "{checkpoint}"), tmp_path / "out")
     else:
         source = {"path": str(tmp_path / "003000")}
-        with one_line_error("given twice"):
+        with one_line_error("listed twice"):
             prepare_data({"demonstrations": {"a": source, "b": source}}, tmp_path / "out")
 
 
@@ -260,14 +260,14 @@ def test_all_files_of_given_data_are_inputs(tmp_path) -> None:
     settings = {
         "demonstrations": {"a": {"path": str(folder), "labels": str(tmp_path / "l.csv")}, "b": {"repo_id": "x/y"}}
     }
-    files = {path.suffix for path in given_files(settings)}
+    files = {path.suffix for path in user_files(settings)}
     assert files == {".json", ".parquet", ".mp4", ".csv"}
 
 
 def test_settings_that_are_no_yaml_are_reported(tmp_path) -> None:
     (tmp_path / "data.yaml").write_text("a: [")
     with one_line_error("data.yaml, line 1: not YAML"):
-        read_given(tmp_path / "data.yaml")
+        read_data_settings(tmp_path / "data.yaml")
 
 
 def test_last_reward_that_is_not_known_tells_no_outcome(tmp_path, episodes) -> None:

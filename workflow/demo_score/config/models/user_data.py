@@ -1,4 +1,4 @@
-"""Data that are given, not collected: where they lie and how they are labelled."""
+"""User-supplied data, which are not collected: where they lie and how they are labelled."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -7,7 +7,7 @@ from demo_score.config.models.base import ABSENT, Section, Text, different, numb
 
 
 class Source(Section):
-    """Where given data lie, and what they do not tell themselves."""
+    """Where user-supplied data lie, and what they do not tell themselves."""
 
     path: Text = ABSENT
     """Instead of collecting: [user-supplied](data.md) data, a folder or file; of rollouts, `{checkpoint}` stands for
@@ -20,12 +20,12 @@ class Source(Section):
     """Of user-supplied data: robomimic's filter key (optional)"""
 
     @property
-    def is_given(self) -> bool:
+    def is_supplied(self) -> bool:
         """Whether data are named, rather than how to collect them."""
         return self.path is not None or self.repo_id is not None
 
 
-class GivenRollouts(Source):
+class UserRollouts(Source):
     """Rollouts of the checkpoints `eps`."""
 
     eps: different(Text)
@@ -34,11 +34,11 @@ class GivenRollouts(Source):
     (optional)"""
 
 
-class GivenData(Section):
-    """What config.yaml says of given data, which data.yaml repeats."""
+class UserData(Section):
+    """What config.yaml says of user-supplied data, which data.yaml repeats."""
 
     demonstrations: some(Source) = ABSENT
-    rollouts: GivenRollouts = ABSENT
+    rollouts: UserRollouts = ABSENT
     problems: Literal["refuse", "skip"] = ABSENT
 
     def sources(self) -> dict[str, Source]:

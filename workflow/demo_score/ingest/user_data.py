@@ -1,10 +1,10 @@
-"""What config.yaml says of given data, checked without opening them: it is read whenever Snakemake starts."""
+"""What config.yaml says of user-supplied data, checked without opening them: it is read whenever Snakemake starts."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from demo_score.config.models.given import GivenData, Source
+from demo_score.config.models.user_data import Source, UserData
 from demo_score.runtime.errors import UserError
 
 HDF5 = (".hdf5", ".h5", ".hdf")
@@ -13,7 +13,7 @@ PLACE = "{checkpoint}"  # in a path of rollouts: one data set a checkpoint
 
 def check_places(settings: dict, where: str) -> None:
     """Raise UserError for the first path where nothing lies."""
-    for name, source in GivenData.read(settings, where).sources().items():
+    for name, source in UserData.read(settings, where).sources().items():
         for key in ("path", "labels"):
             for path in _places(source, key):
                 if not path.exists():
@@ -21,14 +21,14 @@ def check_places(settings: dict, where: str) -> None:
                     raise UserError(f"{where}: {name}.{key}: nothing lies at {path}; correct the path{place}")
 
 
-def given_files(settings: dict) -> list[Path]:
-    """All files that the given data consist of, as far as they lie at paths, those that HDF5 files link to with them.
+def user_files(settings: dict) -> list[Path]:
+    """All files that a user's data consist of, as far as they lie at paths, those that HDF5 files link to with them.
 
     Links are followed; what begins with a point (.DS_Store, ._NAME, .cache) is none of the data.
     """
     from demo_score.data.formats.hdf5_links import other_files  # takes half a second to import
 
-    sources = GivenData.read(settings, "given data").sources().values()
+    sources = UserData.read(settings, "user-supplied data").sources().values()
     paths = {path for source in sources for key in ("path", "labels") for path in _places(source, key)}
     files = {file for path in paths for file in (_files_below(path) if path.is_dir() else [path])}
     linked = {other for file in files if file in paths or file.suffix in HDF5 for other in other_files(file)}

@@ -9,35 +9,35 @@ from typing import Any
 
 import pandas as pd
 
-from demo_score.config.models.given import GivenData
+from demo_score.config.models.user_data import UserData
 from demo_score.config.yaml_files import read_yaml
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
 from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.labels import read_labels
 from demo_score.data.lists import Entry, write_table
-from demo_score.ingest.conversion import masked_numbers
-from demo_score.ingest.given_settings import PLACE, check_places
+from demo_score.ingest.conversion import masked_episodes
 from demo_score.ingest.problems import REFUSE, Part, Problem, settle
+from demo_score.ingest.user_data import PLACE, check_places
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_writable
 from demo_score.tables import PROBLEMS
 
 
-def read_given(path: Path) -> dict:
-    """The settings of given data in a YAML file. Raises UserError where it cannot be read."""
+def read_data_settings(path: Path) -> dict:
+    """The settings of user-supplied data in a YAML file. Raises UserError where it cannot be read."""
     return read_yaml(path)
 
 
 def prepare_data(settings: dict, out: Path, where: str = "data", content: str | None = None) -> None:
-    """Check given data and write tables of the episodes to use below `out`.
+    """Check user-supplied data and write tables of the episodes to use below `out`.
 
     demonstrations/all.csv, rollouts/<checkpoint>.csv, and problems.csv: what was wrong and is left out
     (`problems: skip`). `where` stands in errors for the settings; `content` as in `write_table`. Raises UserError for
     problems otherwise, for data that cannot be opened, and where no episode is left of a checkpoint.
     """
     check_writable(out, folder=True)
-    GivenData.checked(settings, where)
+    UserData.checked(settings, where)
     check_places(settings, where)
     groups = [_demonstrations(name, source) for name, source in settings.get("demonstrations", {}).items()]
     for index, checkpoint in enumerate(settings.get("rollouts", {}).get("eps", [])):
@@ -70,9 +70,9 @@ def _tables(groups: list[_Group], parts: list[Part]) -> dict[str, list[Entry]]:
     """The entries of what passed, by the name of their table."""
     tables: dict[str, list[Entry]] = {}
     for group, part in zip(groups, parts, strict=True):
-        if not part.numbers:
+        if not part.episode_indices:
             raise UserError(f"{part.dataset.path}: no episode is left for {group.table}; see the problems above")
-        tables.setdefault(group.table, []).extend(group.entries[number] for number in part.numbers)
+        tables.setdefault(group.table, []).extend(group.entries[number] for number in part.episode_indices)
     return tables
 
 
@@ -105,7 +105,7 @@ def _rollouts(checkpoint: str, source: dict[str, Any], first: bool) -> _Group:
         if success is None:
             what = "success or failure is not known; give labels, or success_reward where rewards tell"
             problems.append(Problem(path, number, what))
-    strays = [number for number in part.numbers if acting.get(number) is None]
+    strays = [number for number in part.episode_indices if acting.get(number) is None]
     for number in (number for number in strays if number in acting):
         problems.append(Problem(path, number, "names no checkpoint (column or attribute checkpoint, or in labels)"))
     others = Counter(name for name in acting.values() if name not in (None, *source["eps"]))
@@ -117,7 +117,7 @@ def _rollouts(checkpoint: str, source: dict[str, Any], first: bool) -> _Group:
     if others and first:
         print(f"{path}: {others.total()} rollouts of checkpoints not in rollouts.eps left aside: {', '.join(others)}")
     wanted = sorted({*entries, *(strays if own or first else [])})
-    return _Group(f"rollouts/{checkpoint}.csv", replace(part, numbers=wanted), entries, problems)
+    return _Group(f"rollouts/{checkpoint}.csv", replace(part, episode_indices=wanted), entries, problems)
 
 
 def _acting(number: int, part: Part, episode: Episode) -> str | None:
@@ -133,12 +133,12 @@ def _filled(value: Any, checkpoint: str) -> Any:
 def _open(source: dict[str, Any], kind: str) -> tuple[Part, dict[int, Episode]]:
     """A source's episodes; and without their observations those that can be read."""
     dataset = open_dataset(source["path"] if "path" in source else resolve_dataset(source["repo_id"], "repo_id"))
-    numbers = masked_numbers(dataset, source["filter_key"]) if "filter_key" in source else dataset.numbers
+    indices = masked_episodes(dataset, source["filter_key"]) if "filter_key" in source else dataset.episode_indices
     file = Path(source["labels"]) if "labels" in source else None
-    labels = read_labels(file, dataset.numbers) if file else None
-    part = Part(dataset, numbers, labels, file, kind=kind)
+    labels = read_labels(file, dataset.episode_indices) if file else None
+    part = Part(dataset, indices, labels, file, kind=kind)
     episodes = {}
-    for number in numbers:
+    for number in indices:
         with suppress(UserError):  # which looking for problems finds again
             episodes[number] = next(dataset.read([number], []))
     return part, episodes

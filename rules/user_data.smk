@@ -1,4 +1,4 @@
-# Demonstrations or rollouts that are given, from wherever they were recorded: found, checked and listed.
+# User-supplied demonstrations or rollouts, from wherever they were recorded: found, checked and listed.
 
 
 rule write_data_settings:
@@ -12,24 +12,24 @@ rule write_data_settings:
         mem_mb=grows(500),
         runtime=grows(5),
     params:
-        settings=given_settings,
+        settings=user_data_settings,
     message:
-        "Write what {wildcards.experiment} says of given data"
+        "Write what {wildcards.experiment} says of user-supplied data"
     shell:
         "printf '%s\\n' {params.settings:q} > {output} 2> {log}"
 
 
 # Which tables there are differs between experiments: a rule for each.
-for experiment_name in GIVEN:
+for experiment_name in USER_DATA:
 
     rule:
         name:
             f"prepare_data_{experiment_name}"
         input:
             settings=f"results/{experiment_name}/data.yaml",
-            data=given_files(experiment_name),
+            data=user_files(experiment_name),
         output:
-            tables=PATHS[experiment_name].given_tables(),
+            tables=PATHS[experiment_name].user_tables(),
             problems=report(
                 f"results/{experiment_name}/problems.csv",
                 caption="../workflow/report/problems.rst",
@@ -45,10 +45,10 @@ for experiment_name in GIVEN:
             runtime=grows(120),
         params:
             code=code("prepare_data.py"),
-            data=given_content(experiment_name),
+            data=user_content(experiment_name),
             out_dir=subpath(output.problems, parent=True),
         message:
-            "Check the given data (what is wrong: {log})"
+            "Check the user-supplied data (what is wrong: {log})"
         shell:
             "python workflow/scripts/prepare_data.py --settings {input.settings} --out-dir {params.out_dir} "
             "--content {params.data} > {log} 2>&1"
@@ -63,7 +63,7 @@ rule export_lists:
     log:
         "logs/{experiment}/seed{seed}/demo_score_datasets/{dataset_list}.log",
     wildcard_constraints:
-        experiment=one_of(GIVEN),
+        experiment=one_of(USER_DATA),
         dataset_list="[a-z_]+",
     conda:
         "../envs/demo_score.yaml"
