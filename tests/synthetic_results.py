@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
+from demo_score.conditions import CONDITIONS
 from demo_score.tables import SCORES
 
 RATES = {
@@ -31,7 +32,8 @@ def write_experiment(root: Path, seeds: tuple[int, ...] = SEEDS, n: int = 200) -
         generator = np.random.default_rng(seed)
         folder = root / f"seed{seed}"
         shift = generator.uniform(-0.05, 0.05)
-        for condition, rate in RATES.items():
+        for condition in CONDITIONS:
+            rate = RATES.get(condition, 0.5)
             table = outcomes(n, rate + shift, generator, seed, condition, 8000)
             paths["evaluations"].append(write_table(folder / condition / "evaluation.csv", table))
         tables = [outcomes(100, rate + shift, generator, seed, "base", step) for step, rate in STEPS.items()]

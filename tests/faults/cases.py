@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from context import Context, Row, row, stopped_with_one_line, line_with
+from context import Context, Row, line_with, row, stopped_with_one_line
 from workspace import Stamp, Workspace, difference, lost
 
 SEED = "tiny/seed10000"

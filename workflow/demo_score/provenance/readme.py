@@ -111,8 +111,8 @@ def _size(success: pd.DataFrame) -> str:
 
 
 def _read(folder: Path, name: str) -> pd.DataFrame | None:
-    path = folder / f"tables/{name}.csv"
-    return TABLES[name].read(path) if path.is_file() else None
+    path, table = folder / f"tables/{name}.csv", TABLES[name]
+    return table.read(path, [*table.key, "n", VALUES[name], "low", "high"]) if path.is_file() else None
 
 
 def _cell(table: pd.DataFrame | None, condition: str, against: str | None) -> str:
