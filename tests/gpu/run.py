@@ -19,7 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
-sys.path[:0] = [str(HERE), str(REPOSITORY / "workflow"), str(REPOSITORY / "tests")]
+sys.path[:0] = [str(HERE), str(REPOSITORY / "workflow"), str(REPOSITORY / "tests/helpers")]
 
 from plan import MACHINE, PARTS, Part
 from table import Rows, Table

@@ -1,6 +1,6 @@
 """Write the small data sets of tests/data/ with the real lerobot, see tests/data/README.md.
 
-    PYTHONPATH=tests python tests/peers/make_fixtures.py FOLDER
+    PYTHONPATH=tests/helpers python tests/peers/make_fixtures.py FOLDER
 
 lerobot 0.6.1 writes those of version v3.0, lerobot 0.3.3 that of v2.1.
 """

@@ -258,7 +258,7 @@ def test_lerobot_takes_statistics_again(folders, tmp_path) -> None:
 
 @pytest.mark.parametrize("images", ["video", "image"])
 def test_what_lerobot_records_is_read_exactly(tmp_path, images) -> None:
-    """Its default codec, AV1, is read in tests/test_lerobot_fixtures.py: OpenCV lacks it, lerobot's PyAV is too old."""
+    """Its default codec, AV1, is read in test_lerobot_fixtures.py: OpenCV lacks it, lerobot's PyAV is too old."""
     write(tmp_path / "theirs", CONTENT, images, rgb_encoder=RGBEncoderConfig(vcodec="h264"))
     for found, expected in zip(open_dataset(tmp_path / "theirs", "opencv").read(), CONTENT, strict=True):
         np.testing.assert_array_equal(found.observations[STATE], expected.state, strict=True)
