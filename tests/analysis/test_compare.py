@@ -23,6 +23,8 @@ from demo_score.analysis.tables import make_tables
 from demo_score.analysis.verdict import AGREES, DISAGREES, NOT_WITHIN, UNDECIDED, agreement
 from synthetic_results import SEEDS, write_experiment
 
+pytestmark = pytest.mark.slow
+
 INPUTS = ("evaluations", "rollouts", "scores", "classifiers")
 
 

@@ -15,6 +15,8 @@ from omegaconf import OmegaConf
 from setting_effects import assert_effective, composed_policy, digest, keys_of, observed
 from test_every_setting import DEFAULT
 
+pytestmark = pytest.mark.slow
+
 # policy/: what a policy learns and does
 
 

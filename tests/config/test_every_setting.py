@@ -25,6 +25,8 @@ from omegaconf import DictConfig
 from setting_effects import assert_effective, composed_policy, digest, keys_of
 from wandb_log import read_run
 
+pytestmark = pytest.mark.slow
+
 # default.yaml: what a training or a rollout does
 
 

@@ -17,6 +17,8 @@ from demo_score.observations import STATE
 from demo_score.policies import POLICIES
 from omegaconf import OmegaConf
 
+pytestmark = pytest.mark.slow
+
 SEED = "seed=1"
 CHOICES = ("env=aloha", "policy=act", SEED), ("env=pusht", "policy=diffusion", SEED)
 RECORDED = "env=recorded", "policy=act_state", SEED, "env.state_dim=4", "env.action_dim=2", "training.eval_freq=0"

@@ -27,6 +27,8 @@ from PIL import Image
 from synthetic_results import write_table
 from test_curation import SCRIPTS, apply, command, folder  # noqa: F401  a fixture
 
+pytestmark = pytest.mark.slow
+
 # Scores in time
 
 

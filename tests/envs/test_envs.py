@@ -15,6 +15,8 @@ from demo_score.runtime.errors import UserError
 from dm_control.mujoco import Physics
 from gym_aloha.env import AlohaEnv as StockEnv
 
+pytestmark = pytest.mark.slow
+
 START = np.array([0, -0.96, 1.16, 0, -0.3, 0, 0.1] * 2, dtype=np.float32)
 STOCK_TASKS = {"AlohaTransferCube-v0": "transfer_cube", "AlohaInsertion-v0": "insertion"}
 

@@ -24,6 +24,8 @@ from matplotlib.collections import PathCollection
 from places import SCRIPTS
 from synthetic_results import THRESHOLD, write_experiment, write_table
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = SCRIPTS / "plot.py"
 CAPTIONS = sorted(SCRIPT.parents[1].glob("report/*.rst"))
 NAMES = ["success", "differences", "checkpoints", "kept", "classifier_curves", "scores", "traces", "paths"]

@@ -15,6 +15,8 @@ from policy_settings import (
     random_observations,
 )
 
+pytestmark = pytest.mark.slow
+
 STATES = {"observation.state": [2], "observation.environment_state": [16]}
 PIXELS = {"observation.state": [2], "observation.image": [3, 48, 48]}
 HORIZON, ACTIONS = 8, 2

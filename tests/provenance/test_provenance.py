@@ -22,6 +22,8 @@ from places import REPOSITORY
 from synthetic_results import write_experiment, write_table
 from torch.backends.cpu import get_cpu_capability
 
+pytestmark = pytest.mark.slow
+
 MINE = Path("results/mine")
 SEEDS = (10000, 20000)
 SETTINGS = {"seeds": list(SEEDS), "final_policy": {"oracle": ["reliable"]}}

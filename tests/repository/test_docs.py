@@ -37,6 +37,8 @@ from demo_score.training import loop, tracking
 from demo_score.training.sources import training_episodes
 from places import COMMANDS, REPOSITORY, SCRIPTS
 
+pytestmark = pytest.mark.slow
+
 DOCS = REPOSITORY / "docs"
 ALL_DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *DOCS.glob("*.md")])
 GUIDE = DOCS / "guide.ko.md"  # says all of it in Korean; in English each fact has one place

@@ -9,6 +9,8 @@ import torch
 from demo_score.reporting.report import can_draw
 from places import TESTS
 
+pytestmark = pytest.mark.slow
+
 FOLDER = TESTS / "gpu"
 NEEDS_MORE = r"not run: (No module named 'lerobot'|in miniature nothing is compiled|no bfloat16 here)"
 sys.path.append(str(FOLDER))

@@ -24,6 +24,8 @@ from omegaconf import OmegaConf
 from places import COMMANDS, SCRIPTS
 from wandb_log import read_run
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["here"]  # the fixture
 
 ALOHA = shlex.split(shrink("aloha", "act"))

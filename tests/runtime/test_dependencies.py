@@ -11,6 +11,8 @@ from demo_score.runtime import dependencies
 from demo_score.runtime.dependencies import LIBRARY, WITHOUT_RESULTS, code_digest, source_files
 from places import COMMANDS, SCRIPTS
 
+pytestmark = pytest.mark.slow
+
 ERRORS = {
     "__init__.py",
     *(f"runtime/{name}.py" for name in ("__init__", "errors", "memory", "stopping", "unexpected", "watching")),

@@ -28,6 +28,8 @@ from processes import PATIENCE, is_running, struck_training, wait_for
 from test_curation import make_rollouts, write_settings
 from test_rollouts import Chaser, pusht_settings, untrained
 
+pytestmark = pytest.mark.slow
+
 
 class Killed(BaseException):
     """In place of SIGKILL, where the process is the test's own: nothing may do anything about it."""

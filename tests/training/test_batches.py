@@ -22,6 +22,8 @@ from lerobot_fixture import write_lerobot
 from places import WORKFLOW
 from processes import is_running, wait_for
 
+pytestmark = pytest.mark.slow
+
 STATE, IMAGE = "observation.state", "observation.image"
 CPU = torch.device("cpu")
 

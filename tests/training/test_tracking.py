@@ -15,6 +15,9 @@ from omegaconf import OmegaConf
 from places import SCRIPTS
 from wandb_log import read_run
 
+# Also because without the slow files before it, wandb-core has been seen to spin without end.
+pytestmark = pytest.mark.slow
+
 TRAIN = SCRIPTS / "train.py"
 WANDB = ["wandb.enable=true", "wandb.project=curation", "hydra.job.name=trial", "wandb.notes=a remark"]
 

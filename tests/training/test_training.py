@@ -24,6 +24,8 @@ from places import SCRIPTS
 from processes import PATIENCE, struck_training
 from safetensors.torch import load_file
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = SCRIPTS / "train.py"
 LONG = ["training.offline_steps=200", "training.save_freq=75", "training.log_freq=20", "training.resume_freq=25"]
 SAMPLED = ["policy.sample_latent=true", "training.start_fraction=0.2"]

@@ -17,6 +17,8 @@ from fixture_content import CAMERA, FPS, small_episodes
 from places import TESTS
 from policy_settings import TINY_ACT, TINY_DIFFUSION, TINY_KEYPOINTS
 
+pytestmark = pytest.mark.slow
+
 STATE = "observation.state"
 DATA = TESTS / "data"
 LEROBOT = ["lerobot_v3.0", "lerobot_v2.1", "lerobot_v3.0_images"]

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from test_workflow import RUN, command, copy_repository, snakemake
 
+pytestmark = pytest.mark.slow
+
 
 def capability(**variables: str) -> str:
     """Which instructions torch computes with."""

@@ -18,6 +18,8 @@ from fixture_content import demonstrations, rollouts
 from places import TESTS
 from test_workflow import copy_repository, digests, snakemake
 
+pytestmark = pytest.mark.slow
+
 CONFIG = "tests/tiny/bring_your_own.yaml"
 DATA = "tests/data/bring_your_own"
 OWN = "results/own/seed10000"

@@ -14,6 +14,8 @@ from demo_score.runtime.arguments import Parser
 from places import COMMANDS, SCRIPTS, WORKFLOW
 from processes import PATIENCE, is_running, wait_for
 
+pytestmark = pytest.mark.slow
+
 # A command whose main does what a test says; `before` runs first.
 COMMAND = """
 import multiprocessing, os, signal, sys, time

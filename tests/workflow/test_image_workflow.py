@@ -15,9 +15,12 @@ from test_workflow import copy_repository, snakemake
 IMAGES = "observation.images.top"
 FINAL = "curated_rollouts_plus_demos"
 
-pytestmark = pytest.mark.skipif(
-    os.environ["MUJOCO_GL"] == "disable", reason="OpenGL does not work here, or MUJOCO_GL=disable: nothing is drawn"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        os.environ["MUJOCO_GL"] == "disable", reason="OpenGL does not work here, or MUJOCO_GL=disable: nothing is drawn"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

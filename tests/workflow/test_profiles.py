@@ -18,6 +18,8 @@ from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_executor_plugin_slurm.utils import set_gres_string
 
+pytestmark = pytest.mark.slow
+
 PROFILE = REPOSITORY / "profiles/slurm"
 LOGGER = SimpleNamespace(info=print, warning=print, debug=print)
 GUIDE = {"experiment": "aloha", "seed": "10000", "condition": "base", "strategy": "reliable", "step": "300000"}

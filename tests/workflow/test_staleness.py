@@ -5,11 +5,14 @@ import shutil
 from pathlib import Path
 
 import h5py
+import pytest
 import yaml
 from conftest import random_episode
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import Entry, read_table, write_table
 from test_workflow import copy_repository, snakemake
+
+pytestmark = pytest.mark.slow
 
 CONFIG = "tests/tiny/bring_your_own.yaml"
 TABLE = "results/own/problems.csv"

@@ -24,6 +24,8 @@ from places import REPOSITORY
 from processes import wait_for
 from test_docs import blocks
 
+pytestmark = pytest.mark.slow
+
 TINY = "tests/tiny/config.yaml"
 RUN = "results/tiny/seed10000"
 # Rollouts step gym_tiny.py of the copy of the repository that they run in.

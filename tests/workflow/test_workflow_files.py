@@ -11,6 +11,8 @@ from conftest import one_line_error
 from demo_score.experiments.files import check_cache, check_configfiles, check_options, check_target
 from places import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 PLACES = {"one": {"seed": ["1", "2"], "condition": ["base"]}, "two": {"seed": ["3"], "condition": ["base", "random"]}}
 PATTERNS = [
     "results/{experiment}/seed{seed,1|2|3}/{condition,base|random}/evaluation.csv",
