@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import one_line_error
+from curation_runs import apply, command, folder
 from demo_score.config.settings import compose_settings
 from demo_score.curation.features import frames_of
 from demo_score.curation.scoring import Scorer
@@ -24,8 +25,10 @@ from demo_score.envs import make_env
 from demo_score.runtime.errors import UserError
 from omegaconf import OmegaConf
 from PIL import Image
+from places import SCRIPTS
 from synthetic_results import write_table
-from test_curation import SCRIPTS, apply, command, folder  # noqa: F401  a fixture
+
+__all__ = ["folder"]  # the fixture
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +36,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("model_arch", ["small_stepwise", "small_transformer"])
-def test_a_trace_ends_in_the_score_and_is_what_a_shorter_episode_would_get(folder, model_arch) -> None:  # noqa: F811
+def test_a_trace_ends_in_the_score_and_is_what_a_shorter_episode_would_get(folder, model_arch) -> None:
     classifier = folder / f"{model_arch}.yaml"
     files = [folder / "stepwise.safetensors", folder / "transformer.safetensors"]
     command("select_classifier", model_arch=model_arch, classifiers=files, out=classifier)
@@ -55,7 +58,7 @@ def test_a_trace_ends_in_the_score_and_is_what_a_shorter_episode_would_get(folde
     assert scorer.scores([frames])[0] == pytest.approx(row["score"], rel=1e-5)
 
 
-def test_scores_of_another_kind_are_refused(folder, tmp_path) -> None:  # noqa: F811
+def test_scores_of_another_kind_are_refused(folder, tmp_path) -> None:
     (tmp_path / "scores.csv").write_text("kind,source\ndemonstration,a\n")
     with one_line_error("scores.csv", "has no column seed"):
         trace_scores(folder / "classifier.yaml", tmp_path / "scores.csv", tmp_path / "traces.csv")
