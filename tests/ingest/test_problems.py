@@ -1,7 +1,6 @@
 """Bad data: each kind in each format is found, named, and refused or skipped as chosen; folders have spaces."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,58 +8,11 @@ import h5py
 import numpy as np
 import pyarrow as pa
 import pytest
+from bad_data import HDF5, IMAGE, LEROBOT, STATE, assert_one, change, found, part, spoil, written
 from conftest import one_line_error, random_episode
-from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
-from demo_score.data.formats.aloha import write_aloha
-from demo_score.data.formats.robomimic import write_episodes
-from demo_score.data.labels import Label
-from demo_score.ingest.problems import Part, Problem, find_problems, settle, usable
-from lerobot_fixture import write_lerobot
+from demo_score.ingest.problems import Problem, find_problems, settle
 from pyarrow import parquet
-
-STATE, IMAGE = "observation.state", "observation.image"
-LEROBOT = ["v2.1", "v3.0"]
-HDF5 = ["robomimic", "aloha"]
-NAMES = {STATE: {"robomimic": "obs/state", "aloha": "observations/qpos"}}
-NAMES["action"] = {"robomimic": "actions", "aloha": "action"}
-Change = Callable[[np.ndarray], np.ndarray]
-
-
-def written(folder: Path, kind: str, episodes: list[Episode] | None = None, **options) -> Path:
-    """A data set of 4 episodes, or of `episodes`."""
-    folder = folder / f"my {kind}"
-    if kind in LEROBOT:
-        return write_lerobot(folder, kind, 4, **{"images": {IMAGE: (48, 64)}, **options})
-    episodes = episodes or [random_episode(6, seed) for seed in range(4)]
-    if kind == "aloha":
-        write_aloha(folder, episodes)
-        return folder
-    write_episodes(folder / "data.hdf5", episodes, {})
-    return folder / "data.hdf5"
-
-
-def change(path: Path, kind: str, number: int, key: str, function: Change) -> None:
-    """Change an array of an episode where it is stored."""
-    if kind in LEROBOT:
-        change_rows(path, number, key, function)
-        return
-    with h5py.File(path / f"episode_{number}.hdf5" if kind == "aloha" else path, "r+") as file:
-        group = file if kind == "aloha" else file[f"data/demo_{number}"]
-        values = function(group[NAMES[key][kind]][()])
-        del group[NAMES[key][kind]]
-        group[NAMES[key][kind]] = values
-
-
-def change_rows(folder: Path, number: int, key: str, function: Change) -> None:
-    for path in (folder / "data").rglob("*.parquet"):
-        table = parquet.read_table(path)
-        rows = np.flatnonzero(table["episode_index"].to_numpy() == number)
-        if len(rows):
-            values = np.array(table[key].to_pylist(), np.float32)
-            values[rows] = function(values[rows])
-            column = pa.array(values.tolist(), table.schema.field(key).type)
-            parquet.write_table(table.set_column(table.column_names.index(key), key, column), path)
 
 
 def shorten(folder: Path, number: int, length: int) -> None:
@@ -70,35 +22,6 @@ def shorten(folder: Path, number: int, length: int) -> None:
     lines = [json.loads(line) for line in (folder / "meta/episodes.jsonl").read_text().splitlines()]
     lines[number]["length"] = length
     (folder / "meta/episodes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-
-def spoil(values: np.ndarray, value: float = np.nan) -> np.ndarray:
-    values[3, 0] = value
-    return values
-
-
-def part(path: Path, numbers: list[int] | None = None, **options) -> Part:
-    dataset = open_dataset(path)
-    return Part(dataset, dataset.numbers if numbers is None else numbers, **options)
-
-
-def found(*paths: Path) -> list[str]:
-    return [str(problem) for problem in find_problems([part(path) for path in paths])]
-
-
-def assert_one(path: Path, number: int, *words: str) -> None:
-    """One problem, of one episode: found, named, refused, and skipped."""
-    parts = [part(path)]
-    (problem,) = find_problems(parts)
-    assert (problem.file, problem.episode) == (path, number)
-    assert str(problem).startswith(f"{path} episode {number}: ") and "\n" not in str(problem)
-    for word in words:
-        assert word in problem.what
-    with one_line_error("1 problem", "--problems skip"):
-        settle(parts, "refuse")
-    kept, problems = settle(parts, "skip")
-    assert problems == [problem]
-    assert kept == [replace(parts[0], numbers=[other for other in parts[0].numbers if other != number])]
 
 
 @pytest.mark.parametrize("kind", [*HDF5, *LEROBOT])
@@ -267,116 +190,6 @@ def test_an_episode_given_twice_is_refused(tmp_path) -> None:
     path = written(tmp_path, "robomimic")
     with one_line_error(path, "episode 1 is given twice"):
         find_problems([part(path, [0, 1]), part(path, [1])])
-
-
-def test_parts_of_one_data_set_tell_of_it_once(tmp_path) -> None:
-    path = written(tmp_path, "v3.0")
-    count_episodes(path, 9)
-    assert len(find_problems([part(path, [0, 1]), part(path, [2])])) == 1
-
-
-def count_episodes(path: Path, count: int) -> None:
-    info = json.loads((path / "meta/info.json").read_text())
-    (path / "meta/info.json").write_text(json.dumps(info | {"total_episodes": count}))
-
-
-@pytest.mark.parametrize("version", LEROBOT)
-def test_other_count_than_the_data_set_says_is_found(tmp_path, version, capfd) -> None:
-    path = written(tmp_path, version)
-    count_episodes(path, 5)
-    assert found(path) == [f"{path}: meta/info.json counts 5 episodes, but 4 are listed in meta/episodes"]
-    kept, _ = settle([part(path)], "skip")
-    assert kept == [replace(part(path), dataset=kept[0].dataset)]
-    assert capfd.readouterr().err.startswith(f"ignored: {path}")
-
-
-def test_labels_of_other_episodes_are_found(tmp_path) -> None:
-    path, labels = written(tmp_path, "robomimic"), tmp_path / "labels.csv"
-    given = {0: Label(True), 7: Label(False), 4: Label(True)}
-    (problem,) = find_problems([part(path, labels=given, labels_file=labels)])
-    assert problem == Problem(labels, None, f"labels episodes that {path} does not have: 4, 7")
-
-
-def test_labels_of_other_episodes_in_a_folder_of_aloha_are_found(tmp_path) -> None:
-    path = written(tmp_path, "aloha")
-    (path / "episode_2.hdf5").unlink()
-    assert found(path) == [f"{path / 'labels.csv'}: labels episodes that {path} does not have: 2"]
-
-
-def test_episodes_that_are_not_there_are_found(tmp_path) -> None:
-    path = written(tmp_path, "robomimic")
-    problems = find_problems([part(path, [0, 8])])
-    assert [(problem.episode, problem.what) for problem in problems] == [
-        (8, "has no episode 8; it holds 4 episodes, numbered from 0")
-    ]
-
-
-def test_data_set_without_episodes_is_found(tmp_path) -> None:
-    path = tmp_path / "none.hdf5"
-    write_episodes(path, [], {})
-    assert found(path) == [f"{path}: holds no episode"]
-
-
-@pytest.mark.parametrize("share", [None, 0.5])
-@pytest.mark.parametrize("name", ["data/chunk-000/episode_000002.parquet", "videos/chunk-000/{}/episode_000002.mp4"])
-def test_missing_and_truncated_files_of_lerobot_are_found(tmp_path, name, share) -> None:
-    path = written(tmp_path, "v2.1")
-    cut(path / name.format(IMAGE), share)
-    assert_one(path, 2, name.format(IMAGE), "download the data set again")
-
-
-def cut(path: Path, share: float | None) -> None:
-    content = path.read_bytes()
-    path.unlink()
-    if share is not None:
-        path.write_bytes(content[: int(len(content) * share)])
-
-
-@pytest.mark.parametrize("name", ["data/chunk-000/file-001.parquet", "videos/{}/chunk-000/file-001.mp4"])
-def test_all_episodes_of_a_shared_file_are_found(tmp_path, name) -> None:
-    path = written(tmp_path, "v3.0")
-    cut(path / name.format(IMAGE), 0.5)
-    problems = find_problems([part(path)])
-    assert [problem.episode for problem in problems] == [2, 3]
-    assert usable([part(path)], problems)[0].numbers == [0, 1]
-
-
-def test_video_that_ends_too_early_is_found(tmp_path) -> None:
-    path, other = written(tmp_path, "v2.1"), write_lerobot(tmp_path / "other", "v2.1", 4, 8, images={IMAGE: (48, 64)})
-    name = f"videos/chunk-000/{IMAGE}/episode_000002.mp4"
-    (path / name).write_bytes((other / name).read_bytes())
-    assert_one(path, 2, name, "has no frame at 1.1000 s")
-    assert find_problems([part(path)], images=False) == []
-
-
-@pytest.mark.parametrize("number", [0, 2])
-def test_truncated_aloha_files_are_found(tmp_path, number) -> None:
-    path = written(tmp_path, "aloha")
-    cut(path / f"episode_{number}.hdf5", 0.5)
-    assert_one(path, number, f"episode_{number}.hdf5", "truncated")
-
-
-@pytest.mark.parametrize("number", [0, 2])
-@pytest.mark.parametrize("name", ["actions", "obs"])
-def test_missing_arrays_of_robomimic_are_found(tmp_path, number, name) -> None:
-    path = written(tmp_path, "robomimic")
-    with h5py.File(path, "r+") as file:
-        del file[f"data/demo_{number}/{name}"]
-    assert_one(path, number, name)
-
-
-def test_other_lengths_than_num_samples_are_found(tmp_path) -> None:
-    path = written(tmp_path, "robomimic")
-    change(path, "robomimic", 2, "action", lambda values: values[:4])
-    assert_one(path, 2, "num_samples=6")
-
-
-def test_every_episode_that_can_be_read_is_visited(tmp_path) -> None:
-    path = written(tmp_path, "aloha")
-    (path / "episode_2.hdf5").write_bytes(b"")
-    seen: list[int] = []
-    find_problems([part(path)], visit=lambda number, episode: seen.append(number))
-    assert seen == [0, 1, 3]
 
 
 @pytest.mark.parametrize("kind", HDF5)
