@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
+from demo_score.analysis.tables import make_tables
 from demo_score.tables import SCORES
 
 RATES = {
@@ -131,3 +133,13 @@ def _write_metrics(path: Path, generator: np.random.Generator) -> Path:
         curves = {"training_loss": training, "cross_val_loss": held_out, "cross_val_auc": auc}
         members.append(pd.DataFrame({**columns, **curves, "cross_val_accuracy": auc - 0.05}))
     return write_table(path, pd.concat(members))
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory) -> dict:
+    """Inputs of a made-up experiment by argument, and its folder of tables."""
+    root = tmp_path_factory.mktemp("experiment")
+    paths = write_experiment(root, n=200)
+    inputs = {name: paths[name] for name in ("evaluations", "rollouts", "scores", "classifiers")}
+    make_tables(**inputs, out=root / "tables", oracle=["reliable"])
+    return paths | {"tables": root / "tables"}
