@@ -10,8 +10,6 @@ from conftest import one_line_error, tiny_settings
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.robomimic import RobomimicFile
-from demo_score.envs.base import Environment
-from demo_score.policies import make_policy
 from demo_score.policies.act import ACT
 from demo_score.policies.checkpoints import save_checkpoint
 from demo_score.rollout import runs
@@ -22,24 +20,9 @@ from demo_score.rollout.outcomes import list_outcomes, write_outcomes
 from demo_score.rollout.runs import collect_rollouts, evaluate, run_checkpoint
 from demo_score.runtime import hardware
 from demo_score.tables import OUTCOMES
-from gym_aloha.constants import START_ARM_POSE
-from omegaconf import DictConfig, OmegaConf
-from torch import Tensor, nn
-
-OVERRIDES = ["policy.sample_latent=true", "policy.n_action_steps=10", "eval.n_episodes=3", "eval.batch_size=2"]
-PUSHT = ["env=pusht", "policy.n_obs_steps=1", "env.image_size=16", "env.episode_length=12", "eval.n_episodes=3"]
-IMAGE = "observation.image"
-
-
-def untrained() -> ACT:
-    """A policy that moves a little around the arms' first pose."""
-    torch.manual_seed(0)
-    policy = make_policy(tiny_settings(*OVERRIDES)).eval()
-    pose = np.array(START_ARM_POSE[:7] + START_ARM_POSE[8:15], np.float32)
-    sizes = {"observation.state": pose, "observation.environment_state": np.zeros(7, np.float32), "action": pose}
-    statistics = {key: (mean, 0.1 + 0 * mean, mean - 1, mean + 1) for key, mean in sizes.items()}
-    policy.normalization.set_statistics(statistics, 0.01)
-    return policy
+from omegaconf import OmegaConf
+from rollout_policies import IMAGE, OVERRIDES, Chaser, pusht_settings, untrained
+from torch import Tensor
 
 
 @pytest.fixture(scope="module")
@@ -90,25 +73,6 @@ def test_episode_hardly_depends_on_its_batch() -> None:
     )
 
 
-class Chaser(nn.Module):
-    """Walks right of where it is; keeps what it has seen."""
-
-    def __init__(self, n_actions: int = 4):
-        super().__init__()
-        self.n_actions, self.seen, self.seeds = n_actions, [], []
-
-    def reset(self, seeds: list[int]) -> None:
-        self.seeds.append(seeds)
-
-    def act(self, observations: dict[str, Tensor]) -> Tensor:
-        self.seen.append(observations)
-        return observations["observation.state"][:, -1:].repeat(1, self.n_actions, 1) + torch.tensor([20.0, 0.0])
-
-
-def pusht_settings(*overrides: str) -> DictConfig:
-    return tiny_settings(*PUSHT, *overrides)
-
-
 def chase(
     policy: Chaser,
     n_obs_steps: int,
@@ -145,71 +109,6 @@ def test_recording_images_changes_nothing_else(n_obs_steps) -> None:
     for episode in recorded:
         del episode.observations[IMAGE]
     assert_identical(plain, recorded)
-
-
-class Counter(Environment):
-    """Counts its steps, in its observation and in its image; ends with its `length`th step."""
-
-    def __init__(self, length: int):
-        super().__init__({"obs_type": "pixels_agent_pos", "state_dim": 1, "action_dim": 1, "image_size": 1})
-        self.length, self.rendered = length, []
-
-    def reset(self, *, seed=None, options=None):
-        self.count = 0
-        return self._observation(), {}
-
-    def step(self, action):
-        self.count += 1
-        return self._observation(), 1.0, self.count == self.length, False, {"is_success": self.count == self.length}
-
-    def images(self):
-        self.rendered.append(self.count)
-        return {IMAGE: np.full((1, 1, 3), self.count, np.uint8)}
-
-    def _observation(self):
-        return {"observation.state": np.array([self.count], np.float32)}
-
-
-@pytest.mark.parametrize(
-    ("n_obs_steps", "record_images", "rendered"),
-    [
-        (1, False, [0, 4, 8]),
-        (2, False, [0, 3, 4, 7, 8]),
-        (5, False, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
-        (1, True, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
-    ],
-)
-def test_images_are_rendered_only_where_the_policy_looks_or_they_are_stored(n_obs_steps, record_images, rendered):
-    """Chunks of four, of which the last is cut short; no one looks at what follows the last action."""
-    counter = Counter(length=10)
-    env = ChunkEnv(counter, n_obs_steps, record_images)
-    env.reset(seed=1)
-    for expected in (4, 8, None):
-        observation, *_, info = env.step(np.zeros((4, 1)))
-        assert env.observation_space.contains(observation)
-        if expected is not None:
-            steps = np.arange(expected - n_obs_steps + 1, expected + 1).clip(0)
-            np.testing.assert_array_equal(observation["observation.state"][:, 0], steps)
-            np.testing.assert_array_equal(observation[IMAGE][:, 0, 0, 0], steps)
-    assert info == {"done": True, "success": True}
-    assert counter.rendered == rendered
-    episode = env.episode()
-    assert (len(episode), episode.success, list(episode.rewards)) == (10, True, [1.0] * 10)
-    if record_images:
-        np.testing.assert_array_equal(episode.observations[IMAGE][:][:, 0, 0, 0], np.arange(10))
-
-
-def test_a_finished_or_idle_environment_does_nothing() -> None:
-    counter = Counter(length=3)
-    env = ChunkEnv(counter, n_obs_steps=1)
-    env.reset(seed=1)
-    env.step(np.zeros((4, 1)))
-    before = env.step(np.zeros((4, 1)))
-    assert (counter.count, before[4]) == (3, {"done": True, "success": True})
-    assert len(env.episode()) == 3
-    idle, _ = env.reset()
-    assert (env.episode(), env.step(np.zeros((4, 1)))[4]["done"], counter.count) == (None, True, 3)
-    assert env.observation_space.contains(idle)
 
 
 def test_images_survive_their_packing_and_know_their_content() -> None:
