@@ -13,7 +13,6 @@ from demo_score.training.chunks import ColumnStatistics
 from guide import SMALL_IMAGES
 from omegaconf import OmegaConf
 from setting_effects import assert_effective, composed_policy, digest, keys_of, observed
-from test_every_setting import DEFAULT
 
 pytestmark = pytest.mark.slow
 
@@ -225,4 +224,4 @@ def test_environment_that_is_only_recorded(key) -> None:
 def test_keys_of_experiments_are_those_above() -> None:
     for name in choices("experiment"):
         text = OmegaConf.load(CONFIGS / f"experiment/{name}.yaml")
-        assert dict(leaves(OmegaConf.to_container(text))).keys() <= set(DEFAULT) | set(ACT) | set(DIFFUSION)
+        assert dict(leaves(OmegaConf.to_container(text))).keys() <= keys_of("default.yaml") | set(ACT) | set(DIFFUSION)
