@@ -79,3 +79,12 @@ def results(folder: Path) -> Path:
 def settings_of(folder: Path) -> dict:
     """The settings stored with the run's checkpoint."""
     return yaml.safe_load(next(folder.rglob("settings.yaml")).read_text())
+
+
+ALOHA = shlex.split(shrink("aloha", "act"))
+STATE = "env=aloha_cube_state policy=act_state"
+STATE_SIZES = shlex.split(
+    "device=cpu training.batch_size=8 training.offline_steps=20 training.save_freq=10 training.eval_freq=0"
+    " policy.dim_model=16 policy.n_heads=2 policy.dim_feedforward=16 policy.n_encoder_layers=1"
+    " policy.n_vae_encoder_layers=1 policy.latent_dim=4 policy.actions_per_query=50"
+)

@@ -13,10 +13,10 @@ from demo_score.data.formats import open_dataset
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import read_list, write_list
+from documents import command_lines
 from guide import SMALL, SMALL_POLICY, run
 from lerobot_fixture import write_lerobot
 from places import REPOSITORY
-from test_docs import command_lines
 
 LINES = [
     line for line in command_lines(REPOSITORY / "docs/data.md") if " | " not in line
