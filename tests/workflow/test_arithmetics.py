@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_workflow import RUN, command, copy_repository, snakemake
+from miniature import RUN, command, copy_repository, snakemake
 
 pytestmark = pytest.mark.slow
 

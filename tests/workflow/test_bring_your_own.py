@@ -15,8 +15,8 @@ from demo_score.data.formats import open_dataset
 from demo_score.data.formats.robomimic import RobomimicFile, write_episodes
 from demo_score.data.lists import read_list
 from fixture_content import demonstrations, rollouts
+from miniature import copy_repository, digests, snakemake
 from places import TESTS
-from test_workflow import copy_repository, digests, snakemake
 
 pytestmark = pytest.mark.slow
 

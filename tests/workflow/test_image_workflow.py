@@ -9,8 +9,8 @@ import pytest
 from demo_score.config.settings import load
 from demo_score.data.formats import read_episodes
 from demo_score.data.lists import read_list
+from miniature import copy_repository, snakemake
 from safetensors.numpy import load_file
-from test_workflow import copy_repository, snakemake
 
 IMAGES = "observation.images.top"
 FINAL = "curated_rollouts_plus_demos"

@@ -10,7 +10,7 @@ import yaml
 from conftest import random_episode
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.lists import Entry, read_table, write_table
-from test_workflow import copy_repository, snakemake
+from miniature import copy_repository, snakemake
 
 pytestmark = pytest.mark.slow
 

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from itertools import product
@@ -19,17 +18,13 @@ from demo_score.data.episodes import Episode
 from demo_score.data.formats import read_episodes
 from demo_score.observations import ENVIRONMENT_STATE
 from demo_score.reporting.report import make_report
+from documents import blocks
 from guide import SMALL as SMALL_TRAINING
+from miniature import ENVIRONMENT, RUN, TINY, command, copy_repository, digests, kill_when, snakemake
 from places import REPOSITORY
-from processes import wait_for
-from test_docs import blocks
 
 pytestmark = pytest.mark.slow
 
-TINY = "tests/tiny/config.yaml"
-RUN = "results/tiny/seed10000"
-# Rollouts step gym_tiny.py of the copy of the repository that they run in.
-ENVIRONMENT = {**os.environ, "PYTHONPATH": "tests/tiny"}
 FINAL = "train_final_policy_tiny"
 TABLE_FIGURES = {"plot_success", "plot_differences", "plot_checkpoints", "plot_kept"}
 OTHER_FIGURES = {"plot_classifier_curves", "plot_scores", "plot_traces", "plot_paths"}
@@ -51,27 +46,6 @@ MINIATURE = {
 }
 
 
-def copy_repository(folder: Path) -> Path:
-    for name in ("rules", "workflow", "profiles", "envs", "tests/tiny"):
-        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "config.yaml", "README.md"):
-        shutil.copy(REPOSITORY / name, folder / name)
-    return folder
-
-
-def snakemake(
-    folder: Path, *arguments: str, cores: int = 2, configfile: str = TINY, **variables: str
-) -> subprocess.CompletedProcess:
-    command = snakemake_command(*arguments, cores=cores, configfile=configfile)
-    environment = {**ENVIRONMENT, **variables}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-
-
-def snakemake_command(*arguments: str, cores: int, configfile: str = TINY) -> list[str]:
-    command = [sys.executable, "-m", "snakemake", *arguments, "--cores", str(cores), "--configfile", configfile]
-    return [*command, "--set-threads", "collect_demonstrations=1"]  # two processes take longer to start than they save
-
-
 def stale_rules(folder: Path, *targets: str) -> set[str]:
     """The rules that another run would execute."""
     lines = snakemake(folder, *targets, "--dry-run").stdout.splitlines()
@@ -84,11 +58,6 @@ def stale_rules(folder: Path, *targets: str) -> set[str]:
 
 def append(path: Path, text: str) -> None:
     path.write_text(path.read_text() + text)
-
-
-def digests(folder: Path, *patterns: str) -> dict[str, bytes]:
-    files = [path for pattern in patterns for path in (folder / "results").glob(pattern) if path.is_file()]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(files)}
 
 
 @pytest.fixture(scope="module")
@@ -198,12 +167,6 @@ def test_commands_by_hand_give_the_same_bits(finished: Path, tmp_path: Path) -> 
     assert (tmp_path / "evaluation.csv").read_bytes() == (finished / RUN / "random/evaluation.csv").read_bytes()
 
 
-def command(folder: Path, script: str, *arguments: str) -> None:
-    parts = [sys.executable, f"workflow/scripts/{script}", *arguments]
-    run = subprocess.run(parts, cwd=folder, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr[-3000:]
-
-
 def test_settings_name_experiment_seed_and_condition(finished: Path) -> None:
     settings = yaml.safe_load((finished / RUN / "random/settings.yaml").read_text())
     assert settings["wandb"]["name"] == "tiny_seed10000_random"
@@ -310,36 +273,6 @@ def test_edit_of_a_library_module_makes_its_stages_stale(edited: Path) -> None:
 def test_edit_of_the_readme_makes_nothing_stale(edited: Path) -> None:
     append(edited / "README.md", "\nedited\n")
     assert stale_rules(edited) == set()
-
-
-def kill_when(folder: Path, target: str, script: str, sign: str) -> None:
-    """Start making `target`; kill -9 the process that runs `script` once it runs and a path like `sign` exists."""
-    command = snakemake_command(target, cores=1)
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, **quiet) as process:
-        found: list[int] = []
-
-        def is_there() -> bool:
-            assert process.poll() is None, "snakemake ended before there was anything to kill"
-            found[:] = processes_running(script, folder) if any(folder.glob(sign)) else []
-            return bool(found)
-
-        wait_for(is_there)
-        for number in found:
-            os.kill(number, signal.SIGKILL)
-        assert process.wait() != 0
-
-
-def processes_running(script: str, folder: Path) -> list[int]:
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (entry / "cmdline").read_bytes().split(b"\0")
-            if any(word.endswith(script.encode()) for word in command[:2]) and (entry / "cwd").readlink() == folder:
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    return found
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="finds the process to kill in /proc")
