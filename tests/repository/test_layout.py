@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from places import REPOSITORY
+from places import REPOSITORY, TESTS
 
 LIBRARY = REPOSITORY / "workflow/demo_score"
 
@@ -18,6 +18,14 @@ def test_files_stay_short():
     assert {
         str(path) for path in [*LIBRARY.rglob("*.py"), *REPOSITORY.glob("rules/*.smk")] if lines(path) > 400
     } == set()
+    assert {str(path) for path in TESTS.rglob("*.py") if lines(path) > 300} == set()
+
+
+def test_what_tests_share_is_no_test_module():
+    modules = list(TESTS.rglob("test_*.py"))
+    names = "|".join(path.stem for path in modules)
+    imports = re.compile(rf"^\s*(from|import) ({names})\b", re.MULTILINE)
+    assert modules and [path for path in TESTS.rglob("*.py") if imports.search(path.read_text())] == []
 
 
 def test_commands_of_both_folders_find_the_library_alike():
