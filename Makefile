@@ -43,7 +43,7 @@ test-quick: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-peers: $(PEERS)/.installed
-	HF_HUB_OFFLINE=1 PYTHONPATH=workflow:tests $(PEERS)/bin/python -m pytest --confcutdir=tests/peers tests/peers
+	HF_HUB_OFFLINE=1 PYTHONPATH=workflow:tests/helpers $(PEERS)/bin/python -m pytest --confcutdir=tests/peers tests/peers
 
 $(PEERS)/.installed: envs/peers.lock envs/peers_robomimic.lock $(INSTALLED)
 	@$(PEERS_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2> /dev/null || \

@@ -46,41 +46,11 @@ SLOWEST = [
     "test_image_workflow.py",
     "test_bring_your_own.py",
 ]  # minutes each
-SLOW = {  # more than 8 seconds each; their marker is `slow`
-    *SLOWEST,
-    "test_batches.py",
-    "test_commands.py",
-    "test_compare.py",
-    "test_dependencies.py",
-    "test_diffusion.py",
-    "test_docs.py",
-    "test_envs.py",
-    "test_every_policy_setting.py",
-    "test_every_setting.py",
-    "test_gpu_script.py",
-    "test_guide.py",
-    "test_looks.py",
-    "test_oddities.py",
-    "test_plots.py",
-    "test_profiles.py",
-    "test_provenance.py",
-    "test_resume.py",
-    "test_settings_ranges.py",
-    "test_staleness.py",
-    "test_tracking.py",  # without the slow ones before it, wandb-core has been seen to spin without end
-    "test_training.py",
-    "test_training_on_any_data.py",
-    "test_workflow_config.py",
-    "test_workflow_files.py",
-}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, so that two processes end at about the same time."""
     items.sort(key=lambda item: (*SLOWEST, item.path.name).index(item.path.name))
-    for item in items:
-        if item.path.name in SLOW:
-            item.add_marker(pytest.mark.slow)
 
 
 def tiny_settings(*overrides: str) -> DictConfig:

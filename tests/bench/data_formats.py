@@ -1,6 +1,6 @@
 """Reading a big set of low-dimensional episodes in every format, beside a plain read of the same bytes.
 
-Run: PYTHONPATH=workflow:tests python tests/bench/data_formats.py [episodes]
+Run: PYTHONPATH=workflow:tests/helpers python tests/bench/data_formats.py [episodes]
 The limit, of the same run: numpy reads the numbers from one file. Memory is what a process of its own needed at most
 beyond its imports (Linux). `checked`: looked at for problems, which reads and compares everything once.
 """

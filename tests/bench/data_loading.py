@@ -1,6 +1,6 @@
 """Images a second that batches bring, by number of workers, beside what the machine could decode at most.
 
-Run: PYTHONPATH=workflow:tests python tests/bench/data_loading.py
+Run: PYTHONPATH=workflow:tests/helpers python tests/bench/data_loading.py
 The limit, of the same run: one thread that only decodes the same frames, one after another, times the cores.
 """
 

@@ -173,7 +173,7 @@ def user_data(context: Context) -> list[Row]:
         assert whole.run() == 0, whole.said()[-2000:]
     expected = Workspace(reference).stamps(finished_only=False)
     for damaged in ("data/chunk-000/file-000.parquet", "meta/info.json", "meta/episodes/chunk-000/file-000.parquet"):
-        with context.fresh("given", own) as workspace:
+        with context.fresh("supplied", own) as workspace:
             path = workspace.folder / "tests/data/bring_your_own/rollouts_004000" / damaged
             whole = path.read_bytes()
             path.write_bytes(whole[: len(whole) // 2])

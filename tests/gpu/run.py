@@ -19,13 +19,13 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
-sys.path[:0] = [str(HERE), str(REPOSITORY / "workflow"), str(REPOSITORY / "tests")]
+sys.path[:0] = [str(HERE), str(REPOSITORY / "workflow"), str(REPOSITORY / "tests/helpers")]
 
 from plan import MACHINE, PARTS, Part
 from table import Rows, Table
 
 NO_CUDA = "no CUDA device: nothing measured; run this on a machine with a GPU, or try it with --device cpu --quick"
-PATIENCE = 3600  # seconds for what is tried in miniature, on a machine as busy as may be
+PATIENCE = 3600  # seconds for what is run in miniature, on a machine as busy as may be
 LEAST = 10  # seconds in which a part may still get something done
 FORK = multiprocessing.get_context("fork")
 LOG_LINES = 15  # of a part that failed

@@ -96,11 +96,11 @@ def check_export(data: DataSet, path: Path, out: Path, to: str) -> None:
 
 
 def check_left_out(data: DataSet, written: Callable[[], int]) -> None:
-    """What is written is told, what cannot go along is named on standard error."""
-    told = io.StringIO()
-    with redirect_stderr(told):
+    """What is written is read, what cannot go along is named on standard error."""
+    said = io.StringIO()
+    with redirect_stderr(said):
         assert written() == len(data.episodes)
-    assert all(name in told.getvalue() for name in data.episodes[0].unread), told.getvalue()
+    assert all(name in said.getvalue() for name in data.episodes[0].unread), said.getvalue()
 
 
 def check_episodes(data: DataSet, written: Path, to: str) -> None:
@@ -139,8 +139,8 @@ def check_lists(data: DataSet, path: Path, out: Path) -> None:
     """All are listed with what they tell; of a list of every other episode, keep-lists name just these."""
     prepare_data({"demonstrations": {"mine": {"path": str(path)}}}, out / "data")
     entries = read_table(out / "data/demonstrations/all.csv")
-    told = {entry.episode: entry.success for entry in entries}
-    assert told == {episode.number: episode.success for episode in data.episodes}, told
+    said = {entry.episode: entry.success for entry in entries}
+    assert said == {episode.number: episode.success for episode in data.episodes}, said
     kept = data.episode_indices[::2]
     write_list(out / "kept.txt", {path: kept})
     export_keep_list(out / "kept.txt", out / "export")
@@ -155,8 +155,8 @@ def _check_rollouts(data: DataSet, path: Path, out: Path) -> None:
         return
     prepare_data({"rollouts": {"eps": steps, "path": str(path)}}, out)
     for step in steps:
-        told = {entry.episode: entry.success for entry in read_table(out / f"rollouts/{step}.csv")}
-        assert told == {episode.number: episode.success for episode in data.episodes if episode.checkpoint == step}
+        said = {entry.episode: entry.success for entry in read_table(out / f"rollouts/{step}.csv")}
+        assert said == {episode.number: episode.success for episode in data.episodes if episode.checkpoint == step}
 
 
 def check_training(data: DataSet, path: Path, out: Path) -> None:

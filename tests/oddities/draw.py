@@ -56,7 +56,7 @@ def data_sets(draw: st.DrawFn) -> DataSet:
     widths = {key: draw(st.integers(1, 3)) for key in [STATE, *(f"observation.{name}" for name in keys)]}
     flat = draw(st.booleans())  # vectors of one number as (T,)
     action_dim = draw(st.integers(1, 3))
-    told = draw(st.sampled_from(["all", "none", "some"]))
+    said = draw(st.sampled_from(["all", "none", "some"]))
     rewarded, acted = draw(st.booleans()), draw(st.booleans())
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     task = draw(st.sampled_from([None, *TASKS]))
@@ -70,7 +70,7 @@ def data_sets(draw: st.DrawFn) -> DataSet:
         images, unread = _images(generator, length, odd["camera"])
         if odd["notes"]:
             unread["note"] = np.array([f"at {step}" for step in range(length)], dtype=object)
-        success = None if told == "none" or (told == "some" and index % 2) else draw(st.booleans())
+        success = None if said == "none" or (said == "some" and index % 2) else draw(st.booleans())
         episodes.append(
             TrueEpisode(
                 number,

@@ -16,6 +16,8 @@ from draw import data_sets
 from hypothesis import HealthCheck, Phase, given, settings
 from truth import DataSet
 
+pytestmark = pytest.mark.slow
+
 SECONDS = float(os.environ.get("ODDITIES_SECONDS", 40))
 BY_HAND = "ODDITIES_SECONDS" in os.environ
 SLOW_EVERY = 20  # data sets

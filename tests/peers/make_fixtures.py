@@ -1,6 +1,6 @@
 """Write the small data sets of tests/data/ with the real lerobot, see tests/data/README.md.
 
-    PYTHONPATH=tests python tests/peers/make_fixtures.py FOLDER
+    PYTHONPATH=tests/helpers python tests/peers/make_fixtures.py FOLDER
 
 lerobot 0.6.1 writes those of version v3.0, lerobot 0.3.3 that of v2.1.
 """
@@ -43,7 +43,7 @@ def write(folder: Path, episodes: Iterable[Content], images: str | None = None, 
 
 
 def create(folder: Path, features: dict[str, Any], images: str | None, options: dict[str, Any]) -> LeRobotDataset:
-    """A new data set; where it can be chosen, all its episodes are told of in one row group, which halves the size."""
+    """A new data set; where it can be chosen, all its episodes are rows of one group, which halves the size."""
     wanted = {"root": folder, "use_videos": images == "video", "metadata_buffer_size": 100, **options}
     known = inspect.signature(LeRobotDataset.create).parameters
     chosen = {name: value for name, value in wanted.items() if name in known}

@@ -205,7 +205,7 @@ def test_statistics_of_an_episode_are_those_that_lerobot_takes(folders, tmp_path
 
 
 @each_way
-def test_what_is_told_of_videos_is_what_lerobot_finds_in_them(folders, way) -> None:
+def test_what_is_said_of_videos_is_what_lerobot_finds_in_them(folders, way) -> None:
     info = json.loads((folders[way] / "meta/info.json").read_text())
     codec = {"h264": "h264", "hevc": "hevc"}.get(way, "libsvtav1")
     for path in folders[way].glob("videos/*/*/*.mp4"):
@@ -258,7 +258,7 @@ def test_lerobot_takes_statistics_again(folders, tmp_path) -> None:
 
 @pytest.mark.parametrize("images", ["video", "image"])
 def test_what_lerobot_records_is_read_exactly(tmp_path, images) -> None:
-    """Its default codec, AV1, is read in tests/test_lerobot_fixtures.py: OpenCV lacks it, lerobot's PyAV is too old."""
+    """Its default codec, AV1, is read in test_lerobot_fixtures.py: OpenCV lacks it, lerobot's PyAV is too old."""
     write(tmp_path / "theirs", CONTENT, images, rgb_encoder=RGBEncoderConfig(vcodec="h264"))
     for found, expected in zip(open_dataset(tmp_path / "theirs", "opencv").read(), CONTENT, strict=True):
         np.testing.assert_array_equal(found.observations[STATE], expected.state, strict=True)

@@ -114,7 +114,7 @@ class Faults:
     def __init__(self, slurm: Cluster, folder: Path):
         self.slurm, self.folder = slurm, folder
         self.seen: set[str] = set()  # jobs
-        self.jobs: set[str] = set()  # those whose start was told
+        self.jobs: set[str] = set()  # those whose start was reported
         self.requeued: set[str] = set()
         self.threads: dict[str, set[str]] = {}  # command -> OMP_NUM_THREADS of its jobs
         self.sharing = False  # whether a job ran on a part of a GPU
