@@ -12,7 +12,7 @@ DOCS = REPOSITORY / "docs"
 
 
 def check(*arguments: str, folder: Path = REPOSITORY) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(folder / "workflow/scripts/document_settings.py"), *arguments]
+    command = [sys.executable, str(folder / "workflow/scripts/tools/document_settings.py"), *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
