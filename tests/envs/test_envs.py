@@ -10,8 +10,6 @@ from demo_score.runtime.errors import UserError
 from dm_control.mujoco import Physics
 from gym_aloha.env import AlohaEnv as StockEnv
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def no_rendering(monkeypatch):

@@ -9,8 +9,6 @@ from synthetic_results import THRESHOLD, experiment, write_table
 
 __all__ = ["experiment"]  # the fixture
 
-pytestmark = pytest.mark.slow
-
 
 def test_traces_draw_the_median_of_each_group_and_the_threshold(experiment):
     with figure_style():

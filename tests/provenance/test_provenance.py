@@ -15,8 +15,6 @@ from torch.backends.cpu import get_cpu_capability
 
 __all__ = ["finished", "made"]  # the fixtures
 
-pytestmark = pytest.mark.slow
-
 
 def test_manifest_names_inputs_tables_code_packages_and_seeds(finished) -> None:
     manifest = json.loads((MINE / "tables/manifest.json").read_text())

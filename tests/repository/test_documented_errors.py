@@ -15,8 +15,6 @@ from demo_score.training import loop, tracking
 from demo_score.training.sources import training_episodes
 from documents import DOCS, GUIDE, TUTORIAL
 
-pytestmark = pytest.mark.slow
-
 WITH_ERRORS = [DOCS / "troubleshooting.md", GUIDE]
 
 

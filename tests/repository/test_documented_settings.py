@@ -15,8 +15,6 @@ from demo_score.config.tree import CONFIGS
 from documents import DOCS, cells_in_code, in_each
 from places import REPOSITORY
 
-pytestmark = pytest.mark.slow
-
 TREES = {
     "env aloha": [["env=aloha", "policy=act"], ["env=aloha_cube_state", "policy=act_state"]],
     "env pusht": [["env=pusht", "policy=diffusion"], ["env=pusht_state", "policy=diffusion_state"]],

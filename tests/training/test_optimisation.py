@@ -11,8 +11,6 @@ from training_runs import SAMPLED, data, data_file, interrupt, one_thread, train
 
 __all__ = ["data", "data_file", "interrupt", "one_thread"]  # the fixtures
 
-pytestmark = pytest.mark.slow
-
 
 # The learning rate
 
