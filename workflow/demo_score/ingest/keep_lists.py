@@ -15,7 +15,7 @@ from demo_score.data.formats import open_dataset
 from demo_score.data.formats.aloha import AlohaFolder
 from demo_score.data.formats.base import DataSet
 from demo_score.data.formats.hdf5 import new_hdf5
-from demo_score.data.formats.hdf5_links import copy_whole
+from demo_score.data.formats.hdf5_copies import copy_whole
 from demo_score.data.formats.lerobot import LeRobotFolder
 from demo_score.data.formats.robomimic import RobomimicFile
 from demo_score.data.lists import Selection, read_list

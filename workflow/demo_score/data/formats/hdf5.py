@@ -12,6 +12,7 @@ import numpy as np
 
 from demo_score.data.episodes import Episode, is_image
 from demo_score.data.formats.hdf5_kinds import ChannelsFirst, frame_shape, is_channels_first
+from demo_score.data.formats.hdf5_links import other_files
 from demo_score.data.frames import HDF5_ERRORS, Frames, PackedFrames, SourceFile, StoredFrames, first_line
 from demo_score.data.values import numbers
 from demo_score.runtime.errors import UserError
@@ -60,12 +61,22 @@ def report_damage(path: str | Path, place: str) -> Iterator[None]:
     try:
         yield
     except HDF5_ERRORS as error:
-        from demo_score.data.formats.hdf5_links import lost_file
-
         what = f"is incomplete or damaged ({first_line(error)}); make or copy it again"
-        if lost := lost_file(Path(path)):
+        if lost := _lost_file(Path(path)):
             what = f"is incomplete ({first_line(error)}): it links to {lost}"
         raise UserError(f"{path}: {place} {reason_unreadable(Path(path), error) or what}") from None
+
+
+def _lost_file(path: Path) -> str:
+    """What keeps another file that is part of the one at `path` from being read; empty where all can be."""
+    for other in other_files(path):
+        try:
+            if not other.is_file() or h5py.is_hdf5(other) or reason_unreadable(other):
+                with open_hdf5(other):
+                    pass
+        except (UserError, OSError) as error:
+            return str(error)
+    return ""
 
 
 def check_group(group: h5py.Group | h5py.Dataset) -> None:
