@@ -35,5 +35,5 @@ class DataSet:
     odd: dict[str, object] = field(default_factory=dict)  # what is unusual about the files, for the writers
 
     @property
-    def numbers(self) -> list[int]:
+    def episode_indices(self) -> list[int]:
         return sorted(episode.number for episode in self.episodes)
