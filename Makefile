@@ -2,7 +2,7 @@
 # make report      the report once more, with videos where OpenGL (EGL) works
 # make compare     new runs beside the published ones: every number, its difference, a verdict
 # make test        install, then run the tests
-# make test-quick  the tests of files that take less than 8 seconds
+# make test-quick  the tests of files that take less than 5 seconds
 # make test-peers  the real lerobot and robomimic open what we write; needs Python 3.12, downloads 3 GB
 # make test-oddities  data sets with odd but legal properties, drawn at random for an hour (ODDITIES_SECONDS=3600)
 # make test-slurm  the workflow on a SLURM of two nodes on this machine, with jobs killed; as root; some minutes

@@ -20,6 +20,8 @@ from demo_score.runtime.errors import UserError
 from dm_control.mujoco import Physics
 from gym_aloha.env import AlohaEnv as StockEnv
 
+pytestmark = pytest.mark.slow
+
 TASK = "AlohaTransferCube-v0"
 SETTINGS = {
     "name": "aloha",

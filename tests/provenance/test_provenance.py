@@ -13,6 +13,8 @@ from finished_experiment import MINE, edit, finish, finished, flip, made, proble
 from places import REPOSITORY
 from torch.backends.cpu import get_cpu_capability
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["finished", "made"]  # the fixtures
 
 

@@ -25,6 +25,8 @@ from demo_score.experiments.checks import check_experiment
 from documents import ALL_DOCUMENTS, DOCS, GUIDE, TUTORIAL, blocks, cells_in_code, command_lines, in_each
 from places import COMMANDS, REPOSITORY, SCRIPTS
 
+pytestmark = pytest.mark.slow
+
 WITH_SETTINGS = [DOCS / "settings.md", GUIDE]
 
 

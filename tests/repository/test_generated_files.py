@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from places import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 DOCS = REPOSITORY / "docs"
 
 

@@ -25,6 +25,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor, nn
 
+pytestmark = pytest.mark.slow
+
 STEPS = 12
 PUSHT = ["env=pusht_state", "policy.n_obs_steps=1", f"env.episode_length={STEPS}", "seed=5"]
 PUSHT += ["eval.n_episodes=5", "eval.batch_size=2"]

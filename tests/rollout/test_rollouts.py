@@ -24,6 +24,8 @@ from omegaconf import OmegaConf
 from rollout_policies import IMAGE, OVERRIDES, Chaser, pusht_settings, untrained
 from torch import Tensor
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:

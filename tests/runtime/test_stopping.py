@@ -15,6 +15,8 @@ from demo_score.runtime.stopping import STOPPED, StoppedError, check, ignore_sig
 from places import WORKFLOW
 from processes import wait_for
 
+pytestmark = pytest.mark.slow
+
 COMMAND = """
 import hashlib, os, sys, threading, time
 from pathlib import Path
