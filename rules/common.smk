@@ -21,9 +21,11 @@ from demo_score.experiments.paths import (
 )
 
 workflow_config.keep_settings(Path(".snakemake/settings"))
-if workflow.is_main_process:  # not again in each job on a cluster
+if workflow.is_main_process:
     with errors_in_one_line():
-        check_config(config)
+        EXPERIMENTS = check_config(config).experiments
+else:  # a job on a cluster does not check it again
+    EXPERIMENTS = Config.model_validate(config).experiments
 
 
 onstart:
@@ -34,7 +36,6 @@ onstart:
         )
 
 
-EXPERIMENTS = Config.model_validate(config).experiments
 PLACES = {name: e.wildcard_values() for name, e in EXPERIMENTS.items()}
 PATHS = {name: ExperimentPaths(name, e) for name, e in EXPERIMENTS.items()}
 USER_DATA = [name for name, paths in PATHS.items() if paths.user_data]

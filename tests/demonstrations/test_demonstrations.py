@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import mujoco
 import numpy as np
 import pytest
+from aloha_settings import settings
 from conftest import one_line_error, random_episode
 from demo_score.demonstrations import collect, inverse_kinematics, strategies
 from demo_score.demonstrations.aloha_insertion import reliable as reliable_insertion
@@ -23,16 +24,7 @@ from gym_aloha.env import AlohaEnv as StockEnv
 pytestmark = pytest.mark.slow
 
 TASK = "AlohaTransferCube-v0"
-SETTINGS = {
-    "name": "aloha",
-    "task": TASK,
-    "obs_type": "environment_state_agent_pos",
-    "state_dim": 14,
-    "environment_state_dim": 7,
-    "action_dim": 14,
-    "fps": 50,
-    "episode_length": 400,
-}
+SETTINGS = settings(TASK)
 CUBE = np.array([0.1, 0.5, 0.05, 1, 0, 0, 0])
 
 

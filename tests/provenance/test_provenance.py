@@ -106,6 +106,13 @@ def test_changed_checkpoint_is_named_though_the_tables_can_be_made_again(finishe
     assert line.startswith(f"{path}: changed") and "of run 10000" in line
 
 
+def test_changed_outcomes_of_rollouts_are_named_with_their_run(finished) -> None:
+    path = MINE / "seed10000/rollouts.csv"
+    path.write_text(path.read_text() + "\n")
+    (line,) = problems()
+    assert line.startswith(f"{path}: changed") and "the numbers of run 10000" in line
+
+
 @pytest.mark.parametrize("name", ["seed10000/demo_score/scores.csv", "demonstrations/all.txt"])
 def test_deleted_input_is_named(finished, name) -> None:
     (MINE / name).unlink()

@@ -150,7 +150,8 @@ CONDITIONS = {  # in the order of every table and figure
 }
 FINAL = [name for name in CONDITIONS if name != BASE]  # those that final_policy.conditions may name
 CONTROLS = {name: condition.control for name, condition in CONDITIONS.items() if condition.control}
-DATASET_LISTS = [condition.dataset_list for condition in CONDITIONS.values() if condition.dataset_list]
+# Of each list of the filter the condition that trains on it.
+DATASET_LISTS = {condition.dataset_list: condition for condition in CONDITIONS.values() if condition.dataset_list}
 
 
 def markdown_table() -> str:

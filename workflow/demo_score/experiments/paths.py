@@ -20,8 +20,6 @@ ALL_TABLES = ["success", "differences", "detection", *CURATION_TABLES]
 # Figures that show one table, and all that an experiment may have.
 TABLE_FIGURES = ["success", "differences", "checkpoints", "kept"]
 FIGURES = [*TABLE_FIGURES, "classifier_curves", "scores", "traces", "paths"]
-# Condition of each list of the filter.
-LISTED = {condition.dataset_list: condition for condition in CONDITIONS.values() if condition.dataset_list}
 
 
 class ExperimentPaths:
@@ -69,7 +67,8 @@ class ExperimentPaths:
 
     def scored_episodes(self, seed: object, dataset_list: str) -> list[str]:
         """The lists of all episodes that could have been kept on a list."""
-        return [self.all_demonstrations(), *(self.rollouts(seed) if LISTED[dataset_list].takes_rollouts else [])]
+        from_rollouts = DATASET_LISTS[dataset_list].takes_rollouts
+        return [self.all_demonstrations(), *(self.rollouts(seed) if from_rollouts else [])]
 
     def final_checkpoint(self, seed: object, condition: str) -> str:
         """The last checkpoint of a condition's policy."""

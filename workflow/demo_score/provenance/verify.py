@@ -12,13 +12,8 @@ from demo_score.provenance.recompute import check_against_inputs, inputs_of_tabl
 from demo_score.runtime.errors import UserError
 
 DIGESTS = "digests.json"  # of everything in a published folder
-BEFORE_CONDITIONS = (
-    "base",
-    "rollouts",
-    "classifiers",
-    "demo_score",
-    "demo_score_datasets",
-)  # parts of a run that all conditions need
+# Parts of a run that all conditions need.
+BEFORE_CONDITIONS = ("base", "rollouts", "classifiers", "demo_score", "demo_score_datasets")
 
 
 def verify(results: Path, documents: list[Path]) -> tuple[list[str], list[str]]:
@@ -93,7 +88,7 @@ def _changed(digests: dict[str, str], places: dict[str, Path]) -> Iterator[tuple
 
 def _affected(name: str) -> str:
     """Which numbers follow from an input."""
-    run = re.search(r"/seed(\d+)/([a-z_]+)/", name)
+    run = re.search(r"/seed(\d+)/([a-z_]+)[/.]", name)
     if not run:
         return "no number of the experiment follows any more"
     seed, part = run.groups()
