@@ -1,0 +1,1 @@
+"""Curation methods, one file each: from demonstrations, and what was tried, to a score for each demonstration."""
