@@ -29,6 +29,8 @@ rule train_classifiers:
         metrics="results/{experiment}/seed{seed}/classifiers/{split}/{model_arch}.csv",
     log:
         "logs/{experiment}/seed{seed}/classifiers/{split}/{model_arch}.log",
+    benchmark:
+        "results/{experiment}/seed{seed}/benchmarks/classifiers/{split}/{model_arch}.tsv"
     conda:
         "../envs/demo_score.yaml"
     resources:

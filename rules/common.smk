@@ -5,13 +5,16 @@ import shlex
 from pathlib import Path
 
 from demo_score.conditions import CONDITIONS
-from demo_score.config.models.experiment import Config
+from demo_score.entrants import METHODS
+from demo_score.config.models.experiment import Config, condition_of
 from demo_score.experiments import config as workflow_config
 from demo_score.experiments.checks import check_config
 from demo_score.ingest import user_data
 from demo_score.ingest import staleness
+from demo_score.methods.registry import method_file
 from demo_score.runtime.dependencies import code_digest
 from demo_score.runtime.digests import settings_digest
+from demo_score.experiments.arena_paths import ArenaPaths
 from demo_score.experiments.paths import (
     ALL_TABLES,
     CURATION_TABLES,
@@ -38,13 +41,17 @@ onstart:
 
 PLACES = {name: e.wildcard_values() for name, e in EXPERIMENTS.items()}
 PATHS = {name: ExperimentPaths(name, e) for name, e in EXPERIMENTS.items()}
+ARENA_PATHS = {name: ArenaPaths(paths) for name, paths in PATHS.items() if paths.experiment.arena}
+ARENAS = list(ARENA_PATHS)
+EXTERNAL = sorted({method for e in EXPERIMENTS.values() if e.arena for method in e.arena.external or {}})
 USER_DATA = [name for name, paths in PATHS.items() if paths.user_data]
 EVALUATED = [name for name, paths in PATHS.items() if paths.is_evaluated]
 CURATED_ONLY = [name for name in PATHS if name not in EVALUATED]
 FINAL_CONDITIONS = sorted({condition for e in EXPERIMENTS.values() for condition in e.final_conditions()})
 # Those whose lists are drawn; the curated ones train on the filter's own.
 DRAWN = [condition for condition in FINAL_CONDITIONS if not CONDITIONS[condition].dataset_list]
-STAGE_CONDITIONS = {"base_policy": ["base"], "final_policy": FINAL_CONDITIONS}
+ARENA_CONDITIONS = sorted({condition for e in EXPERIMENTS.values() for condition in e.arena_conditions()})
+STAGE_CONDITIONS = {"base_policy": ["base"], "final_policy": [*FINAL_CONDITIONS, *ARENA_CONDITIONS]}
 # The report's categories, in the order of the workflow's stages.
 OUTCOME, BASE_POLICY, CLASSIFIERS = "1. Outcome", "2. Base policy and rollouts", "3. Classifiers"
 # Videos of policies come last: without them, no number is missing.
@@ -66,8 +73,8 @@ def one_of(values):
 
 # What captions say of every experiment: they see the configuration, but cannot compute.
 config["captions"] = {
-    name: f"Seeds: {', '.join(map(str, e['seeds']))}. Settings: {settings_digest(e)}."
-    for name, e in config["experiments"].items()
+    name: f"Seeds: {', '.join(map(str, e.seeds))}. Settings: {settings_digest(e.without_arena())}."
+    for name, e in EXPERIMENTS.items()
 }
 
 
@@ -100,7 +107,7 @@ def policy_overrides(wildcards):
     overrides = experiment(wildcards).training_overrides(
         stage(wildcards),
         int(wildcards.seed),
-        f"{wildcards.experiment}_seed{wildcards.seed}_{wildcards.condition}",
+        f"{wildcards.experiment}_seed{wildcards.seed}_{wildcards.condition.replace('/', '_')}",
         datasets_file(wildcards),
     )
     return shlex.join(overrides)
@@ -121,6 +128,22 @@ def evaluation_overrides(wildcards):
     e = experiment(wildcards)
     seed = e.stage_seed("evaluation", int(wildcards.seed))
     return shlex.join([*e.stage_overrides("evaluation"), f"seed={seed}"])
+
+
+def of_run(wildcards):
+    """The options that say which policy outcomes are of."""
+    condition, keep = condition_of(wildcards.condition)
+    return shlex.join(["--run-seed", wildcards.seed, "--condition", condition, *(["--keep", keep] if keep else [])])
+
+
+def method_settings(wildcards, method=None):
+    """What config.yaml says of a method's settings, as JSON."""
+    return json.dumps(experiment(wildcards).arena.settings_of(method or wildcards.method))
+
+
+def method_code(wildcards):
+    """A digest of what a method does: the command finds its file by name, which `code` does not follow."""
+    return code_digest(method_file(wildcards.method))[:16]
 
 
 def choosing(wildcards):

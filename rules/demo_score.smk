@@ -38,6 +38,8 @@ rule apply_filter:
         rollouts_plus_demos="results/{experiment}/seed{seed}/demo_score_datasets/demo_score_rollouts_plus_demos.txt",
     log:
         "logs/{experiment}/seed{seed}/demo_score/filter.log",
+    benchmark:
+        "results/{experiment}/seed{seed}/benchmarks/filter.tsv"
     conda:
         "../envs/demo_score.yaml"
     resources:

@@ -20,11 +20,12 @@ rule evaluate:
         checkpoint=subpath(input.model, parent=True),
         out_dir=subpath(output[0], parent=True),
         overrides=evaluation_overrides,
+        of_run=of_run,
     message:
         "Evaluate {wildcards.condition}, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/eval.py -p {params.checkpoint} --out-dir {params.out_dir}"
-        " --run-seed {wildcards.seed} --condition {wildcards.condition} {params.overrides} > {log} 2>&1"
+        " {params.of_run} {params.overrides} > {log} 2>&1"
 
 
 rule make_tables:

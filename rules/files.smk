@@ -33,8 +33,38 @@ def final_checkpoint(wildcards):
     return paths(wildcards).final_checkpoint(wildcards.seed, wildcards.condition)
 
 
+def base_checkpoint(wildcards):
+    return paths(wildcards).final_checkpoint(wildcards.seed, "base")
+
+
 def candidate_classifiers(wildcards):
     return paths(wildcards).candidate_classifiers(wildcards.seed)
+
+
+def arena(wildcards):
+    return ARENA_PATHS[wildcards.experiment]
+
+
+def evidence(wildcards):
+    """What a method needs beside the demonstrations, by name."""
+    return arena(wildcards).evidence(wildcards.seed, wildcards.method)
+
+
+def evidence_options(wildcards):
+    """The same as options of score_demonstrations.py."""
+    return shlex.join(arena(wildcards).evidence_options(wildcards.seed, wildcards.method))
+
+
+def external_scores(wildcards):
+    return arena(wildcards).external(wildcards.method)
+
+
+def scores_of_entrant(wildcards):
+    return arena(wildcards).scores_of_entrant(wildcards.seed, wildcards.entrant)
+
+
+def scores_of_run(wildcards):
+    return arena(wildcards).scores_of_run(wildcards.seed)
 
 
 def classifier_metrics(wildcards):

@@ -39,7 +39,7 @@ rule write_manifest:
         runtime=grows(30),
     params:
         code=code("write_manifest.py"),
-        settings=lambda wildcards: json.dumps(experiment(wildcards).written),
+        settings=lambda wildcards: json.dumps(experiment(wildcards).without_arena()),
     message:
         "Write down what the tables of {wildcards.experiment} follow from"
     shell:

@@ -20,6 +20,7 @@ from demo_score.rollout.outcomes import list_outcomes, write_outcomes
 from demo_score.rollout.runs import collect_rollouts, evaluate, run_checkpoint
 from demo_score.runtime import hardware
 from demo_score.tables import OUTCOMES
+from demo_score.tables.run_options import OfRun
 from omegaconf import OmegaConf
 from rollout_policies import IMAGE, OVERRIDES, Chaser, pusht_settings, untrained
 from torch import Tensor
@@ -156,7 +157,7 @@ def test_rollouts_are_stored_with_their_outcomes(tmp_path, checkpoint, capsys) -
         "observation.state": (30, 14),
         "observation.environment_state": (30, 7),
     }
-    list_outcomes([tmp_path / "rollouts/003000.hdf5"], tmp_path / "rollouts.csv", run_seed=7, condition="base")
+    list_outcomes([tmp_path / "rollouts/003000.hdf5"], tmp_path / "rollouts.csv", OfRun(7, "base"))
     rows = OUTCOMES.read(tmp_path / "rollouts.csv").itertuples(index=False, name=None)
     expected = [(7, "base", 3000, each.seed, int(each.success), len(each), each.rewards.max()) for each in episodes]
     assert list(rows) == expected
@@ -188,7 +189,7 @@ def test_evaluation_is_stored_with_the_outcomes_of_the_same_rollouts(tmp_path, c
     evaluate(checkpoint, ["seed=500", "eval.n_episodes=2"], tmp_path)
     text = "seed,condition,step,start_seed,success,length,max_reward\n,,3000,500,0,30,0\n,,3000,501,0,30,0\n"
     assert (tmp_path / "evaluation.csv").read_text() == text
-    evaluate(checkpoint, ["seed=500", "eval.n_episodes=1"], tmp_path, "named", run_seed=7, condition="random")
+    evaluate(checkpoint, ["seed=500", "eval.n_episodes=1"], tmp_path, "named", OfRun(7, "random"))
     assert (tmp_path / "named.csv").read_text().splitlines()[1] == "7,random,3000,500,0,30,0"
 
 

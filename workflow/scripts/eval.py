@@ -7,17 +7,16 @@ from _library import run_command
 from demo_score.command_line import checkpoint_parser, rollout_arguments
 from demo_score.rollout.runs import evaluate
 from demo_score.runtime.files import check_file_name
-from demo_score.tables.run_options import add_run
+from demo_score.tables.run_options import add_run, of_run
 
 
 def main() -> str:
     parser = checkpoint_parser(__doc__)
     parser.add_argument("--name", default="evaluation", help="of the table, without .csv (evaluation)")
-    add_run(parser)
+    add_run(parser, arena=True)
     arguments = rollout_arguments(parser)
     check_file_name(arguments.name, "--name")
-    of_run = {"run_seed": arguments.run_seed, "condition": arguments.condition}
-    evaluate(arguments.checkpoint, arguments.overrides, arguments.out_dir, arguments.name, **of_run)
+    evaluate(arguments.checkpoint, arguments.overrides, arguments.out_dir, arguments.name, of_run(arguments))
     return f"{arguments.out_dir / f'{arguments.name}.csv'}: a row an episode"
 
 

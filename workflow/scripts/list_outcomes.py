@@ -9,7 +9,7 @@ from pathlib import Path
 from _library import run_command
 from demo_score.rollout.outcomes import list_outcomes
 from demo_score.runtime.arguments import Parser
-from demo_score.tables.run_options import add_run
+from demo_score.tables.run_options import add_run, of_run
 
 
 def main() -> str:
@@ -18,7 +18,7 @@ def main() -> str:
     add_run(parser)
     parser.add_argument("--out", type=Path, required=True, help="table (.csv)")
     arguments = parser.parse_args()
-    n_episodes = list_outcomes(**vars(arguments))
+    n_episodes = list_outcomes(arguments.rollouts, arguments.out, of_run(arguments))
     return f"{arguments.out}: outcomes of {n_episodes} rollouts"
 
 

@@ -11,6 +11,8 @@ from demo_score.tables import CLASSIFIERS, EPISODES, FROM_USER, OUTCOMES, PROBLE
 
 CLASSIFIER_KEYS = [name for name in CLASSIFIERS.columns if name != "seed"]
 
+OUTCOMES_READ = [name for name in OUTCOMES.columns if name != "keep"]
+
 
 def read_evaluations(paths: list[Path]) -> pd.DataFrame:
     """Every evaluation episode: the columns of OUTCOMES, and episode (its number in its file).
@@ -59,7 +61,7 @@ def read_classifiers(paths: list[Path]) -> pd.DataFrame:
 
 
 def _read_outcomes(path: Path) -> pd.DataFrame:
-    frame = _of_a_run(path, OUTCOMES.read(path))
+    frame = _of_a_run(path, OUTCOMES.read(path, OUTCOMES_READ))
     if unknown := sorted({*frame["condition"]} - {*CONDITIONS}):
         what = f"the condition {unknown[0]}, which there is not" if unknown[0] else "no condition"
         raise UserError(f"{path}: names {what}; make it with --condition and one of {', '.join(CONDITIONS)}")

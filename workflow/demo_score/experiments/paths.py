@@ -57,13 +57,14 @@ class ExperimentPaths:
         """The list of episodes that a condition's policy trains on."""
         if condition == BASE:
             return self.all_demonstrations()
-        if dataset_list := CONDITIONS[condition].dataset_list:
+        if condition in CONDITIONS and (dataset_list := CONDITIONS[condition].dataset_list):
             return f"{self.run(seed)}/demo_score_datasets/{dataset_list}.txt"
         return f"{self.run(seed)}/{condition}/datasets_file.txt"
 
     def listed_episodes(self, seed: object, condition: str) -> list[str]:
         """The files that the episodes of a condition's list lie in."""
-        return self.demonstrations() + (self.rollouts(seed) if CONDITIONS[condition].takes_rollouts else [])
+        from_rollouts = condition in CONDITIONS and CONDITIONS[condition].takes_rollouts
+        return self.demonstrations() + (self.rollouts(seed) if from_rollouts else [])
 
     def scored_episodes(self, seed: object, dataset_list: str) -> list[str]:
         """The lists of all episodes that could have been kept on a list."""

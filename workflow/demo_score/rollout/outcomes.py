@@ -8,40 +8,35 @@ from demo_score.data.formats import open_dataset
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_outputs
 from demo_score.tables import OUTCOMES
+from demo_score.tables.run_options import BY_HAND, OfRun
 
 
-def list_outcomes(rollouts: list[Path], out: Path, run_seed: int | None = None, condition: str | None = None) -> int:
-    """Write the outcomes of stored rollouts to `out`, and return of how many. Raises UserError for other data.
-
-    run_seed, condition: of the run, and what the policy was trained on.
-    """
+def list_outcomes(rollouts: list[Path], out: Path, of_run: OfRun = BY_HAND) -> int:
+    """Write the outcomes of stored rollouts to `out`, and return of how many. Raises UserError for other data."""
     check_outputs({"--out": out}, rollouts)
-    rows = [row for path in rollouts for row in _rows_of(path, run_seed, condition)]
+    rows = [row for path in rollouts for row in _rows_of(path, of_run)]
     OUTCOMES.write(out, rows)
     return len(rows)
 
 
-def write_outcomes(
-    out: Path, episodes: Iterable[Episode], checkpoint: str, run_seed: int | None = None, condition: str | None = None
-) -> None:
-    """Write the outcomes of a checkpoint's episodes to `out`; see `list_outcomes`."""
-    OUTCOMES.write(out, [_row(episode, checkpoint, run_seed, condition) for episode in episodes])
+def write_outcomes(out: Path, episodes: Iterable[Episode], checkpoint: str, of_run: OfRun = BY_HAND) -> None:
+    """Write the outcomes of a checkpoint's episodes to `out`."""
+    OUTCOMES.write(out, [_row(episode, checkpoint, of_run) for episode in episodes])
 
 
-def _rows_of(path: Path, run_seed: int | None, condition: str | None) -> Iterator[dict]:
+def _rows_of(path: Path, of_run: OfRun) -> Iterator[dict]:
     for number, episode in enumerate(open_dataset(path).read(keys=[])):
         if episode.success is None or episode.checkpoint is None:
             raise UserError(
                 f"{path} episode {number}: does not say whether it succeeded, or which checkpoint acted; give rollouts "
                 "of collect_rollouts.py"
             )
-        yield _row(episode, episode.checkpoint, run_seed, condition)
+        yield _row(episode, episode.checkpoint, of_run)
 
 
-def _row(episode: Episode, checkpoint: str, run_seed: int | None, condition: str | None) -> dict:
+def _row(episode: Episode, checkpoint: str, of_run: OfRun) -> dict:
     return {
-        "seed": run_seed,
-        "condition": condition,
+        **of_run._asdict(),
         "step": int(checkpoint) if checkpoint.isdigit() else None,
         "start_seed": episode.seed,
         "success": int(episode.success),

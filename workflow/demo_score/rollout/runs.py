@@ -21,6 +21,7 @@ from demo_score.runtime.digests import digest
 from demo_score.runtime.files import check_writable
 from demo_score.runtime.hardware import select_device
 from demo_score.runtime.resume import ResumeFolder
+from demo_score.tables.run_options import BY_HAND, OfRun
 
 
 def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:
@@ -43,18 +44,14 @@ def evaluate(
     overrides: list[str],
     out_dir: Path,
     name: str = "evaluation",
-    run_seed: int | None = None,
-    condition: str | None = None,
+    of_run: OfRun = BY_HAND,
 ) -> None:
-    """Store the outcome of eval.n_episodes episodes from environment seed `seed` on: <out_dir>/<name>.csv.
-
-    run_seed, condition: of the run, and what the policy was trained on; for the table alone.
-    """
+    """Store the outcome of eval.n_episodes episodes from environment seed `seed` on: <out_dir>/<name>.csv."""
     check_writable(out_dir, folder=True)
     finished = finished_batches(checkpoint, overrides, out_dir, name)
     episodes, _ = run_checkpoint(checkpoint, overrides, observers=[finished])
     report(episodes)
-    write_outcomes(out_dir / f"{name}.csv", episodes, checkpoint.name, run_seed, condition)
+    write_outcomes(out_dir / f"{name}.csv", episodes, checkpoint.name, of_run)
     finished.remove()
 
 

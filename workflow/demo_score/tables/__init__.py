@@ -2,6 +2,9 @@
 
 from demo_score.tables.declared import (
     ALL_RUNS,
+    ARENA_COSTS,
+    ARENA_KEPT,
+    ARENA_SCORES,
     CHECKPOINTS,
     CLASSIFIER_METRICS,
     CLASSIFIERS,
@@ -9,6 +12,7 @@ from demo_score.tables.declared import (
     DETECTION,
     DIFFERENCES,
     EPISODES,
+    EXTERNAL_SCORES,
     FROM_USER,
     KEPT,
     OUTCOMES,
@@ -24,6 +28,9 @@ from demo_score.tables.schema import Column, Table
 
 __all__ = [
     "ALL_RUNS",
+    "ARENA_COSTS",
+    "ARENA_KEPT",
+    "ARENA_SCORES",
     "CHECKPOINTS",
     "CLASSIFIERS",
     "CLASSIFIER_METRICS",
@@ -31,6 +38,7 @@ __all__ = [
     "DETECTION",
     "DIFFERENCES",
     "EPISODES",
+    "EXTERNAL_SCORES",
     "FROM_USER",
     "KEPT",
     "OUTCOMES",

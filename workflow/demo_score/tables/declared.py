@@ -44,6 +44,7 @@ OUTCOMES = Table(
     columns={
         "seed": _SEED,
         "condition": _CONDITION,
+        "keep": Column(TEXT, "In the arena: how many are kept, `own` or a percentage; empty outside it"),
         "step": Column(WHOLE, "Training step of the checkpoint; empty: its folder is named otherwise", may_lack=True),
         "start_seed": Column(WHOLE, "Environment seed of the initial state"),
         "success": Column(FLAG, "Whether the episode succeeded"),
@@ -258,6 +259,63 @@ PROBLEMS = Table(
         "problem": Column(TEXT, "What is wrong"),
     },
 )
+ARENA_SCORES = Table(
+    file="seed<seed>/arena/scores/<method>.csv",
+    made_by="score_demonstrations.py or take_external_scores.py",
+    row="a demonstration and a method",
+    key=("seed", "method", "file", "episode"),
+    float_format=None,
+    columns={
+        "seed": _SEED,
+        "method": Column(TEXT, "Method of the arena (docs/arena.md)", "Method"),
+        "file": _FILE,
+        "episode": _EPISODE,
+        "length": Column(WHOLE, "Control steps"),
+        "actor": _ACTOR,
+        "score": Column(NUMBER, "Higher is better"),
+    },
+)
+ARENA_KEPT = Table(
+    file="seed<seed>/arena/<keep>/<entrant>/kept.csv",
+    made_by="keep_demonstrations.py",
+    row="a demonstration",
+    key=("seed", "entrant", "keep", "file", "episode"),
+    columns={
+        "seed": _SEED,
+        "entrant": Column(TEXT, "Method or control of the arena", "Entrant"),
+        "keep": Column(TEXT, "How many are kept: `own`, as many as by Demo-SCORE, or a percentage", "Keep"),
+        "file": _FILE,
+        "episode": _EPISODE,
+        "kept": Column(FLAG, "Whether it is kept"),
+    },
+)
+ARENA_COSTS = Table(
+    file="seed<seed>/arena/costs.csv",
+    made_by="list_costs.py",
+    row="a method in a run",
+    key=("seed", "method"),
+    columns={
+        "seed": _SEED,
+        "method": Column(TEXT, "Method of the arena", "Method"),
+        "needs": Column(TEXT, "What it needs beside demonstrations", "Needs"),
+        "rollouts": Column(WHOLE, "Labelled rollouts that it uses", "Rollouts"),
+        "core_seconds": _of_runs(
+            "Seconds of one core that its scores took; empty: not measured", "Core-seconds", "steps"
+        ),
+    },
+)
+EXTERNAL_SCORES = Table(
+    file="arena.external.<name>.path",
+    made_by="some other program",
+    row="a demonstration",
+    key=("demonstrations", "episode"),
+    columns={
+        "demonstrations": Column(TEXT, "Its name under `demonstrations` in config.yaml"),
+        "episode": _EPISODE,
+        "score": Column(NUMBER, "Higher is better"),
+        "seed": Column(WHOLE, "Seed of the run; without this column the scores are those of all runs"),
+    },
+)
 TABLES = {  # by what the workflow calls them
     "outcomes": OUTCOMES,
     "scores": SCORES,
@@ -273,4 +331,8 @@ TABLES = {  # by what the workflow calls them
     "comparison": COMPARISON,
     "episodes": EPISODES,
     "problems": PROBLEMS,
+    "arena_scores": ARENA_SCORES,
+    "arena_kept": ARENA_KEPT,
+    "arena_run_costs": ARENA_COSTS,
+    "external_scores": EXTERNAL_SCORES,
 }

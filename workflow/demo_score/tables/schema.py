@@ -70,7 +70,7 @@ class Table:
 
     def describes(self, path: Path) -> bool:
         """Whether the file at `path` has the columns that name a row of this table."""
-        return path.is_file() and {*self.key} <= {*read_text(path).partition("\n")[0].strip().split(",")}
+        return path.is_file() and {*self.key} <= {*header(path)}
 
     def _parse(self, path: Path) -> pd.DataFrame:
         if not path.is_file():
@@ -97,6 +97,11 @@ class Table:
                 f"it again with {self.made_by}"
             )
         return values if column.type == NUMBER or lacking.any() else values.astype("int64")
+
+
+def header(path: Path) -> list[str]:
+    """The names of the columns of the table at `path`."""
+    return read_text(path).partition("\n")[0].strip().split(",")
 
 
 def _number(cell: str) -> float:

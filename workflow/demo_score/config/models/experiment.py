@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from demo_score.conditions import BASE
+from demo_score.config.models.arena import Arena
 from demo_score.config.models.base import ABSENT, AsWritten, Name, Section, Seed, Values, different, some
 from demo_score.config.models.classifiers import Classifiers
 from demo_score.config.models.sections import (
@@ -19,6 +20,7 @@ from demo_score.config.models.user_data import UserData
 
 POLICY_STAGES = ("base_policy", "final_policy")
 STAGES = ("base_policy", "rollouts", "final_policy", "evaluation")
+_ARENA = "arena"  # the folder of a run that its policies lie in
 Stage = BasePolicy | Rollouts | FinalPolicy | Evaluation
 
 
@@ -45,6 +47,7 @@ class Experiment(AsWritten):
     demo_score: DemoScore
     final_policy: FinalPolicy = ABSENT
     evaluation: Evaluation = ABSENT
+    arena: Arena = ABSENT
 
     def stages(self) -> list[str]:
         """Which of the stages that need a policy the experiment has; user-supplied rollouts are none."""
@@ -69,14 +72,30 @@ class Experiment(AsWritten):
 
     def wildcard_values(self) -> dict[str, list[str]]:
         """What may stand in the places of paths below results/<experiment>, by the names of rules' wildcards."""
+        places = self.arena_places()
         return {
             "seed": [str(seed) for seed in self.seeds],
             "step": self.rollouts.eps,
-            "condition": self.trained_conditions(),
+            "condition": [*self.trained_conditions(), *self.arena_conditions()],
             "strategy": list(self.demonstrations),
             "split": list(self.classifiers.eps_dict),
             "model_arch": list(self.classifiers.model_archs),
+            "method": self.arena.scored() if self.arena else [],
+            "entrant": list(dict.fromkeys(entrant for _, _, entrant in places)),
+            "keep": list(dict.fromkeys(keep for _, keep, _ in places)),
         }
+
+    def arena_places(self) -> list[tuple[int, str, str]]:
+        """Seed, size of keep and entrant of every policy of the arena; none without one."""
+        return list(self.arena.places(self.seeds)) if self.arena else []
+
+    def arena_conditions(self) -> list[str]:
+        """What stands for a condition in the paths of the arena's policies."""
+        return list(dict.fromkeys(arena_condition(keep, entrant) for _, keep, entrant in self.arena_places()))
+
+    def without_arena(self) -> Values:
+        """What is written of everything but the arena, which nothing else follows from."""
+        return {key: value for key, value in self.written.items() if key != "arena"}
 
     def collected_strategies(self) -> list[str]:
         """The strategies whose demonstrations are collected in a simulator."""
@@ -130,6 +149,8 @@ class Experiment(AsWritten):
         if chosen != "best" and chosen not in known:
             yield f"demo_score.model_arch: no architecture {chosen}; set best or one of {', '.join(known)}"
         yield from _oracle_conflicts(self)
+        if self.arena:
+            yield from (f"arena.{problem}" for problem in self.arena.conflicts_in(self.seeds, self.oracle()))
 
 
 class Config(Section):
@@ -143,6 +164,18 @@ class Config(Section):
     def conflicts(self) -> Iterator[str]:
         if unknown := [name for name in self.run if name not in self.experiments]:
             yield f"run: no experiment {unknown[0]}; there are {', '.join(self.experiments)}"
+
+
+def arena_condition(keep: str, entrant: str) -> str:
+    """What stands for a condition in the paths of an arena's policy."""
+    return f"{_ARENA}/{keep}/{entrant}"
+
+
+def condition_of(place: str) -> tuple[str, str | None]:
+    """The condition that stands in a path, and of an arena's policy the size of keep."""
+    first, _, rest = place.partition("/")
+    keep, _, entrant = rest.partition("/")
+    return (entrant, keep) if first == _ARENA else (place, None)
 
 
 # Settings that follow from config.yaml's own keys, or that name data and places which the workflow chooses.

@@ -1,0 +1,123 @@
+"""Where the files of an experiment's arena lie.
+
+seed<seed>/arena/          scores/<method>.csv, <keep>/<entrant>/ (a list, a policy, its evaluation), costs.csv
+arena/                     what all runs say together: summary.md, tables/, figures/, pages/
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from demo_score.conditions import BASE
+from demo_score.config.models.experiment import arena_condition
+from demo_score.experiments import config
+from demo_score.experiments.paths import ExperimentPaths
+from demo_score.methods.base import CHECKPOINT, ENSEMBLE, FILTER, INFLUENCE, ROLLOUTS
+from demo_score.methods.registry import load
+
+EVALUATED_TABLES = ["arena_uplift"]
+ARENA_TABLES = ["arena_detection", "arena_agreement", "arena_costs"]
+EVALUATED_FIGURES = ["arena_uplift", "arena_detection", "arena_curves", "arena_cost"]
+
+
+class ArenaPaths:
+    """The files of the arena of one experiment, which has one."""
+
+    def __init__(self, paths: ExperimentPaths):
+        self.paths = paths
+        self.arena = paths.experiment.arena
+        self.seeds = paths.seeds
+
+    def run(self, seed: object) -> str:
+        """The folder of one run."""
+        return f"{self.paths.run(seed)}/arena"
+
+    def scores(self, seed: object, method: str) -> str:
+        """The scores that a method gives all demonstrations."""
+        return f"{self.run(seed)}/scores/{method}.csv"
+
+    def evidence(self, seed: object, method: str) -> dict[str, list[str]]:
+        """The files that a method needs, by what it calls them, beside the demonstrations."""
+        sources = {
+            ROLLOUTS: lambda: self.paths.rollouts(seed),
+            CHECKPOINT: lambda: [self.paths.final_checkpoint(seed, BASE)],
+            ENSEMBLE: lambda: self.tried_checkpoints(seed),
+            INFLUENCE: lambda: [f"{self.run(seed)}/influence.safetensors"],
+            FILTER: lambda: [f"{self.paths.run(seed)}/demo_score/scores.csv"],
+        }
+        return {need: sources[need]() for need in sorted(load(method).needs)}
+
+    def evidence_options(self, seed: object, method: str) -> list[str]:
+        """The same as options of score_demonstrations.py, which takes checkpoints as folders."""
+        files = self.evidence(seed, method)
+        checkpoints = [str(Path(path).parent) for need in (CHECKPOINT, ENSEMBLE) for path in files.get(need, [])]
+        options = {"--rollouts": files.get(ROLLOUTS), "--checkpoints": checkpoints}
+        options |= {"--influence": files.get(INFLUENCE), "--filter-scores": files.get(FILTER)}
+        return [word for option, values in options.items() if values for word in (option, *values)]
+
+    def scores_of_entrant(self, seed: object, entrant: str) -> list[str]:
+        """The scores that an entrant goes by; none of a control."""
+        return [self.scores(seed, entrant)] if entrant in self.arena.scored() else []
+
+    def scores_of_run(self, seed: object) -> list[str]:
+        """The scores of every method in a run."""
+        return [self.scores(seed, method) for method in self.arena.scored()]
+
+    def tried_checkpoints(self, seed: object) -> list[str]:
+        """Those of the base policy that were rolled out; all of them, where rollouts are another policy's."""
+        e = self.paths.experiment
+        steps = config.saved_checkpoints(e, "base_policy") if e.rollouts.is_supplied else e.rollouts.eps
+        return [f"{self.paths.run(seed)}/{BASE}/checkpoints/{step}/model.safetensors" for step in steps]
+
+    def external(self, method: str) -> str:
+        """The table of scores that some other program made."""
+        return self.arena.external[method].path
+
+    def benchmarks(self, seed: object) -> dict[str, list[str]]:
+        """What measured the jobs of each method; the shared ones count for each that needs them."""
+        return {method: list(self._benchmarks_of(seed, method)) for method in self.arena.methods}
+
+    def _benchmarks_of(self, seed: object, method: str) -> Iterator[str]:
+        yield f"{self.run(seed)}/benchmarks/{method}.tsv"
+        if INFLUENCE in load(method).needs:
+            yield f"{self.run(seed)}/benchmarks/influence.tsv"
+        if FILTER in load(method).needs:
+            run = self.paths.run(seed)
+            for path in self.paths.candidate_classifiers(seed):
+                yield path.replace(f"{run}/", f"{run}/benchmarks/").replace(".safetensors", ".tsv")
+            yield f"{run}/benchmarks/filter.tsv"
+
+    def entrants(self, seed: int) -> list[str]:
+        """The folder of every entrant of a run."""
+        places = self.arena.places([seed])
+        return [f"{self.paths.run(seed)}/{arena_condition(keep, entrant)}" for _, keep, entrant in places]
+
+    def of_all_entrants(self, file: str) -> list[str]:
+        """A file of every entrant of every run."""
+        return [f"{folder}/{file}" for seed in self.seeds for folder in self.entrants(seed)]
+
+    def all_scores(self) -> list[str]:
+        """The scores of every method and run."""
+        return [path for seed in self.seeds for path in self.scores_of_run(seed)]
+
+    def evaluations(self) -> list[str]:
+        """The evaluation of every policy; none where no policy is tested."""
+        return self.of_all_entrants("evaluation.csv") if self.paths.is_evaluated else []
+
+    def tables(self) -> list[str]:
+        """All tables of the arena."""
+        names = [*(EVALUATED_TABLES if self.paths.is_evaluated else []), *ARENA_TABLES]
+        return [f"{self.paths.results}/arena/tables/{name}.csv" for name in names]
+
+    def figures(self) -> list[str]:
+        """All figures of the arena, in two formats."""
+        names = [*(EVALUATED_FIGURES if self.paths.is_evaluated else []), "arena_agreement"]
+        return [f"{self.paths.results}/arena/figures/{name}.{kind}" for name in names for kind in ("png", "svg")]
+
+    def inputs_of_seed(self, seed: int) -> list[str]:
+        """Every file of one run that the arena's tables follow from."""
+        of_entrants = ["kept.csv", "datasets_file.txt"]
+        if self.paths.is_evaluated:
+            of_entrants += ["settings.yaml", "evaluation.csv"]
+        files = [f"{folder}/{file}" for folder in self.entrants(seed) for file in of_entrants]
+        others = [f"{self.run(seed)}/costs.csv", f"{self.paths.run(seed)}/demo_score/scores.csv"]
+        return [*files, *self.scores_of_run(seed), *others]

@@ -1,0 +1,23 @@
+"""Compute the influence of each demonstration on each rollout through the base policy (docs/arena.md, CUPID)."""
+
+import json
+from pathlib import Path
+
+from _library import run_command
+from demo_score.config.seeds import seed_argument
+from demo_score.runtime.arguments import Parser
+
+
+def main() -> str:
+    parser = Parser(description=__doc__)
+    parser.add_argument("--demonstrations", type=Path, required=True, help="list, table or data set")
+    parser.add_argument("--rollouts", type=Path, nargs="+", required=True, help="likewise, labelled")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="folder of the base policy's")
+    parser.add_argument("--settings", type=json.loads, default={}, help="as JSON; others by default")
+    parser.add_argument("--run-seed", type=seed_argument, required=True, help="seed of the run, and of what is drawn")
+    parser.add_argument("--out", type=Path, required=True, help="file (.safetensors)")
+    raise NotImplementedError
+
+
+if __name__ == "__main__":
+    run_command(main)
