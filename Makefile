@@ -1,5 +1,6 @@
 # make             install, then run the default experiment and write its report
 # make report      the report once more, with videos where OpenGL (EGL) works
+# make arena       every curation method by the policy that it makes, of the experiments to run; over an hour
 # make compare     new runs beside the published ones: every number, its difference, a verdict
 # make test        install, then run the tests
 # make test-quick  the tests of files that take less than 5 seconds
@@ -24,7 +25,7 @@ PEERS := .venv-peers
 # Importing torch takes twice as long without its byte code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all report compare test test-quick test-peers test-oddities test-slurm test-faults test-gpu gpu-wheels wandb lint verify docs lock clean
+.PHONY: all report arena compare test test-quick test-peers test-oddities test-slurm test-faults test-gpu gpu-wheels wandb lint verify docs lock clean
 all: $(INSTALLED)
 	$(BIN)/python workflow/scripts/tools/run_workflow.py --cores $(CORES)
 	@cat results/*/tables/summary.md
@@ -32,6 +33,10 @@ all: $(INSTALLED)
 
 report: $(INSTALLED)
 	$(BIN)/python workflow/scripts/tools/make_report.py --videos --cores $(CORES)
+
+arena: $(INSTALLED)
+	$(BIN)/python workflow/scripts/tools/run_workflow.py --cores $(CORES) arena
+	@cat results/*/arena/summary.md
 
 compare: $(INSTALLED)
 	@$(BIN)/python workflow/scripts/tools/compare.py

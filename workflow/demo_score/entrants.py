@@ -25,6 +25,7 @@ CONTROLS = {
     ORACLE: "Oracle (knows the strategies)",
     ALL: "All demonstrations",
 }
+INFLUENCE = "influence"  # what the cupid methods share: has settings, but no scores
 OWN = "own"  # the size of keep: as many as the filter of Demo-SCORE keeps in the run
 
 

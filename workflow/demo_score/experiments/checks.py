@@ -11,6 +11,7 @@ from demo_score.config.models.experiment import POLICY_STAGES, Config, Experimen
 from demo_score.config.models.policy import POLICIES
 from demo_score.config.seeds import N_SEEDS
 from demo_score.demonstrations.seeds import demonstration_seeds
+from demo_score.experiments.arena_checks import check_arena, check_external
 from demo_score.experiments.config import environment_settings, saved_checkpoints, stage_settings
 from demo_score.ingest.user_data import check_places
 from demo_score.observations import ACTION, observation_shapes
@@ -27,6 +28,7 @@ def check_config(values: Any) -> Config:
             check_experiment(experiment)
             if name in config.run:
                 check_places(experiment.user_data(), "user-supplied data")
+                check_external(experiment)
         except UserError as error:
             raise UserError(f"experiments.{name}: {error}") from None
     return config
@@ -48,6 +50,8 @@ def check_experiment(experiment: Experiment) -> None:
         _check_saved(experiment)
         _check_sizes(experiment)
     _check_seeds(experiment)
+    if experiment.arena:
+        check_arena(experiment)
 
 
 def _check_stage(experiment: Experiment, stage: str) -> None:

@@ -16,7 +16,7 @@ from demo_score.tables.reference import tables_reference
 DOCUMENTS = ("README.md", "docs/results.md", "docs/tutorial.md", "docs/config.md", "docs/tables.md")
 PUBLISHED = "published"
 EXPERIMENTS, ARITHMETICS = "experiments", "arithmetics"  # blocks, beside one of each published experiment's name
-OF_THE_LIBRARY = {"conditions": markdown_table, "tables": tables_reference}  # blocks that follow from no result
+OF_THE_LIBRARY = {"conditions": markdown_table, "tables": tables_reference, "methods": methods_reference}  # blocks that follow from no result
 BLOCK = re.compile(r"(<!-- begin (\w+): written by make docs -->\n)(.*?)(<!-- end \2 -->)", re.DOTALL)
 NUMBER = r"[+-]?\d+\.\d"
 INTERVAL = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
