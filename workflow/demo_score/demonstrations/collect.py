@@ -57,9 +57,10 @@ def collect_demonstrations(
 def demonstrate(env: Environment, strategy: str, seed: int, with_images: bool = True) -> Episode | None:
     """One attempt at the environment's task, or None if it fails.
 
-    The episode holds the strategy's actions and the observation before each, its images only `with_images`. It ends
-    with the strategy, whenever the environment first tells success: ALOHA does at a touch, before the act is over, and
-    a policy that has seen no more of it stalls wherever it has not touched by then. At the time limit it ends, too.
+    The episode holds what the strategy records as actions and the observation before each, its images only
+    `with_images`. It ends with the strategy, whenever the environment first tells success: ALOHA does at a touch,
+    before the act is over, and a policy that has seen no more of it stalls wherever it has not touched by then. At the
+    time limit it ends, too.
     """
     demonstrator = get_strategy(env.task, strategy)
     observation, _ = env.reset(seed=seed)
@@ -73,7 +74,7 @@ def demonstrate(env: Environment, strategy: str, seed: int, with_images: bool = 
         observation, reward, terminated, truncated, info = env.step(action)
         if terminated and not info["is_success"]:  # the physics broke down
             return None
-        steps.append((seen, action, reward))
+        steps.append((seen, env.reached() if demonstrator.records == "measured" else action, reward))
         success |= info["is_success"]
         if truncated or (success and demonstrator.ends_at_success):
             break

@@ -1,8 +1,9 @@
 """The registry of strategies: write a function that plans or acts, wrap it as a `Demonstrator`, and name it here."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import repeat
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from demo_score.demonstrations.waypoints import Plan
 from demo_score.runtime.errors import UserError
 
 RESTING_STEPS = 50  # recorded after the plan: what a policy that is late has yet to do is then in its data
+PAUSE = 50, 150  # steps, least and most, for which a hesitant strategy stops
+HESITATES = 0, aloha_insertion.DURATION  # the moments, in steps of the plan, at which it does: while the arms move
+Actions = Callable[[Any, np.random.Generator], Iterator[np.ndarray]]
 Strategy = Callable[[np.ndarray, np.random.Generator], Plan]  # environment state at reset -> waypoints
 
 
@@ -22,9 +26,11 @@ class Demonstrator:
     asked for each after the one before was executed, so that what it reads from `env` then is the present.
     """
 
-    actions: Callable[[Any, np.random.Generator], Iterator[np.ndarray]]
+    actions: Actions
     fps: int  # control steps a second, in which it is timed
     ends_at_success: bool  # else it goes on to its own end, and is recorded to there
+    # What is recorded as action t: the command, or what was measured after it (joints, pusher), as an action.
+    records: Literal["commands", "measured"] = "commands"
 
 
 def follow_plan(strategy: Strategy) -> Demonstrator:
@@ -39,18 +45,34 @@ def follow_plan(strategy: Strategy) -> Demonstrator:
     return Demonstrator(actions, fps=50, ends_at_success=False)
 
 
+def hesitate(actions: Actions) -> Actions:
+    """The same, but at a moment, uniform over HESITATES, all stops for PAUSE steps, uniform, and then goes on."""
+
+    def paused(env: Any, generator: np.random.Generator) -> Iterator[np.ndarray]:
+        moment, pause = generator.integers(*HESITATES), generator.integers(*PAUSE, endpoint=True)
+        for step, action in enumerate(actions(env, generator)):
+            yield from repeat(action, 1 + pause * (step == moment))
+
+    return paused
+
+
+CUBE, INSERTION = follow_plan(aloha_transfer_cube.reliable), follow_plan(aloha_insertion.reliable)
+PUSHT = Demonstrator(pusht_strategies.reliable, fps=10, ends_at_success=True)
 STRATEGIES: dict[str, dict[str, Demonstrator]] = {
     "AlohaTransferCube-v0": {
-        "reliable": follow_plan(aloha_transfer_cube.reliable),
+        "reliable": CUBE,
         "unreliable": follow_plan(aloha_transfer_cube.unreliable),
+        "measured_actions": replace(CUBE, records="measured"),
     },
     "AlohaInsertion-v0": {
-        "reliable": follow_plan(aloha_insertion.reliable),
+        "reliable": INSERTION,
         "unreliable": follow_plan(aloha_insertion.unreliable),
+        "hesitant": replace(INSERTION, actions=hesitate(INSERTION.actions)),
     },
     "PushT-v0": {
-        "reliable": Demonstrator(pusht_strategies.reliable, fps=10, ends_at_success=True),
-        "unreliable": Demonstrator(pusht_strategies.unreliable, fps=10, ends_at_success=True),
+        "reliable": PUSHT,
+        "unreliable": replace(PUSHT, actions=pusht_strategies.unreliable),
+        "measured_actions": replace(PUSHT, records="measured"),
     },
 }
 

@@ -164,6 +164,10 @@ class AlohaEnv(Environment):
         """Position (m) and quaternion (w, x, y, z) of each object, float32 (7 an object,), observed or not."""
         return self._observation[ENVIRONMENT_STATE]
 
+    def reached(self) -> np.ndarray:
+        """The joints as they are measured now, float32 (14,), in the order and units of an action."""
+        return self._observation[STATE]
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, bool]]:

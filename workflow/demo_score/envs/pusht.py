@@ -54,13 +54,20 @@ class PushTEnv(GymEnv):
         self.pusht.control_hz = settings["fps"]
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        return super().step(pusht_block.to_table(self.pusht, action) if self._from_block else action)
+        self._block_before = pusht_block.block_pose(self.pusht)
+        return super().step(pusht_block.to_table(self._block_before, action) if self._from_block else action)
 
     def action_to(self, target: complex) -> np.ndarray:
         """The action, float32 (2,), that sends the agent to `target`, x + iy on the table."""
-        if self._from_block:
-            return pusht_block.to_block(self.pusht, target)
-        return np.array([target.real, target.imag], dtype=np.float32)
+        return self._action(target, pusht_block.block_pose(self.pusht))
+
+    def reached(self) -> np.ndarray:
+        """Where the last step brought the agent, as the action, float32 (2,), that would have asked for it then."""
+        return self._action(complex(*self.pusht.agent.position), self._block_before)
+
+    def _action(self, target: complex, block: pusht_block.Pose) -> np.ndarray:
+        point = block.to_block(target) if self._from_block else target
+        return np.array([point.real, point.imag], dtype=np.float32)
 
     def offered(self) -> dict[str, spaces.Space]:
         if self._from_block:

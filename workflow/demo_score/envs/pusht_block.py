@@ -73,13 +73,7 @@ def observe(pusht: "StockEnv") -> Observation:
     }
 
 
-def to_table(pusht: "StockEnv", action: np.ndarray) -> np.ndarray:
-    """A target (2,) in the frame of the block as it lies now -> on the table, within its walls."""
-    point = block_pose(pusht).to_table(complex(*action))
+def to_table(block: Pose, action: np.ndarray) -> np.ndarray:
+    """A target (2,) in the frame of `block` -> on the table, within its walls."""
+    point = block.to_table(complex(*action))
     return np.clip([point.real, point.imag], 0, 512)
-
-
-def to_block(pusht: "StockEnv", target: complex) -> np.ndarray:
-    """The action (2,) float32 that leads to `target` on the table."""
-    point = block_pose(pusht).to_block(target)
-    return np.array([point.real, point.imag], np.float32)
