@@ -142,3 +142,40 @@ rule list_costs:
     shell:
         "python workflow/scripts/list_costs.py --benchmarks {params.benchmarks:q} --rollouts {input.rollouts}"
         " --run-seed {wildcards.seed} --out {output} > {log} 2>&1"
+
+
+# Which tables there are differs between experiments: a rule for each.
+for experiment_name, arena_paths in ARENA_PATHS.items():
+
+    rule:
+        name:
+            f"make_arena_tables_{experiment_name}"
+        input:
+            evaluations=arena_paths.evaluations(),
+            scores=arena_paths.all_scores(),
+            kept=arena_paths.of_all_entrants("kept.csv"),
+            costs=arena_paths.all_costs(),
+        output:
+            tables=arena_paths.tables()[:-1],
+            summary=report(
+                f"results/{experiment_name}/arena/summary.md",
+                caption="../workflow/report/arena_summary.rst",
+                category=ARENA,
+                labels={"experiment": experiment_name, "shows": "summary"},
+            ),
+        log:
+            f"logs/{experiment_name}/arena/tables.log",
+        conda:
+            "../envs/demo_score.yaml"
+        resources:
+            mem_mb=grows(1000),
+            runtime=grows(10),
+        params:
+            code=code("make_arena_tables.py"),
+            oracle=shlex.join(["--oracle", *oracle]) if (oracle := EXPERIMENTS[experiment_name].oracle()) else "",
+            out_dir=subpath(output.summary, parent=True),
+        message:
+            f"Tables of the arena of {experiment_name}"
+        shell:
+            "python workflow/scripts/make_arena_tables.py --evaluations {input.evaluations} --scores {input.scores}"
+            " --kept {input.kept} --costs {input.costs} {params.oracle} --out {params.out_dir} > {log} 2>&1"

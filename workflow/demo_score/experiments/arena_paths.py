@@ -14,9 +14,6 @@ from demo_score.experiments.paths import ExperimentPaths
 from demo_score.methods.base import CHECKPOINT, ENSEMBLE, FILTER, INFLUENCE, ROLLOUTS
 from demo_score.methods.registry import load
 
-EVALUATED_TABLES = ["arena_uplift"]
-ARENA_TABLES = ["arena_detection", "arena_agreement", "arena_costs"]
-EVALUATED_FIGURES = ["arena_uplift", "arena_detection", "arena_curves", "arena_cost"]
 
 
 class ArenaPaths:
@@ -103,15 +100,36 @@ class ArenaPaths:
         """The evaluation of every policy; none where no policy is tested."""
         return self.of_all_entrants("evaluation.csv") if self.paths.is_evaluated else []
 
+    def all_costs(self) -> list[str]:
+        """What the methods cost in every run."""
+        return [f"{self.run(seed)}/costs.csv" for seed in self.seeds]
+
+    def table_names(self) -> list[str]:
+        """The tables that the arena has: uplift where policies are tested, detection where strategies are known."""
+        uplift = ["arena_uplift"] if self.paths.is_evaluated else []
+        detection = ["arena_detection"] if self.paths.experiment.oracle() else []
+        return [*uplift, *detection, "arena_agreement", "arena_costs"]
+
+    def figure_names(self) -> list[str]:
+        """Its figures: of uplift and what it is set beside, and of agreement."""
+        has = self.table_names()
+        both = ["arena_detection"] if {"arena_uplift", "arena_detection"} <= {*has} else []
+        uplift = ["arena_uplift", *both, "arena_curves", "arena_cost"] if "arena_uplift" in has else []
+        return [*uplift, "arena_agreement"]
+
     def tables(self) -> list[str]:
-        """All tables of the arena."""
-        names = [*(EVALUATED_TABLES if self.paths.is_evaluated else []), *ARENA_TABLES]
-        return [f"{self.paths.results}/arena/tables/{name}.csv" for name in names]
+        """All tables, and the summary."""
+        folder = f"{self.paths.results}/arena"
+        return [*(f"{folder}/tables/{name}.csv" for name in self.table_names()), f"{folder}/summary.md"]
 
     def figures(self) -> list[str]:
-        """All figures of the arena, in two formats."""
-        names = [*(EVALUATED_FIGURES if self.paths.is_evaluated else []), "arena_agreement"]
-        return [f"{self.paths.results}/arena/figures/{name}.{kind}" for name in names for kind in ("png", "svg")]
+        """All figures, in two formats."""
+        folder = f"{self.paths.results}/arena/figures"
+        return [f"{folder}/{name}.{kind}" for name in self.figure_names() for kind in ("png", "svg")]
+
+    def targets(self) -> list[str]:
+        """What the arena ends in."""
+        return [*self.tables(), *self.figures(), f"{self.paths.results}/arena/tables/manifest.json"]
 
     def inputs_of_seed(self, seed: int) -> list[str]:
         """Every file of one run that the arena's tables follow from."""
