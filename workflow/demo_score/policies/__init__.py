@@ -5,6 +5,9 @@ A policy is a torch module (base.Policy) with
     act(observations) -> (B, n_action_steps, action_dim)      observations: key -> (B, n_obs_steps, ...) float32
     reset(seeds) -> None                                      before each batch of episodes, with their seeds
     action_offsets(policy settings) -> range                  which steps, relative to now, a batch's actions cover
+    chunk(observations, draw (B, *draw_shape) or None) -> (B, L, action_dim)   normalised; None: the draw's mean
+    embedding(observations) -> (B, width)                     what it makes of an observation
+    output(batch and output_draws(n, generator)) -> (B,)      whose gradients tell influence (methods/influence.py)
     parameter_groups(training settings) -> list[dict]         for the optimiser
     normalization: Normalization                              whose statistics training sets
 All randomness of `act` follows from the seeds, each episode's from its own.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from demo_score.observations import ACTION, STATE
 from demo_score.policies.base import Policy
 from demo_score.policies.ensembling import TemporalEnsemble
-from demo_score.policies.losses import kl_divergence, masked_l1
+from demo_score.policies.losses import kl_divergence, masked_l1, mean_square
 from demo_score.policies.transformer import Decoder, Encoder, sinusoidal_positions
 from demo_score.policies.vision import make_backbone, sinusoidal_positions_2d
 
@@ -92,6 +92,48 @@ class ACT(Policy):
         latent = self._latent().to(self.latent_projection.weight.device)
         chunk = self.normalization.restore(ACTION, self._predict(self._now(observations), latent))
         return self.ensemble.add(chunk) if self.ensemble else chunk[:, : self.settings.n_action_steps]
+
+    @property
+    def draw_shape(self) -> tuple[int, ...] | None:
+        """Of the standard normal draw that decides which chunk follows from an observation; None: nothing is drawn."""
+        return None if self.vae_encoder is None else (self.settings.latent_dim,)
+
+    def chunk(self, observations: dict[str, Tensor], draw: Tensor | None = None) -> Tensor:
+        """The whole chunk, normalised, with the latents `draw` (B, latent_dim), or with 0, the mean of their prior.
+
+        observations: as of `act`. Returns (B, chunk, action_dim).
+        """
+        latent = self._zeros(observations) if draw is None else draw.to(self.latent_projection.weight.device)
+        return self._predict(self._now(observations), latent)
+
+    def embedding(self, observations: dict[str, Tensor]) -> Tensor:
+        """The mean of the encoder's output tokens, which the decoder reads, with latent 0: (B, dim_model)."""
+        tokens, position = self._tokens(self._now(observations), self._zeros(observations))
+        return self.encoder(tokens, position).mean(dim=1)
+
+    @staticmethod
+    def output_draws(n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """What `output` needs beside a batch: nothing, as it draws nothing."""
+        return {}
+
+    def output(self, batch: dict[str, Tensor]) -> Tensor:
+        """The mean square of the predicted, normalised actions that are not padding: (B,). batch: as of `loss`.
+
+        The latent is its posterior mean given the observation and the chunk in the batch, or 0 without use_vae: so the
+        output depends on what was done. It is the network's output, not its error: the error, and so its gradient, is
+        zero where the actions are the policy's own.
+        """
+        observations = self._now(batch)
+        valid = ~batch["action_is_pad"]
+        latent = self._zeros(batch)
+        if self.vae_encoder is not None:
+            actions = self.normalization.normalize(ACTION, batch[ACTION])
+            latent, _ = self.vae_encoder(observations[STATE], actions, valid)
+        return mean_square(self._predict(observations, latent), valid)
+
+    def _zeros(self, observations: dict[str, Tensor]) -> Tensor:
+        first = next(observations[key] for key in self.settings.input_shapes)
+        return self.token_position.new_zeros(len(first), self.settings.latent_dim)
 
     def _latent(self) -> Tensor:
         size = self.settings.latent_dim

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from demo_score.observations import ACTION
 from demo_score.policies.base import Policy
-from demo_score.policies.losses import masked_mse
+from demo_score.policies.losses import masked_mse, mean_square
 from demo_score.policies.noise import denoise, draw_noise, make_scheduler
 from demo_score.policies.unet import ConditionalUnet
 from demo_score.policies.vision import Keypoints, crop, group_norm, make_backbone
@@ -52,10 +52,7 @@ class DiffusionPolicy(Policy):
         noisy = self.scheduler.add_noise(actions, noise, step)
         predicted = self.unet(noisy, step, self._condition(batch)).float()
         target = noise if self.settings.prediction_type == "epsilon" else actions
-        counts = ~batch["action_is_pad"]
-        if not self.settings.do_mask_loss_for_padding:
-            counts = torch.ones_like(counts)
-        return masked_mse(predicted, target, counts), {}
+        return masked_mse(predicted, target, self._counts(batch)), {}
 
     @torch.no_grad()
     def act(self, observations: dict[str, Tensor]) -> Tensor:
@@ -64,10 +61,54 @@ class DiffusionPolicy(Policy):
         observations: key -> (B, n_obs_steps, ...), the last one is now; images in [0, 1].
         """
         condition = self._condition(observations)
-        noise = draw_noise((self.settings.horizon, self.action_dim), self.generators).to(condition.device)
-        sample = denoise(self.scheduler, lambda x, t: self.unet(x, t, condition).float(), noise, self.generators)
+        sample = self._denoised(draw_noise(self.draw_shape, self.generators), condition, self.generators)
         now = self.settings.n_obs_steps - 1
         return self.normalization.restore(ACTION, sample)[:, now : now + self.settings.n_action_steps]
+
+    @property
+    def draw_shape(self) -> tuple[int, ...]:
+        """Of the noise from which a sequence is made."""
+        return self.settings.horizon, self.action_dim
+
+    def chunk(self, observations: dict[str, Tensor], draw: Tensor | None = None) -> Tensor:
+        """The whole sequence, normalised, from the noise `draw` (B, horizon, action_dim), or from its mean, 0.
+
+        What DDPM adds while noise is removed is the same at every call, for each row another. observations: as of
+        `act`. Returns (B, horizon, action_dim).
+        """
+        condition = self._condition(observations)
+        noise = torch.zeros(len(condition), *self.draw_shape) if draw is None else draw
+        generators = [torch.Generator().manual_seed(0)] * len(condition)
+        return self._denoised(noise, condition, generators)
+
+    def _denoised(self, noise: Tensor, condition: Tensor, generators: list[torch.Generator]) -> Tensor:
+        noise = noise.to(condition.device)
+        return denoise(self.scheduler, lambda x, t: self.unet(x, t, condition).float(), noise, generators)
+
+    def embedding(self, observations: dict[str, Tensor]) -> Tensor:
+        """What the network is conditioned on: (B, n_obs_steps * features)."""
+        return self._condition(observations)
+
+    def output_draws(self, n: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """Noise and diffusion steps for `output`, of `n` samples; on the CPU, as `generator`."""
+        noise = torch.randn(n, *self.draw_shape, generator=generator)
+        return {"noise": noise, "step": torch.randint(self.settings.num_train_timesteps, (n,), generator=generator)}
+
+    def output(self, batch: dict[str, Tensor]) -> Tensor:
+        """The mean square of what the network predicts of the noised actions that count in the loss: (B,).
+
+        batch: as of `loss`, and noise (B, horizon, action_dim) and step (B,), see `output_draws`. The output function
+        of CUPID (Agia et al. 2025), f = mean(epsilon^2).
+        """
+        actions = self.normalization.normalize(ACTION, batch[ACTION])
+        noisy = self.scheduler.add_noise(actions, batch["noise"], batch["step"])
+        predicted = self.unet(noisy, batch["step"], self._condition(batch)).float()
+        return mean_square(predicted, self._counts(batch))
+
+    def _counts(self, batch: dict[str, Tensor]) -> Tensor:
+        """Which steps (B, horizon) count in the loss."""
+        is_pad = batch["action_is_pad"]
+        return ~is_pad if self.settings.do_mask_loss_for_padding else torch.ones_like(is_pad)
 
     def _condition(self, arrays: dict[str, Tensor]) -> Tensor:
         """What the network sees of a batch: (B, n_obs_steps * features)."""

@@ -21,6 +21,12 @@ def masked_mse(predicted: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     return _masked_mean((predicted - target).square(), valid)
 
 
+def mean_square(predicted: Tensor, valid: Tensor) -> Tensor:
+    """Of each sample's entries of valid steps: (B, T, D), (B, T) -> (B,)."""
+    squares = (predicted.square() * valid[..., None]).sum((1, 2))
+    return squares / (valid.sum(1) * predicted.shape[-1])
+
+
 def _masked_mean(error: Tensor, valid: Tensor) -> Tensor:
     error = error * valid[..., None]
     return error.sum() / (valid.sum() * error.shape[-1])

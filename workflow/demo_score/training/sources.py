@@ -43,15 +43,15 @@ def training_episodes(settings: DictConfig) -> list[Episode]:
 
 
 def _read(dataset: DataSet, indices: list[int] | None, settings: DictConfig, fps: float | None) -> Iterable[Episode]:
-    wanted = _names(settings)
+    wanted = names_of(settings)
     keys = {key for group in wanted.values() for key in group}
     for episode in dataset.read(indices, keys):
         if contradicts(step := look_at(episode.times).step, fps):
             raise UserError(f"{dataset.path}: {describe(step, fps)}")
-        yield _named(episode, wanted, dataset.path)
+        yield renamed(episode, wanted, dataset.path)
 
 
-def _names(settings: DictConfig) -> dict[str, list[str]]:
+def names_of(settings: DictConfig) -> dict[str, list[str]]:
     """What the policy sees -> what it is called in the data."""
     inputs, names = settings.policy.input_shapes, settings.get("dataset_keys") or {}
     if strange := [key for key in names if key not in inputs]:
@@ -59,13 +59,13 @@ def _names(settings: DictConfig) -> dict[str, list[str]]:
     return {key: list(names.get(key, [key])) for key in inputs}
 
 
-def _named(episode: Episode, wanted: dict[str, list[str]], source: Path) -> Episode:
+def renamed(episode: Episode, wanted: dict[str, list[str]], source: Path | str) -> Episode:
     """The episode with the observations that a policy asks for, each put together of those of its source."""
     observations = {key: _join(key, [episode.observations[name] for name in wanted[key]], source) for key in wanted}
     return replace(episode, observations=observations, actions=episode.actions.astype(np.float32))
 
 
-def _join(key: str, parts: list[np.ndarray | Frames], source: Path) -> np.ndarray | Frames:
+def _join(key: str, parts: list[np.ndarray | Frames], source: Path | str) -> np.ndarray | Frames:
     if len(parts) == 1 and not isinstance(parts[0], np.ndarray):
         return parts[0]
     if any(not isinstance(part, np.ndarray) or part.ndim > 2 for part in parts) and len(parts) > 1:
