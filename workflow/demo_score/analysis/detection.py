@@ -44,15 +44,25 @@ def length_strata(lengths: np.ndarray) -> np.ndarray:
     return np.searchsorted(limits, lengths)
 
 
+def auroc(values: np.ndarray, positive: np.ndarray) -> float:
+    """Area under the ROC curve of `values` (n,) for `positive` (n, bool); NaN where there are no pairs."""
+    return _ratio(*better_pairs(values, positive))
+
+
+def auroc_within(values: np.ndarray, positive: np.ndarray, strata: np.ndarray) -> float:
+    """The same over pairs of the same stratum alone."""
+    parts = [better_pairs(values[strata == part], positive[strata == part]) for part in np.unique(strata)]
+    return _ratio(sum(better for better, _ in parts), sum(pairs for _, pairs in parts))
+
+
 def _areas(scores: np.ndarray, lengths: np.ndarray, positive: pd.Series) -> dict:
-    chosen, strata = positive.to_numpy(), length_strata(lengths)
-    parts = [better_pairs(scores[strata == part], chosen[strata == part]) for part in np.unique(strata)]
+    chosen = positive.to_numpy()
     return {
         "n": len(scores),
         "positive": int(chosen.sum()),
-        "auc": _ratio(*better_pairs(scores, chosen)),
-        "auc_within_length": _ratio(sum(better for better, _ in parts), sum(pairs for _, pairs in parts)),
-        "auc_of_length": _ratio(*better_pairs(lengths, chosen)),
+        "auc": auroc(scores, chosen),
+        "auc_within_length": auroc_within(scores, chosen, length_strata(lengths)),
+        "auc_of_length": auroc(lengths, chosen),
     }
 
 

@@ -1,6 +1,9 @@
 """How fractions are written for people."""
 
 import math
+from collections.abc import Sequence
+
+NONE = "–"  # in place of a number
 
 
 def percent(fraction: float, sign: str = "") -> str:
@@ -21,3 +24,23 @@ def limits(low: float, high: float, sign: str = "") -> str:
 def count(number: int, what: str) -> str:
     """How many of `what`, which takes an s where they are not one."""
     return f"{number} {what}{'s' * (number != 1)}"
+
+
+def digits(value: float, places: int = 2) -> str:
+    """A number with some digits after its point; a dash where there is none."""
+    return NONE if math.isnan(value) else f"{value:.{places}f}"
+
+
+def p_value(p: float) -> str:
+    """A p value in two digits; a dash where there is none."""
+    return NONE if math.isnan(p) else f"{p:.2g}"
+
+
+def estimate(value: float, low: float, high: float, sign: str = "") -> str:
+    """A fraction or difference with its interval, as `percent` and `limits` write them; a dash where there is none."""
+    return NONE if math.isnan(value) else percent(value, sign) + limits(low, high, sign)
+
+
+def cells(texts: Sequence[str]) -> str:
+    """A row of a Markdown table."""
+    return f"| {' | '.join(texts)} |"

@@ -19,16 +19,25 @@ def read_evaluations(paths: list[Path]) -> pd.DataFrame:
 
     Raises UserError for an unknown condition, a repeated run, or conditions of one seed with other start seeds.
     """
+    return paired([(path, _read_outcomes(path)) for path in paths], ["condition"], "condition")
+
+
+def paired(tables: list[tuple[Path, pd.DataFrame]], of: list[str], what: str) -> pd.DataFrame:
+    """All tables of outcomes as one, with episode (its number in its file).
+
+    Raises UserError where one is not of a single, new `what` (the columns `of`) of a run, or where those of a run have
+    other start seeds.
+    """
     frames, starts = {}, {}
-    for path in paths:
-        frame = _read_outcomes(path)
-        seed, condition = int(frame["seed"].iloc[0]), frame["condition"].iloc[0]
-        if frame[["seed", "condition"]].drop_duplicates().shape[0] > 1 or (seed, condition) in frames:
-            raise UserError(f"{path}: not one new condition of seed {seed}; give one file for each condition and run")
-        first_path, first_starts = starts.setdefault(seed, (path, frame["start_seed"]))
+    for path, frame in tables:
+        seed, *names = (frame[name].iloc[0] for name in ("seed", *of))
+        key = (int(seed), *names)
+        if frame[["seed", *of]].drop_duplicates().shape[0] > 1 or key in frames:
+            raise UserError(f"{path}: not one new {what} of seed {key[0]}; give one file for each {what} and run")
+        first_path, first_starts = starts.setdefault(key[0], (path, frame["start_seed"]))
         if not first_starts.equals(frame["start_seed"]):
             raise UserError(f"{path}: its start seeds differ from {first_path}'s; evaluate both on the same starts")
-        frames[seed, condition] = frame.assign(episode=range(len(frame)))
+        frames[key] = frame.assign(episode=range(len(frame)))
     return pd.concat(frames.values(), ignore_index=True)
 
 
@@ -51,7 +60,7 @@ def read_rollouts(paths: list[Path]) -> pd.DataFrame:
 def read_scores(paths: list[Path]) -> pd.DataFrame:
     """Every scored episode: the columns of SCORES that say what was kept. Raises UserError where no run is named."""
     columns = ["seed", "kind", "actor", "episode", "length", "score", "kept"]
-    table = pd.concat([_of_a_run(path, SCORES.read(path, columns)) for path in paths], ignore_index=True)
+    table = pd.concat([of_a_run(path, SCORES.read(path, columns)) for path in paths], ignore_index=True)
     return table.replace({"actor": {"": UNNAMED}})
 
 
@@ -61,14 +70,15 @@ def read_classifiers(paths: list[Path]) -> pd.DataFrame:
 
 
 def _read_outcomes(path: Path) -> pd.DataFrame:
-    frame = _of_a_run(path, OUTCOMES.read(path, OUTCOMES_READ))
+    frame = of_a_run(path, OUTCOMES.read(path, OUTCOMES_READ))
     if unknown := sorted({*frame["condition"]} - {*CONDITIONS}):
         what = f"the condition {unknown[0]}, which there is not" if unknown[0] else "no condition"
         raise UserError(f"{path}: names {what}; make it with --condition and one of {', '.join(CONDITIONS)}")
     return frame
 
 
-def _of_a_run(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+def of_a_run(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """The table as it is. Raises UserError where it names no run."""
     if frame["seed"].isna().any():
         raise UserError(f"{path}: does not say of which run it is; make it again with --run-seed SEED")
     return frame

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from demo_score.analysis.formatting import count, limits, percent
+from demo_score.analysis.formatting import cells, count, limits, percent
 from demo_score.analysis.verdict import mean_difference, points
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS
 from demo_score.tables import ALL_RUNS
@@ -44,10 +44,10 @@ def _comparison(success: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     reward = _tells_more_than_success(success)
     header = ["Condition", f"Success, mean over {count(len(seeds), 'run')} (%)", "n", f"Runs {', '.join(seeds)} (%)"]
     header += ["Mean max. reward"] * reward + ["Minus base (points)", "Minus its control (points)"]
-    lines = [_cells(header), "|" + "---|" * len(header)]
+    lines = [cells(header), "|" + "---|" * len(header)]
     for condition, rows in success.groupby("condition", sort=False):
         lines.append(
-            _cells(_condition_cells(condition, rows.assign(seed=rows["seed"].astype(str)), seeds, differences, reward))
+            cells(_condition_cells(condition, rows.assign(seed=rows["seed"].astype(str)), seeds, differences, reward))
         )
     curated = [condition for condition in CONTROLS if condition in set(success["condition"])]
     return [*lines, "", *[f"- {_in_numbers(condition, differences)}" for condition in curated]]
@@ -104,7 +104,7 @@ def _rollout_lines(checkpoints: pd.DataFrame, classifiers: pd.DataFrame) -> list
     single = checkpoints["runs"].max() == 1  # whose rows have an interval where the mean over runs has none
     for row in checkpoints[(checkpoints["seed"] == ALL_RUNS) != single].to_dict("records"):
         lines.append(
-            _cells([f"{row['step']:06d}", str(row["n"]), percent(row["rate"]) + limits(row["low"], row["high"])])
+            cells([f"{row['step']:06d}", str(row["n"]), percent(row["rate"]) + limits(row["low"], row["high"])])
         )
     chosen = [f"{row.model_arch} (seed {row.seed}): {row.cross_val_auc:.2f}" for row in classifiers.itertuples()]
     return [*lines, "", f"- Held-out AUC of the chosen classifier: {', '.join(chosen)}."]
@@ -149,7 +149,3 @@ def _points(difference: dict | None) -> str:
 
 def _percent(rate: float | None) -> str:
     return "–" if rate is None else percent(rate)
-
-
-def _cells(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -23,7 +23,7 @@ def method_file(name: str) -> Path:
 
 def title(entrant: str) -> str:
     """What tables and figures call a method, a control, or scores that some other program made (their own name)."""
-    if entrant in METHODS:
+    if entrant in METHODS and method_file(entrant).is_file():
         return load(entrant).title
     control = control_of(entrant)
     return CONTROLS[control] if control else entrant

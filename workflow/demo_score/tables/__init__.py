@@ -1,5 +1,6 @@
 """The workflow's tables (CSV): their columns, types and missing values, said once for all who write and read them."""
 
+from demo_score.tables.arena import ARENA_AGREEMENT, ARENA_DETECTION, ARENA_MEAN_COSTS, ARENA_TABLES, ARENA_UPLIFT
 from demo_score.tables.declared import (
     ALL_RUNS,
     ARENA_COSTS,
@@ -20,17 +21,23 @@ from demo_score.tables.declared import (
     PROBLEMS,
     SCORES,
     SUCCESS,
-    TABLES,
     TRACES,
     UNNAMED,
 )
+from demo_score.tables.declared import TABLES as _DECLARED
 from demo_score.tables.schema import Column, Table
+
+TABLES = _DECLARED | ARENA_TABLES  # by what the workflow calls them
 
 __all__ = [
     "ALL_RUNS",
+    "ARENA_AGREEMENT",
     "ARENA_COSTS",
+    "ARENA_DETECTION",
     "ARENA_KEPT",
+    "ARENA_MEAN_COSTS",
     "ARENA_SCORES",
+    "ARENA_UPLIFT",
     "CHECKPOINTS",
     "CLASSIFIERS",
     "CLASSIFIER_METRICS",

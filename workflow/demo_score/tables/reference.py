@@ -1,6 +1,6 @@
 """Every column of every table as Markdown, for docs/tables.md."""
 
-from demo_score.tables.declared import TABLES
+from demo_score.tables import TABLES
 from demo_score.tables.schema import Table
 
 
