@@ -15,7 +15,6 @@ from demo_score.methods.base import CHECKPOINT, ENSEMBLE, FILTER, INFLUENCE, ROL
 from demo_score.methods.registry import load
 
 
-
 class ArenaPaths:
     """The files of the arena of one experiment, which has one."""
 

@@ -7,16 +7,21 @@ import pandas as pd
 
 from demo_score.analysis.formatting import percent
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS, RANDOM, markdown_table
+from demo_score.methods.reference import methods_reference
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import read_text
 from demo_score.tables import ALL_RUNS, TABLES
 from demo_score.tables.reference import tables_reference
 
 # Markdown with blocks that `make docs` writes; `make verify` checks these, and published numbers elsewhere.
-DOCUMENTS = ("README.md", "docs/results.md", "docs/tutorial.md", "docs/config.md", "docs/tables.md")
+DOCUMENTS = ("README.md", "docs/results.md", "docs/tutorial.md", "docs/config.md", "docs/tables.md", "docs/arena.md")
 PUBLISHED = "published"
 EXPERIMENTS, ARITHMETICS = "experiments", "arithmetics"  # blocks, beside one of each published experiment's name
-OF_THE_LIBRARY = {"conditions": markdown_table, "tables": tables_reference, "methods": methods_reference}  # blocks that follow from no result
+OF_THE_LIBRARY = {  # blocks that follow from no result
+    "conditions": markdown_table,
+    "tables": tables_reference,
+    "methods": methods_reference,
+}
 BLOCK = re.compile(r"(<!-- begin (\w+): written by make docs -->\n)(.*?)(<!-- end \2 -->)", re.DOTALL)
 NUMBER = r"[+-]?\d+\.\d"
 INTERVAL = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
