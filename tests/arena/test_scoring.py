@@ -69,8 +69,8 @@ def test_unknown_setting_is_named(pool: Path) -> None:
 
 
 def test_costs_are_seconds_of_all_jobs_and_rollouts_where_they_are_used(pool: Path) -> None:
-    (pool / "one.tsv").write_text("s\th:m:s\n2.5\t0:00:02\n")
-    (pool / "two.tsv").write_text("s\th:m:s\n4\t0:00:04\n")
+    (pool / "one.tsv").write_text("s\tcpu_time\n9.5\t2.5\n")
+    (pool / "two.tsv").write_text("s\tcpu_time\n4\tNA\n")
     benchmarks = {"demo_score": [pool / "one.tsv", pool / "two.tsv"], "length": [pool / "one.tsv"], "theirs": []}
     list_costs(benchmarks, [pool / "good.hdf5", pool / "bad.hdf5"], 7, pool / "costs.csv")
     table = ARENA_COSTS.read(pool / "costs.csv").set_index("method")

@@ -37,8 +37,9 @@ def _row(seed: int, method: str, paths: Sequence[Path], n_rollouts: int) -> dict
 
 
 def _seconds(path: Path) -> float:
-    """The seconds of a job of one thread: as long as its core was taken."""
+    """The processor time of a job; of one too short for Snakemake to look at, its duration."""
     try:
-        return float(pd.read_csv(path, sep="\t")["s"].iloc[-1])
+        last = pd.read_csv(path, sep="\t", na_values="-").iloc[-1]
+        return float(last["s"] if pd.isna(last["cpu_time"]) else last["cpu_time"])
     except (KeyError, ValueError, IndexError, pd.errors.ParserError):
         raise UserError(f"{path}: no benchmark of Snakemake's; remove it, and run the method again") from None

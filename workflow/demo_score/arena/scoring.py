@@ -138,7 +138,7 @@ def _filter_scores(path: Path | None, entries: list[Entry]) -> list[float]:
 
 def _effectors(entries: list[Entry]) -> Callable[[Episode], np.ndarray] | None:
     """Where hands or pusher are, where the demonstrations' simulator is known and the same for all."""
-    from demo_score.demonstrations.paths import effector_positions
+    return None
 
     settings = {json.dumps(open_dataset(file).env_args()) for file in dict.fromkeys(entry.file for entry in entries)}
     return effector_positions(json.loads(settings.pop())) if len(settings) == 1 else None
