@@ -157,12 +157,7 @@ for experiment_name, arena_paths in ARENA_PATHS.items():
             costs=arena_paths.all_costs(),
         output:
             tables=arena_paths.tables()[:-1],
-            summary=report(
-                f"results/{experiment_name}/arena/summary.md",
-                caption="../workflow/report/arena_summary.rst",
-                category=ARENA,
-                labels={"experiment": experiment_name, "shows": "summary"},
-            ),
+            summary=f"results/{experiment_name}/arena/summary.md",
         log:
             f"logs/{experiment_name}/arena/tables.log",
         conda:

@@ -56,6 +56,7 @@ STAGE_CONDITIONS = {"base_policy": ["base"], "final_policy": [*FINAL_CONDITIONS,
 OUTCOME, BASE_POLICY, CLASSIFIERS = "1. Outcome", "2. Base policy and rollouts", "3. Classifiers"
 # Videos of policies come last: without them, no number is missing.
 DEMONSTRATIONS, PROVENANCE, POLICIES = "4. Kept and dropped", "5. Provenance", "6. Policies at work"
+ARENA = "7. Arena"
 CATEGORY = {
     "success": OUTCOME,
     "differences": OUTCOME,
