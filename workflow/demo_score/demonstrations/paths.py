@@ -1,7 +1,7 @@
 """Where the hands, or the pusher, go in each demonstration."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from demo_score.runtime.errors import UserError
 from demo_score.simulators import SIMULATORS, simulator
 from demo_score.tables import PATHS
 
+NAMES = {"finger tips": ("left", "right"), "pusher": ("pusher",)}  # of the effectors, in the order of their positions
 SECONDS = 0.1  # of simulated time, between two points
 
 
@@ -29,33 +30,38 @@ def write_paths(demonstrations: list[Path], out: Path) -> None:
     PATHS.write(out, pd.DataFrame(rows, columns=list(PATHS.columns)))
 
 
+def effector_positions(settings: Mapping[str, Any]) -> Callable[[Episode], np.ndarray] | None:
+    """Positions (T, effectors, dimensions) in an episode recorded with env `settings`; None of another simulator.
+
+    Of both finger tips, left first, in metres; or of the pusher, in pixels as it is observed.
+    """
+    if not (moving := simulator(settings.get("name", "")).effectors):
+        return None
+    locate = _finger_tips(settings) if moving == "finger tips" else _pusher
+    return lambda episode: locate(np.asarray(episode.observations[STATE]))
+
+
 def _paths_of(file: Path) -> Iterator[dict]:
     dataset = open_dataset(file)
     settings = dataset.env_args()
-    moving = simulator(settings.get("name", "")).effectors
-    if not moving:
+    if (locate := effector_positions(settings)) is None:
         known = " or ".join(name for name, other in SIMULATORS.items() if other.effectors)
         raise UserError(f"{file}: was not recorded in {known}; there is no path to draw")
     every = max(1, math.ceil(settings["fps"] * SECONDS))
-    effectors = _finger_tips(settings) if moving == "finger tips" else _pusher
+    names = NAMES[simulator(settings["name"]).effectors]
     for number, episode in enumerate(dataset.read(keys=[STATE])):
-        for step in range(0, len(episode), every):
-            for effector, position in effectors(episode, step).items():
+        for step, positions in list(enumerate(locate(episode)))[::every]:
+            for effector, position in zip(names, positions, strict=True):
                 place = dict(zip("xyz", position, strict=False))
                 yield {"strategy": episode.strategy, "episode": number, "step": step, "effector": effector, **place}
 
 
-def _pusher(episode: Episode, step: int) -> dict[str, np.ndarray]:
-    return {"pusher": episode.observations[STATE][step][:2]}
+def _pusher(states: np.ndarray) -> np.ndarray:
+    return states[:, None, :2]
 
 
-def _finger_tips(settings: Mapping[str, Any]):
+def _finger_tips(settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
     from demo_score.demonstrations.inverse_kinematics import TwoArms  # the simulator, loaded when needed
 
     arms = TwoArms(make_env({**settings, "obs_type": "environment_state_agent_pos"}).model)
-
-    def tips(episode: Episode, step: int) -> dict[str, np.ndarray]:
-        joints = np.asarray(episode.observations[STATE][step], float).reshape(2, 7)[:, :6]
-        return dict(zip(("left", "right"), arms.tips_at(joints), strict=True))
-
-    return tips
+    return lambda states: np.array([arms.tips_at(joints) for joints in states.reshape(-1, 2, 7)[..., :6].astype(float)])
