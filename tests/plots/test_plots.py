@@ -20,6 +20,7 @@ from demo_score.plots import figures, forest, traces
 from demo_score.plots.style import WIDTH, condition_label, figure_style
 from demo_score.runtime.errors import UserError
 from demo_score.tables import ALL_RUNS
+from demo_score.tables.arena import ARENA_TABLES
 from matplotlib.collections import PathCollection
 from places import SCRIPTS
 from synthetic_results import experiment, write_experiment, write_table
@@ -38,6 +39,7 @@ INPUTS = {  # of those that show more than one table
     "paths": ("paths", "scores"),
 }
 PAGES = ["answer", "overview", "episodes", "demonstrations", "problems", "summary", "manifest", "run", "workflow"]
+ARENA = ["arena_uplift", "arena_detection", "arena_curves", "arena_agreement", "arena_cost", "arena_summary"]
 
 
 def draw(name: str, experiment: dict, out: list[Path], monkeypatch) -> None:
@@ -245,8 +247,8 @@ def test_drawing_needs_neither_torch_nor_scipy_nor_a_display():
 
 
 def test_every_figure_and_table_has_a_caption(experiment):
-    tables = {f"table_{path.stem}" for path in experiment["tables"].glob("*.csv")}
-    assert {path.stem for path in CAPTIONS} == {*NAMES, *tables, *PAGES}
+    tables = {f"table_{name}" for name in [*(path.stem for path in experiment["tables"].glob("*.csv")), *ARENA_TABLES]}
+    assert {path.stem for path in CAPTIONS} == {*NAMES, *tables, *PAGES, *ARENA}
 
 
 @pytest.mark.parametrize("path", CAPTIONS, ids=lambda path: path.stem)
@@ -266,7 +268,9 @@ def test_caption_is_valid_and_says_in_numbers_what_is_shown(path):
     assert "10000, 20000" in text and "Settings: 0123456789abcdef" in text
     if path.stem not in ("workflow", "problems"):
         assert f"snakemake --cores all {made_of(path.stem, name)}``" in text
-    assert ("``make_tables.py``" in text) == (path.stem.startswith("table_") or path.stem == "summary")
+    makers = [maker for maker in ("make_tables.py", "make_arena_tables.py") if f"``{maker}``" in text]
+    is_table = path.stem.startswith("table_") or path.stem.endswith("summary")
+    assert makers == [f"make_{'arena_' * ('arena' in path.stem)}tables.py"] * is_table
     if path.stem in ("success", "differences"):
         experiment = config["experiments"][name]
         assert f"n = {len(experiment['seeds']) * experiment['evaluation']['n_episodes']} " in text
@@ -275,6 +279,10 @@ def test_caption_is_valid_and_says_in_numbers_what_is_shown(path):
 def made_of(caption: str, experiment: str) -> str:
     """The file that a caption's command makes: of a page, the table or text that it shows."""
     others = {"summary": "summary.md", "manifest": "manifest.json", "run": "run.json"}
+    if caption == "arena_summary":
+        return f"results/{experiment}/arena/summary.md"
+    if caption.startswith("table_arena_"):
+        return f"results/{experiment}/arena/tables/{caption.removeprefix('table_')}.csv"
     if caption in others or caption.startswith("table_"):
         return f"results/{experiment}/tables/{others.get(caption) or caption.removeprefix('table_') + '.csv'}"
     return f"results/{experiment}/figures/a.png"

@@ -4,12 +4,14 @@ import inspect
 from pathlib import Path
 
 from _library import run_command
-from demo_score.plots import classifier, figures, forest, traces
+from demo_score.plots import arena, arena_grids, classifier, figures, forest, traces
 from demo_score.plots.style import figure_style, save
 from demo_score.runtime.arguments import Parser
 
 FIGURES = [figures.success, figures.checkpoints, figures.kept, classifier.classifier_curves, classifier.scores]
 FIGURES += [forest.differences, forest.overview, traces.traces, traces.paths]
+FIGURES += [arena.arena_uplift, arena.arena_detection, arena.arena_cost]
+FIGURES += [arena_grids.arena_curves, arena_grids.arena_agreement]
 
 
 def main() -> str:

@@ -1,7 +1,10 @@
 """How every figure shows runs: their mean with its interval over runs, and each run as an open point."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -45,8 +48,8 @@ def describe_runs(rows: pd.DataFrame, by: str, unit: str) -> str:
     return f"{counted} run{'s' * (counted != '1')} of {count_range(runs['n'])} {unit}"
 
 
-def legend(figure: Figure, rows: pd.DataFrame) -> None:
-    """What the two kinds of points are, above all axes."""
+def legend(figure: Figure, rows: pd.DataFrame, others: Sequence[Artist] = ()) -> None:
+    """What the two kinds of points are, and what `others` say, above all axes."""
     style = {"color": GREY, "marker": "o"}
     interval = mean_and_runs(rows)[0]["low"].notna().any()
     label = "mean of the runs, 95% interval" if interval else "mean (no interval from one run)"
@@ -54,4 +57,4 @@ def legend(figure: Figure, rows: pd.DataFrame) -> None:
         Line2D([], [], markersize=4, label=label, linewidth=1.2 * interval, **style),
         Line2D([], [], markersize=3, markerfacecolor="white", label="a run", linewidth=0, **style),
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=2, handlelength=1.5, columnspacing=1.0)
+    figure.legend(handles=[*handles, *others], loc="outside upper center", ncols=2, handlelength=1.5, columnspacing=1.0)
