@@ -14,7 +14,7 @@ from demo_score.ingest import staleness
 from demo_score.methods.registry import method_file
 from demo_score.runtime.dependencies import code_digest
 from demo_score.runtime.digests import settings_digest
-from demo_score.experiments.arena_paths import ArenaPaths
+from demo_score.experiments.arena_paths import ARENA_FIGURES, ArenaPaths
 from demo_score.experiments.paths import (
     ALL_TABLES,
     CURATION_TABLES,
@@ -134,7 +134,9 @@ def evaluation_overrides(wildcards):
 def of_run(wildcards):
     """The options that say which policy outcomes are of."""
     condition, keep = condition_of(wildcards.condition)
-    return shlex.join(["--run-seed", wildcards.seed, "--condition", condition, *(["--keep", keep] if keep else [])])
+    return shlex.join(
+        ["--run-seed", wildcards.seed, "--condition", condition, *(["--keep", keep] if keep else [])]
+    )
 
 
 def method_settings(wildcards, method=None):

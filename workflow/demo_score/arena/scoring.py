@@ -5,6 +5,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from demo_score.methods.registry import load
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_outputs
 from demo_score.runtime.hardware import available_threads
+from demo_score.simulators import simulator
 from demo_score.tables import ARENA_SCORES, SCORES
 
 
@@ -138,7 +140,15 @@ def _filter_scores(path: Path | None, entries: list[Entry]) -> list[float]:
 
 def _effectors(entries: list[Entry]) -> Callable[[Episode], np.ndarray] | None:
     """Where hands or pusher are, where the demonstrations' simulator is known and the same for all."""
-    return None
-
     settings = {json.dumps(open_dataset(file).env_args()) for file in dict.fromkeys(entry.file for entry in entries)}
-    return effector_positions(json.loads(settings.pop())) if len(settings) == 1 else None
+    first = json.loads(settings.pop())
+    if settings or not simulator(first.get("name", "")).effectors:
+        return None
+
+    @cache
+    def positions() -> Callable[[Episode], np.ndarray]:
+        from demo_score.demonstrations.paths import effector_positions  # the simulator, made only where it is asked for
+
+        return effector_positions(first)
+
+    return lambda episode: positions()(episode)

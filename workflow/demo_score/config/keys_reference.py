@@ -13,7 +13,12 @@ from demo_score.config.yaml_files import read_yaml
 from demo_score.runtime.errors import UserError
 
 PLACE = re.compile(r"(<!-- keys -->)\n(?s:.*?)(<!-- end -->)")
-NAMES = {"demonstrations": "<strategy>", "eps_dict": "<split>", "model_archs": "<name>"}  # that a user chooses
+NAMES = {
+    "demonstrations": "<strategy>",
+    "eps_dict": "<split>",
+    "model_archs": "<name>",
+    "external": "<name>",
+}  # that a user chooses
 MOST_SHOWN = 5  # entries of a list
 
 
@@ -51,7 +56,7 @@ def _keys(schema: Schema, models: dict[str, Schema], key: str, values: list[Any]
     for name, part in properties:
         yield from _keys(part, models, f"{key}.{name}".lstrip("."), [value[name] for value in values if name in value])
     named = schema.get("additionalProperties")
-    if isinstance(named, dict):
+    if isinstance(named, dict) and named.get("additionalProperties") is not True:  # what is free has no keys to name
         inner = [entry for value in values for entry in value.values()]
         yield from _keys(named, models, f"{key}.{NAMES[key.rpartition('.')[2]]}", inner)
     elif not properties:

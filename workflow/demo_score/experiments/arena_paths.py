@@ -14,6 +14,15 @@ from demo_score.experiments.paths import ExperimentPaths
 from demo_score.methods.base import CHECKPOINT, ENSEMBLE, FILTER, INFLUENCE, ROLLOUTS
 from demo_score.methods.registry import load
 
+# Figures, and of each the tables that it shows, by their options.
+ARENA_FIGURES = {
+    "arena_uplift": {"table": "arena_uplift"},
+    "arena_detection": {"detection": "arena_detection", "uplift": "arena_uplift"},
+    "arena_curves": {"table": "arena_uplift"},
+    "arena_cost": {"costs": "arena_costs", "uplift": "arena_uplift"},
+    "arena_agreement": {"table": "arena_agreement"},
+}
+
 
 class ArenaPaths:
     """The files of the arena of one experiment, which has one."""
@@ -110,11 +119,19 @@ class ArenaPaths:
         return [*uplift, *detection, "arena_agreement", "arena_costs"]
 
     def figure_names(self) -> list[str]:
-        """Its figures: of uplift and what it is set beside, and of agreement."""
-        has = self.table_names()
-        both = ["arena_detection"] if {"arena_uplift", "arena_detection"} <= {*has} else []
-        uplift = ["arena_uplift", *both, "arena_curves", "arena_cost"] if "arena_uplift" in has else []
-        return [*uplift, "arena_agreement"]
+        """Those figures whose tables it has."""
+        has = {*self.table_names()}
+        return [name for name, tables in ARENA_FIGURES.items() if {*tables.values()} <= has]
+
+    def pages(self) -> list[tuple[str, str, str]]:
+        """A page of each table and of the summary: its path, its caption, and what the report calls it."""
+        folder = f"{self.paths.results}/arena/pages"
+        shown = [(f"table_{name}", f"table: {name.removeprefix('arena_')}") for name in self.table_names()]
+        names = [*self.table_names(), "summary"]
+        return [
+            (f"{folder}/{name}.html", caption, shows)
+            for name, (caption, shows) in zip(names, [*shown, ("arena_summary", "summary")], strict=True)
+        ]
 
     def tables(self) -> list[str]:
         """All tables, and the summary."""
@@ -128,7 +145,8 @@ class ArenaPaths:
 
     def targets(self) -> list[str]:
         """What the arena ends in."""
-        return [*self.tables(), *self.figures(), f"{self.paths.results}/arena/tables/manifest.json"]
+        pages = [path for path, _, _ in self.pages()]
+        return [*self.tables(), *self.figures(), *pages, f"{self.paths.results}/arena/tables/manifest.json"]
 
     def inputs_of_seed(self, seed: int) -> list[str]:
         """Every file of one run that the arena's tables follow from."""
