@@ -14,6 +14,7 @@ import yaml
 from demo_score.data.formats import open_dataset
 from demo_score.data.formats.robomimic import RobomimicFile, write_episodes
 from demo_score.data.lists import read_list
+from demo_score.entrants import METHODS
 from fixture_content import demonstrations, rollouts
 from miniature import copy_repository, digests, snakemake
 from places import TESTS
@@ -34,7 +35,7 @@ def copied(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = copied(tmp_path_factory.mktemp("bring your own"))
-    run = snakemake(folder, configfile=CONFIG)
+    run = snakemake(folder, "all", "arena", configfile=CONFIG)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     return folder
 
@@ -64,6 +65,21 @@ def test_keep_lists_are_lerobots_options_too(finished) -> None:
     numbers = {half: json.loads(text.removeprefix("--dataset.episodes=")) for half, text in texts.items()}
     assert numbers["kept"] == kept and sorted(kept + numbers["remaining"]) == list(range(24))
     assert {path.name for path in folder.iterdir()} >= {"demonstrations.kept.txt", "episodes.csv"}
+
+
+def test_every_method_of_the_arena_scores_and_keeps_recorded_data(finished) -> None:
+    run = finished / "results/own_trained/seed10000/arena"
+    scores = {path.stem: pd.read_csv(path) for path in (run / "scores").glob("*.csv")}
+    assert {*scores} == {*METHODS}
+    for name, table in scores.items():
+        assert list(table["episode"]) == list(range(24)), name
+    kept = {folder.name: read_list(folder / "datasets_file.txt") for folder in (run / "own").iterdir()}
+    assert {*kept} == {*METHODS, "random_1", "length_matched"}
+    assert len({sum(map(len, chosen.values())) for chosen in kept.values()}) == 1
+    agreement = pd.read_csv(finished / "results/own_trained/arena/tables/arena_agreement.csv")
+    assert {*agreement["method"], *agreement["other"]} == {*METHODS}
+    assert not (finished / "results/own_trained/arena/tables/arena_uplift.csv").exists()
+    assert not list(run.rglob("model.safetensors"))
 
 
 def test_tables_tell_of_the_curation_alone(finished) -> None:
@@ -204,6 +220,7 @@ def test_given_demonstrations_and_collected_rollouts_go_together(finished) -> No
     config = yaml.safe_load((finished / "config.yaml").read_text())
     experiment = config["experiments"]["aloha_cube_state"]
     experiment["demonstrations"] = {"mine": {"path": f"{DATA}/demonstrations"}}
+    del experiment["arena"]  # whose oracle needs strategies
     experiment["final_policy"] |= {"oracle": [], "conditions": ["curated_demos"]}
     (finished / "supplied.yaml").write_text(
         yaml.safe_dump({"run": ["supplied"], "experiments": {"supplied": experiment}})
