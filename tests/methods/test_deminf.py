@@ -74,7 +74,7 @@ def test_loss_is_squared_error_plus_divergence() -> None:
 def test_an_embedding_keeps_what_varies() -> None:
     """Vectors on a line: their order along it is the embedding's, or its reverse."""
     place = torch.linspace(-1.5, 1.5, 400)[:, None]
-    training = Training(width=32, beta=0.05, lr=3e-3, batch_size=64, n_steps=300)
+    training = Training(width=32, beta=0.05, lr=1e-2, batch_size=64, n_steps=150)
     means = embed(place * torch.tensor([1.0, -2.0, 0.5]), 1, training, torch.Generator().manual_seed(0))
     assert means.shape == (400, 1)
     assert abs(np.corrcoef(means[:, 0], place[:, 0])[0, 1]) > 0.95
@@ -138,7 +138,7 @@ def test_actions_that_follow_states_score_higher_than_random_ones() -> None:
         episode.observations = {"observation.state": np.stack([np.cos(phase), np.sin(phase)], 1).astype(np.float32)}
         shown = phase if episode.seed < 4 else other
         episode.actions = np.stack([np.cos(shown), np.sin(shown)], 1).astype(np.float32)
-    settings = Settings(chunk=1, state_size=2, action_size=2, width=32, train_steps=300, batch=400)
+    settings = Settings(chunk=1, state_size=2, action_size=2, width=32, lr=3e-3, train_steps=150, batch=400)
     scores = [METHOD.aggregate(frames) for frames in METHOD.score(Evidence(episodes, 50, 0), settings)]
     assert min(scores[:4]) > max(scores[4:])
 

@@ -12,6 +12,7 @@ from demo_score.methods.scizor import METHOD, Settings, elapsed_steps, fractiona
 
 BINS = [(0, 0.5), (0.5, 1), (1, 2), (2, 5), (5, 10000)]
 QUICK = Settings(width=16, train_steps=20, train_batch=64)
+WIDE = Settings(width=128, train_steps=20)
 
 
 def true_bin(seconds: float) -> float:
@@ -128,6 +129,19 @@ def test_scores_are_a_frame_each_at_most_0_and_follow_the_seed_alone() -> None:
     assert all((frames <= 0).all() and math.isfinite(frames.sum()) for frames in runs[0])
     np.testing.assert_array_equal(np.concatenate(runs[0]), np.concatenate(runs[1]))
     assert not np.array_equal(np.concatenate(runs[0]), np.concatenate(runs[2]))
+
+
+def test_bits_do_not_depend_on_the_callers_threads() -> None:
+    episodes = [random_episode(500, seed=seed) for seed in range(4)]
+    before, runs = torch.get_num_threads(), []
+    try:
+        for n_threads in (1, 2):
+            torch.set_num_threads(n_threads)
+            runs.append(np.concatenate(METHOD.score(Evidence(episodes, 50, 0), WIDE)))
+            assert torch.get_num_threads() == n_threads
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(*runs)
 
 
 def test_an_episode_in_which_no_time_elapses_is_one_line() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from demo_score.methods.networks import mlp
+from demo_score.methods.networks import mlp, one_thread
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Training:
     n_steps: int
 
 
+@one_thread()
 def embed(vectors: Tensor, size: int, training: Training, generator: torch.Generator) -> Tensor:
     """The means (N, size) float32 of `vectors` (N, width) in an autoencoder that is trained on them."""
     hidden = [training.width, training.width]

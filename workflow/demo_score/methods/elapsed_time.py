@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from demo_score.methods.networks import generators, mlp
+from demo_score.methods.networks import generators, mlp, one_thread
 from demo_score.methods.scizor import ENDS, STARTS
 
 WARM_UP = 0.1  # of the training, in which the learning rate rises
@@ -25,6 +25,7 @@ class Training:
     n_steps: int
 
 
+@one_thread()
 def expected_bins(
     states: list[Tensor], elapsed: list[np.ndarray], fps: float, training: Training, seed: int
 ) -> list[np.ndarray]:

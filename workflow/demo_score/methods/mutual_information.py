@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from demo_score.methods.networks import one_thread
+
 
 def contributions(first: Tensor, second: Tensor, neighbours: Sequence[int]) -> Tensor:
     """-mean over k of ψ(n_first) + ψ(n_second), (N,), for pairs of rows of (N, d) and (N, e).
@@ -27,6 +29,7 @@ def contributions(first: Tensor, second: Tensor, neighbours: Sequence[int]) -> T
     return -total / len(neighbours)
 
 
+@one_thread()
 def drawn_contributions(
     first: Tensor, second: Tensor, batches: Sequence[Tensor], neighbours: Sequence[int]
 ) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,7 @@
-"""Multi-layer perceptrons whose weights come from a generator alone."""
+"""Multi-layer perceptrons whose weights come from a generator alone, and arithmetic that gives the same bits."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import numpy as np
@@ -21,3 +23,14 @@ def mlp(sizes: list[int], generator: torch.Generator) -> nn.Sequential:
 def generators(seed: int, n: int) -> list[torch.Generator]:
     """Independent ones, all of one seed."""
     return [torch.Generator().manual_seed(int(state)) for state in np.random.SeedSequence(seed).generate_state(n)]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread: its bits depend on how many share a sum, and small networks gain nothing."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from demo_score.curation.features import Standardization, frames_of
 from demo_score.data.episodes import Episode, is_image, place
+from demo_score.methods.networks import one_thread
 from demo_score.observations import ACTION
 from demo_score.runtime.errors import UserError
 
@@ -31,6 +32,7 @@ def name(episode: Episode, number: int) -> str:
     return place(episode) or f"demonstration {number}"
 
 
+@one_thread()
 def _standardised(episodes: list[Episode], keys: list[str]) -> list[Tensor]:
     frames = [frames_of(episode, keys, None, name(episode, number)) for number, episode in enumerate(episodes)]
     standardization = Standardization.of(frames)
