@@ -106,7 +106,7 @@ def arena_cost(costs: Path, uplift: Path) -> Figure:
 
     costs: arena_costs.csv; uplift: arena_uplift.csv, at Demo-SCORE's own size of keep.
     """
-    table = ARENA_MEAN_COSTS.read(costs, ["method", "seed", "rollouts", "core_seconds"])
+    table = ARENA_MEAN_COSTS.read(costs, ["method", "seed", "rollouts", "core_seconds"], empty=True)
     table = table[table["seed"] == ALL_RUNS].set_index("method")
     rows = _methods(uplift).join(table[["rollouts", "core_seconds"]], on="entrant")
     known, unknown = rows.dropna(subset="core_seconds"), rows[rows["core_seconds"].isna()]

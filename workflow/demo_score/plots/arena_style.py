@@ -47,7 +47,7 @@ def label_beside(axes: Axes, x: Sequence[float], y: Sequence[float], labels: Seq
     The limits of y are to be set before.
     """
     low, high = axes.get_ylim()
-    height = axes.figure.get_figheight() * 72 * 0.75  # points of the axes, about
+    height = axes.figure.get_figheight() * 72 * 0.65  # points of the axes, at least
     places = spread((np.asarray(y) - low) / (high - low), (LABEL + 1.5) / height)
     for at, end, place, label in zip(x, y, places, labels, strict=True):
         axes.annotate(

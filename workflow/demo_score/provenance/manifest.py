@@ -15,7 +15,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from demo_score.config.yaml_files import read_yaml
+from demo_score.entrants import METHODS
 from demo_score.ingest.user_data import user_files
+from demo_score.methods.registry import method_file
 from demo_score.runtime.dependencies import LIBRARY, code_digest
 from demo_score.runtime.digests import settings_digest
 from demo_score.runtime.errors import UserError
@@ -39,6 +41,15 @@ SCRIPTS = [  # every command that a table depends on
     "eval.py",
     "make_tables.py",
 ]
+ARENA_SCRIPTS = [  # those that a table of the arena depends on besides
+    "compute_influence.py",
+    "score_demonstrations.py",
+    "take_external_scores.py",
+    "keep_demonstrations.py",
+    "list_costs.py",
+    "make_arena_tables.py",
+]
+ARENA = "arena"  # the folder of an experiment that holds the arena's tables/
 
 
 def file_digest(path: Path) -> str:
@@ -66,7 +77,7 @@ def write_digests_below(folder: Path, out: Path) -> None:
 def write_manifest(
     settings: dict, seed_inputs: list[Path], shared: list[Path], tables: list[Path], data: Path | None, out: Path
 ) -> None:
-    """Write `out` (manifest.json) and run.json beside it.
+    """Write `out` (manifest.json) and run.json beside it; `out` is in tables/ of an experiment, or of its arena/.
 
     settings     what config.yaml says of the experiment
     seed_inputs  digests of each seed's files, by `write_digests`
@@ -81,12 +92,12 @@ def write_manifest(
         "settings": settings,
         "settings_digest": settings_digest(settings),
         "seeds": settings["seeds"],
-        "code": code_digests(),
+        "code": code_digests(of_arena(out.parent)),
         "packages": package_versions(),
         "inputs": dict(sorted(inputs.items())),
         "tables": digests(tables),
     }
-    folder = out.parent.parent
+    folder = out.parents[2] if of_arena(out.parent) else out.parents[1]
     made = [path for path in map(Path, [*inputs, *manifest["tables"]]) if path.is_relative_to(folder)]
     _write(out, manifest)
     _write(out.with_name("run.json"), {**describe_machine(), "host": platform.node(), **_times(made)})
@@ -115,9 +126,16 @@ def inputs_within(manifest: dict, experiment: Path) -> list[Path]:
     return [experiment / path.relative_to(own) for path in paths if path.is_relative_to(own)]
 
 
-def code_digests() -> dict[str, str]:
-    """The digest of each command with all that it imports."""
-    return {name: code_digest(LIBRARY.parent / "scripts" / name) for name in SCRIPTS}
+def of_arena(tables: Path) -> bool:
+    """Whether a folder tables/ is that of an arena: results/<experiment>/arena/tables."""
+    return tables.parent.name == ARENA and tables.parents[1].name != "results"
+
+
+def code_digests(arena: bool = False) -> dict[str, str]:
+    """The digest of each command with all that it imports; of the arena also those of its methods."""
+    digests = {name: code_digest(LIBRARY.parent / "scripts" / name) for name in SCRIPTS + ARENA_SCRIPTS * arena}
+    methods = [method_file(name) for name in METHODS if arena]
+    return digests | {f"methods/{path.name}": code_digest(path) for path in methods if path.is_file()}
 
 
 def package_versions() -> dict[str, str | None]:

@@ -9,9 +9,9 @@ import yaml
 from demo_score.config.yaml_files import read_yaml
 from demo_score.plots.forest import overview
 from demo_score.plots.style import figure_style, save
-from demo_score.provenance.manifest import inputs_within, read_manifest, write_digests_below
+from demo_score.provenance.manifest import ARENA, inputs_within, read_manifest, write_digests_below
 from demo_score.provenance.readme import PUBLISHED
-from demo_score.provenance.recompute import inputs_of_tables
+from demo_score.provenance.recompute import inputs_of_arena, inputs_of_tables
 from demo_score.provenance.verify import DIGESTS, verify_experiment
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_path, check_writable, write_text
@@ -20,6 +20,7 @@ from demo_score.runtime.files import atomic_path, check_writable, write_text
 def publish(experiment: Path, config: Path, command: str, out: Path, figures: bool = True) -> None:
     """Copy an experiment's tables and figures to `out`, with what tables are made of, configuration and settings.
 
+    Those of its arena go along where that has a manifest.
     The manifest and run.json go along, and frame strips where they were recorded (`snakemake videos`); digests.json
     holds the digest of everything there. Without `figures`, neither these nor strips. Beside `out`, in a folder
     published/, the figure of all published experiments is drawn again. Raises UserError if the experiment is not
@@ -52,5 +53,16 @@ def _files(experiment: Path, manifest: dict, figures: bool) -> list[Path]:
     patterns = ["tables/*", "seed*/*/settings.yaml"]
     patterns += ["figures/*", "seed*/*/episodes.png", "seed*/*/demonstrations.png"] * figures
     inputs = inputs_of_tables(inputs_within(manifest, experiment))
+    files = [path for pattern in patterns for path in sorted(experiment.glob(pattern))]
+    return [*files, *(path for paths in inputs.values() for path in paths), *_files_of_arena(experiment, figures)]
+
+
+def _files_of_arena(experiment: Path, figures: bool) -> list[Path]:
+    """The same of its arena; nothing where there is none, or it is not finished."""
+    path = experiment / ARENA / "tables/manifest.json"
+    if not path.is_file():
+        return []
+    patterns = ["arena/summary.md", "arena/tables/*", "seed*/arena/*/*/settings.yaml", *["arena/figures/*"] * figures]
+    inputs = inputs_of_arena(inputs_within(read_manifest(path), experiment))
     files = [path for pattern in patterns for path in sorted(experiment.glob(pattern))]
     return [*files, *(path for paths in inputs.values() for path in paths)]

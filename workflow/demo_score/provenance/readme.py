@@ -17,6 +17,7 @@ from demo_score.tables.reference import tables_reference
 DOCUMENTS = ("README.md", "docs/results.md", "docs/tutorial.md", "docs/config.md", "docs/tables.md", "docs/arena.md")
 PUBLISHED = "published"
 EXPERIMENTS, ARITHMETICS = "experiments", "arithmetics"  # blocks, beside one of each published experiment's name
+OF_AN_ARENA = "arena_"  # before a published experiment's name: the ranking of its arena
 OF_THE_LIBRARY = {  # blocks that follow from no result
     "conditions": markdown_table,
     "tables": tables_reference,
@@ -40,6 +41,7 @@ HEADINGS = {  # of the table of experiments, beside the first two columns: condi
 def published_folders(published: Path) -> list[Path]:
     """Every folder below results/published that holds an experiment: those beside it, then arithmetics/<name>/ ."""
     found = {path.parent for name in ("tables", "digests.json") for path in published.rglob(name)}
+    found = {path for path in found if path.parent not in found}  # tables/ of an arena are its experiment's
     return sorted(found, key=lambda path: (len(path.parts), path))
 
 
@@ -47,8 +49,8 @@ def with_tables(text: str, published: Path) -> str:
     """A document with the tables between its markers written anew from results/published.
 
     `<!-- begin NAME: written by make docs -->` to `<!-- end NAME -->`; NAME: a published experiment, whose summary's
-    table it is; `experiments`, a row for each of them; `arithmetics`, the same of other CPUs' arithmetics; or one of
-    OF_THE_LIBRARY.
+    table it is; `arena_` and its name, the ranking of its arena; `experiments`, a row for each of them; `arithmetics`,
+    the same of other CPUs' arithmetics; or one of OF_THE_LIBRARY.
     """
     return BLOCK.sub(lambda match: f"{match[1]}\n{_table(match[2], published)}\n\n{match[4]}", text)
 
@@ -83,10 +85,19 @@ def _table(name: str, published: Path) -> str:
         return _table_of(beside, published)
     if name == ARITHMETICS:
         return _table_of([folder for folder in folders if folder.is_relative_to(published / ARITHMETICS)], published)
+    if name.startswith(OF_AN_ARENA):
+        return _ranking(published / name.removeprefix(OF_AN_ARENA) / "arena/summary.md")
     summary = published / name / "tables/summary.md"
     if not summary.is_file():
         raise UserError(f"{published}: has no {name}; publish it, or take its markers out of the document")
     return "\n".join(line for line in summary.read_text(encoding="utf-8").splitlines() if line.startswith("|"))
+
+
+def _ranking(summary: Path) -> str:
+    """The first table of an arena's summary."""
+    if not summary.is_file():
+        raise UserError(f"{summary}: no such file; publish the arena, or take its markers out of the document")
+    return read_text(summary).partition("\n\n")[0]
 
 
 def _table_of(folders: list[Path], published: Path) -> str:
@@ -138,8 +149,8 @@ def _intervals(folder: Path) -> set[str]:
         table = _read(folder, name)
         for row in () if table is None else table.to_dict("records"):
             texts.add(_plain(_interval(row, value, "+")))
-    summary = folder / "tables/summary.md"
-    found = INTERVAL.findall(summary.read_text(encoding="utf-8")) if summary.is_file() else []
+    summaries = [path for path in (folder / "tables/summary.md", folder / "arena/summary.md") if path.is_file()]
+    found = [numbers for path in summaries for numbers in INTERVAL.findall(path.read_text(encoding="utf-8"))]
     return texts | {_plain(f"{value} [{low}, {high}]") for value, low, high in found}
 
 

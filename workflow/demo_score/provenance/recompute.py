@@ -1,13 +1,16 @@
 """Tables made again from the files that they were made of, and compared row by row."""
 
 import io
+import re
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
+from demo_score.analysis.arena.tables import make_arena_tables
 from demo_score.analysis.tables import make_tables
 from demo_score.conditions import BASE
 from demo_score.runtime.errors import UserError
@@ -21,12 +24,17 @@ FILES = {  # what a row is made of
     "kept": "seed{seed}/demo_score/scores.csv",
     "classifiers": "seed{seed}/demo_score/classifier.yaml",
     "detection": "seed{seed}/demo_score/scores.csv",
+    "arena_uplift": "evaluation.csv of {entrant} and the random choices, seed{seed}/arena/{keep}",
+    "arena_detection": "seed{seed}/arena/scores/{method}.csv",
+    "arena_agreement": "{method}.csv and {other}.csv, seed{seed}/arena/scores",
+    "arena_costs": "seed{seed}/arena/costs.csv",
 }
+_OF_ARENA = re.compile(r"/seed\d+/arena/")
 
 
 def inputs_of_tables(paths: Iterable[Path]) -> dict[str, list[Path]]:
     """The files among `paths` that tables are made of, by the argument of `make_tables` (`problems`: 0 or 1)."""
-    paths = sorted(paths)
+    paths = sorted(path for path in paths if not _OF_ARENA.search(path.as_posix()))
     return {
         "evaluations": [path for path in paths if path.name == "evaluation.csv"],
         "rollouts": [path for path in paths if "rollouts" in (path.stem, path.parent.name) and path.suffix == ".csv"],
@@ -36,25 +44,57 @@ def inputs_of_tables(paths: Iterable[Path]) -> dict[str, list[Path]]:
     }
 
 
+def inputs_of_arena(paths: Iterable[Path]) -> dict[str, list[Path]]:
+    """The files among `paths` that an arena's tables are made of, by the argument of `make_arena_tables`."""
+    paths = sorted(path for path in paths if _OF_ARENA.search(path.as_posix()))
+    return {
+        "evaluations": [path for path in paths if path.name == "evaluation.csv"],
+        "scores": [path for path in paths if path.parent.name == "scores" and path.suffix == ".csv"],
+        "kept": [path for path in paths if path.name == "kept.csv"],
+        "costs": [path for path in paths if path.name == "costs.csv"],
+    }
+
+
 def check_against_inputs(tables: Path, inputs: dict[str, list[Path]], settings: dict) -> list[str]:
     """What in the folder `tables` is not what its inputs give, a line each.
 
     settings: what config.yaml says of the experiment; the oracle's strategies are named there.
     """
-    oracle = settings.get("final_policy", {}).get("oracle", []) if inputs["evaluations"] else None
-    arguments = {**inputs, "problems": next(iter(inputs["problems"]), None), "oracle": oracle}
+    arguments = {**inputs, "problems": next(iter(inputs["problems"]), None), "oracle": _oracle(inputs, settings)}
+    with _made_again(tables, lambda out: make_tables(**arguments, out=out)) as made:
+        return made if isinstance(made, list) else _compare_all(made, tables, tables)
+
+
+def check_arena(arena: Path, inputs: dict[str, list[Path]], settings: dict) -> list[str]:
+    """The same of an experiment's folder arena/, with summary.md and tables/; inputs: see `inputs_of_arena`."""
+    arguments = {**inputs, "oracle": _oracle(inputs, settings)}
+    with _made_again(arena, lambda out: make_arena_tables(**arguments, out=out)) as made:
+        return made if isinstance(made, list) else _compare_all(made, arena, arena / "tables")
+
+
+def _oracle(inputs: dict[str, list[Path]], settings: dict) -> list[str] | None:
+    return settings.get("final_policy", {}).get("oracle", []) if inputs["evaluations"] else None
+
+
+@contextmanager
+def _made_again(what: Path, make: Callable[[Path], object]) -> Iterator[Path | list[str]]:
+    """A folder of what `make` writes to it, or why it cannot."""
     with polled(), tempfile.TemporaryDirectory() as folder:
         try:
-            make_tables(**arguments, out=Path(folder))
+            make(Path(folder))
+            made: Path | list[str] = Path(folder)
         except (UserError, ValueError, KeyError, yaml.YAMLError) as error:
-            return [f"{tables}: cannot be made again: {str(error).splitlines()[0]}"]
-        problems = []
-        for path in sorted(Path(folder).glob("*.csv")):
-            pattern = FILES[path.stem]
-            problems += compare(
-                tables / path.name, path.read_text(encoding="utf-8"), lambda row, p=pattern: _file(p, row)
-            )
-        return problems + compare_summary(tables / "summary.md", (Path(folder) / "summary.md").read_text("utf-8"))
+            made = [f"{what}: cannot be made again: {str(error).splitlines()[0]}"]
+        yield made
+
+
+def _compare_all(made: Path, summary: Path, tables: Path) -> list[str]:
+    """What in the folder `tables`, and of summary.md in the folder `summary`, is not as in `made`."""
+    problems = []
+    for path in sorted(made.rglob("*.csv")):
+        pattern = FILES[path.stem]
+        problems += compare(tables / path.name, path.read_text(encoding="utf-8"), lambda row, p=pattern: _file(p, row))
+    return problems + compare_summary(summary / "summary.md", (made / "summary.md").read_text("utf-8"))
 
 
 def compare(path: Path, expected: str, basis: Callable[[dict], str]) -> list[str]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from demo_score.config.yaml_files import read_yaml
-from demo_score.provenance.manifest import code_digests, file_digest, inputs_within, locate, read_manifest
+from demo_score.provenance.manifest import ARENA, code_digests, file_digest, inputs_within, locate, read_manifest
 from demo_score.provenance.readme import PUBLISHED, check_document, published_folders
-from demo_score.provenance.recompute import check_against_inputs, inputs_of_tables
+from demo_score.provenance.recompute import check_against_inputs, check_arena, inputs_of_arena, inputs_of_tables
 from demo_score.runtime.errors import UserError
 
 DIGESTS = "digests.json"  # of everything in a published folder
@@ -39,10 +39,19 @@ def verify(results: Path, documents: list[Path]) -> tuple[list[str], list[str]]:
 
 
 def verify_experiment(folder: Path) -> tuple[list[str], list[str]]:
-    """Check the digests in an experiment's manifest, then make its tables again and compare them row by row."""
-    path = folder / "tables/manifest.json"
+    """Check the digests in an experiment's manifest, then make its tables again and compare them row by row.
+
+    The arena, where there is one, has tables and a manifest of its own.
+    """
+    with_arena = (folder / ARENA / "tables").is_dir()
+    return _joined([_verify_tables(folder, name) for name in ("", *[ARENA] * with_arena)])
+
+
+def _verify_tables(folder: Path, part: str) -> tuple[list[str], list[str]]:
+    """The tables of an experiment, or of its `part`, a folder in it."""
+    own, path = folder / part, folder / part / "tables/manifest.json"
     if not path.is_file():
-        return [], [f"{folder}: not checked: no tables/manifest.json (unfinished, or made before there were manifests)"]
+        return [], [f"{own}: not checked: no tables/manifest.json (unfinished, or made before there were manifests)"]
     try:
         manifest = read_manifest(path)
     except UserError as error:
@@ -52,13 +61,22 @@ def verify_experiment(folder: Path) -> tuple[list[str], list[str]]:
     problems = [f"{name}: {what} since its manifest was written" for name, what in _changed(tables, places)]
     for name, what in _changed(inputs, places):
         problems.append(f"{name}: {what} since the tables were made; {_affected(name)}")
-    direct = inputs_of_tables(inputs_within(manifest, folder))
-    if all(path.is_file() for paths in direct.values() for path in paths):
-        problems += check_against_inputs(folder / "tables", direct, manifest["settings"])
-    notes = [f"{folder}: {len(inputs)} inputs, {len(tables)} tables"]
-    if edited := [name for name, digest in code_digests().items() if manifest["code"].get(name) != digest]:
-        notes.append(f"{folder}: made by other versions of {', '.join(edited)}")
+    problems += _made_again(folder, part, inputs_within(manifest, folder), manifest["settings"])
+    notes = [f"{own}: {len(inputs)} inputs, {len(tables)} tables"]
+    code = code_digests(arena=bool(part))
+    if edited := [name for name, digest in code.items() if manifest["code"].get(name) != digest]:
+        notes.append(f"{own}: made by other versions of {', '.join(edited)}")
     return problems, notes
+
+
+def _made_again(folder: Path, part: str, inputs: list[Path], settings: dict) -> list[str]:
+    """What in the tables is not what their inputs give, where all of these are there."""
+    direct = inputs_of_arena(inputs) if part else inputs_of_tables(inputs)
+    if not all(path.is_file() for paths in direct.values() for path in paths):
+        return []
+    if part:
+        return check_arena(folder / part, direct, settings)
+    return check_against_inputs(folder / "tables", direct, settings)
 
 
 def verify_published(folder: Path) -> tuple[list[str], list[str]]:
@@ -71,9 +89,9 @@ def verify_published(folder: Path) -> tuple[list[str], list[str]]:
     problems = [f"{folder / name}: {what} since it was published" for name, what in changed]
     config = folder / "config.yaml"
     if config.is_file():
-        direct = inputs_of_tables([*folder.rglob("*.csv"), *folder.rglob("classifier.yaml")])
-        settings = read_yaml(config)
-        problems += check_against_inputs(folder / "tables", direct, settings)
+        inputs = [*folder.rglob("*.csv"), *folder.rglob("classifier.yaml")]
+        for part in ("", *[ARENA] * (folder / ARENA / "tables").is_dir()):
+            problems += _made_again(folder, part, inputs, read_yaml(config))
     return problems, [f"{folder}: {len(published)} files"]
 
 
@@ -92,6 +110,8 @@ def _affected(name: str) -> str:
     if not run:
         return "no number of the experiment follows any more"
     seed, part = run.groups()
+    if part == ARENA:
+        return f"of run {seed} and over runs, the arena's numbers no longer follow"
     if name.endswith("/evaluation.csv") or part not in BEFORE_CONDITIONS:
         return f"of run {seed} and over runs, success and differences of {part} no longer follow"
     return f"the numbers of run {seed}, and those over runs, no longer follow"

@@ -46,7 +46,7 @@ def read_kept(paths: list[Path]) -> pd.DataFrame:
 
 def read_costs(paths: list[Path]) -> pd.DataFrame:
     """What every method costs in every run. Raises UserError where a method comes twice in a run."""
-    table = pd.concat([of_a_run(path, ARENA_COSTS.read(path)) for path in paths], ignore_index=True)
+    table = pd.concat([of_a_run(path, ARENA_COSTS.read(path, empty=True)) for path in paths], ignore_index=True)
     if (twice := table.duplicated(["seed", "method"])).any():
         row = table[twice].iloc[0]
         raise UserError(f"costs of {row['method']} in run {row['seed']} are given twice; give costs.csv once a run")
