@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import one_line_error
 from demo_score.analysis.arena.tables import make_arena_tables
 from demo_score.provenance.manifest import ARENA_SCRIPTS, SCRIPTS, read_manifest, write_digests, write_manifest
 from demo_score.provenance.publish import publish
@@ -54,6 +55,22 @@ def test_arena_is_verified_and_published_with_its_inputs(folder) -> None:
     assert {f"{run}/costs.csv", f"{run}/scores/mine.csv", f"{run}/own/random_2/evaluation.csv"} <= files
     assert {f"{run}/own/cupid/kept.csv", f"{run}/own/cupid/settings.yaml"} <= files
     assert published_folders(Path("results/published")) == [OUT]
+
+
+def test_arena_is_published_without_the_rest_where_it_alone_is_finished(folder) -> None:
+    """Nothing else was published: that is no problem; what was, stays, if it was made by the same settings."""
+    shutil.rmtree(MINE / "tables")
+    alone = Path("results/published/alone")
+    publish(MINE, Path("config.yaml"), "make arena", alone)
+    assert not (alone / "tables").exists()
+    assert yaml.safe_load((alone / "arena/run.yaml").read_text())["command"] == "make arena"
+    before = (OUT / "tables/success.csv").read_bytes(), (OUT / "run.yaml").read_bytes()
+    publish(MINE, Path("config.yaml"), "make arena", OUT)
+    assert before == ((OUT / "tables/success.csv").read_bytes(), (OUT / "run.yaml").read_bytes())
+    assert verify(Path("results"), [])[0] == []
+    edit(Path("config.yaml"), "seeds:.*", "seeds: [5]")
+    with one_line_error("config.yaml", "other settings"):
+        publish(MINE, Path("config.yaml"), "make arena", OUT)
 
 
 def test_manifest_has_the_code_of_methods_and_the_times_of_runs(folder) -> None:

@@ -20,32 +20,55 @@ from demo_score.runtime.files import atomic_path, check_writable, write_text
 def publish(experiment: Path, config: Path, command: str, out: Path, figures: bool = True) -> None:
     """Copy an experiment's tables and figures to `out`, with what tables are made of, configuration and settings.
 
-    Those of its arena go along where that has a manifest.
-    The manifest and run.json go along, and frame strips where they were recorded (`snakemake videos`); digests.json
-    holds the digest of everything there. Without `figures`, neither these nor strips. Beside `out`, in a folder
-    published/, the figure of all published experiments is drawn again. Raises UserError if the experiment is not
-    finished, or a number in its tables does not follow.
+    Its own, its arena's, or both: whichever have a manifest; of an experiment that was published before, the other
+    stays as it is. The manifest and run.json go along, and frame strips where they were recorded (`snakemake videos`);
+    digests.json holds the digest of everything there. Without `figures`, neither these nor strips. Beside `out`, in a
+    folder published/, the figure of all published experiments is drawn again. Raises UserError if neither is finished,
+    a number in the tables does not follow, or what stays is of other settings.
     """
     check_writable(out, folder=True)
-    for name in ("summary.md", "manifest.json", "run.json"):
-        if not (experiment / "tables" / name).is_file():
-            raise UserError(f"{experiment}: has no tables/{name}; run snakemake for this experiment first")
+    if not (parts := [part for part in ("", ARENA) if not _missing(experiment / part)]):
+        missing = _missing(experiment)[0]
+        raise UserError(f"{experiment}: has no tables/{missing}; run snakemake for this experiment first")
     if problems := verify_experiment(experiment)[0]:
         raise UserError(f"{problems[0]}; run snakemake for this experiment again")
-    manifest = read_manifest(experiment / "tables/manifest.json")
-    for path in _files(experiment, manifest, figures):
-        with atomic_path(out / path.relative_to(experiment)) as temporary:
-            shutil.copyfile(path, temporary)
     entry = read_yaml(config)["experiments"][experiment.name]
+    _check_same_settings(out, entry, parts)
+    for part in parts:
+        _publish_part(experiment, part, command, out, figures)
     write_text(out / "config.yaml", yaml.safe_dump(entry, sort_keys=False))
-    run = json.loads((experiment / "tables/run.json").read_text(encoding="utf-8"))
-    run = {"command": command, **run, "packages": manifest["packages"]}
-    write_text(out / "run.yaml", yaml.safe_dump(run, sort_keys=False))
     write_digests_below(out, out / DIGESTS)
     tables = sorted(out.parent.glob("*/tables/differences.csv"))
     if tables and out.resolve().parent.name == PUBLISHED:
         with figure_style():
             save(overview(tables), [out.parent / f"differences.{suffix}" for suffix in ("png", "svg")])
+
+
+def _missing(folder: Path) -> list[str]:
+    """What a finished experiment, or arena, has in its tables/ and this one has not."""
+    return [name for name in ("manifest.json", "run.json") if not (folder / "tables" / name).is_file()]
+
+
+def _check_same_settings(out: Path, entry: dict, parts: list[str]) -> None:
+    """Raise UserError where what stays in `out` was made by other settings than the experiment has now."""
+    path = out / "config.yaml"
+    if "" in parts or not path.is_file() or not (out / "tables").is_dir():
+        return
+    ours, theirs = ({key: value for key, value in e.items() if key != ARENA} for e in (entry, read_yaml(path)))
+    if ours != theirs:
+        raise UserError(f"{path}: was published with other settings than config.yaml has now; publish all of it again")
+
+
+def _publish_part(experiment: Path, part: str, command: str, out: Path, figures: bool) -> None:
+    """Copy what is published of an experiment itself, or of its arena, and say what made it."""
+    tables = experiment / part / "tables"
+    manifest = read_manifest(tables / "manifest.json")
+    for path in (_files_of_arena if part else _files)(experiment, manifest, figures):
+        with atomic_path(out / path.relative_to(experiment)) as temporary:
+            shutil.copyfile(path, temporary)
+    run = json.loads((tables / "run.json").read_text(encoding="utf-8"))
+    run = {"command": command, **run, "packages": manifest["packages"]}
+    write_text(out / part / "run.yaml", yaml.safe_dump(run, sort_keys=False))
 
 
 def _files(experiment: Path, manifest: dict, figures: bool) -> list[Path]:
@@ -54,15 +77,12 @@ def _files(experiment: Path, manifest: dict, figures: bool) -> list[Path]:
     patterns += ["figures/*", "seed*/*/episodes.png", "seed*/*/demonstrations.png"] * figures
     inputs = inputs_of_tables(inputs_within(manifest, experiment))
     files = [path for pattern in patterns for path in sorted(experiment.glob(pattern))]
-    return [*files, *(path for paths in inputs.values() for path in paths), *_files_of_arena(experiment, figures)]
+    return [*files, *(path for paths in inputs.values() for path in paths)]
 
 
-def _files_of_arena(experiment: Path, figures: bool) -> list[Path]:
-    """The same of its arena; nothing where there is none, or it is not finished."""
-    path = experiment / ARENA / "tables/manifest.json"
-    if not path.is_file():
-        return []
+def _files_of_arena(experiment: Path, manifest: dict, figures: bool) -> list[Path]:
+    """The same of its arena."""
     patterns = ["arena/summary.md", "arena/tables/*", "seed*/arena/*/*/settings.yaml", *["arena/figures/*"] * figures]
-    inputs = inputs_of_arena(inputs_within(read_manifest(path), experiment))
+    inputs = inputs_of_arena(inputs_within(manifest, experiment))
     files = [path for pattern in patterns for path in sorted(experiment.glob(pattern))]
     return [*files, *(path for paths in inputs.values() for path in paths)]

@@ -43,8 +43,8 @@ def verify_experiment(folder: Path) -> tuple[list[str], list[str]]:
 
     The arena, where there is one, has tables and a manifest of its own.
     """
-    with_arena = (folder / ARENA / "tables").is_dir()
-    return _joined([_verify_tables(folder, name) for name in ("", *[ARENA] * with_arena)])
+    parts = [part for part in ("", ARENA) if (folder / part / "tables").is_dir()]
+    return _joined([_verify_tables(folder, part) for part in parts or [""]])
 
 
 def _verify_tables(folder: Path, part: str) -> tuple[list[str], list[str]]:
@@ -90,7 +90,7 @@ def verify_published(folder: Path) -> tuple[list[str], list[str]]:
     config = folder / "config.yaml"
     if config.is_file():
         inputs = [*folder.rglob("*.csv"), *folder.rglob("classifier.yaml")]
-        for part in ("", *[ARENA] * (folder / ARENA / "tables").is_dir()):
+        for part in [part for part in ("", ARENA) if (folder / part / "tables").is_dir()]:
             problems += _made_again(folder, part, inputs, read_yaml(config))
     return problems, [f"{folder}: {len(published)} files"]
 
