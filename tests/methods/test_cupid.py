@@ -19,7 +19,7 @@ def matrices() -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def evidence(tmp_path, matrices) -> Evidence:
-    write_influence(tmp_path / "influence", matrices, np.array(SUCCESS), {})
+    write_influence(tmp_path / "influence", matrices, np.array(SUCCESS))
     return Evidence(episodes(5, 6, 7), 50.0, 0, influence=tmp_path / "influence")
 
 
@@ -49,13 +49,13 @@ def test_quality_adds_support_and_contradiction_whatever_the_outcome(evidence, m
 
 
 def test_quality_of_equal_influences_is_equal(tmp_path) -> None:
-    write_influence(tmp_path / "a", {name: np.ones((2, 3)) for name in MATRICES}, np.ones(2), {})
+    write_influence(tmp_path / "a", {name: np.ones((2, 3)) for name in MATRICES}, np.ones(2))
     evidence = Evidence(episodes(5, 6, 7), 50.0, 0, influence=tmp_path / "a")
     assert cupid_quality.METHOD.score(evidence, NoSettings()) == [0, 0, 0]
 
 
 def test_no_failure_is_no_error(tmp_path, matrices) -> None:
-    write_influence(tmp_path / "a", matrices, np.ones(4), {})
+    write_influence(tmp_path / "a", matrices, np.ones(4))
     evidence = Evidence(episodes(5, 6, 7), 50.0, 0, influence=tmp_path / "a")
     assert cupid.METHOD.score(evidence, NoSettings()) == pytest.approx(matrices["sum"].sum(0).tolist())
 

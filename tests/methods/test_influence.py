@@ -11,6 +11,7 @@ from demo_score.policies.diffusion import DiffusionPolicy
 from method_evidence import CPU, act_settings, diffusion_settings, episodes, saved_policy, window
 from safetensors.numpy import load_file
 
+pytestmark = pytest.mark.slow
 SETTINGS = InfluenceSettings(projection=4, regularization=0.01, stride=5, draws=3)
 
 

@@ -16,6 +16,7 @@ from demo_score.policies.losses import kl_divergence, masked_l1
 from method_evidence import act_settings, diffusion_settings, episodes, saved_policy, window
 from places import WORKFLOW
 
+pytestmark = pytest.mark.slow
 NAMES = ["success_similarity", "policy_loss", "compatibility", "state_diversity", "action_diversity"]
 FEW = {"stride": 4}
 

@@ -50,7 +50,7 @@ def compute_influence(
     g_train, g_test = _gradients(opened, [train, test], settings, size, seed)
     weighted = solve(g_train, g_test, settings.regularization)
     matrices = aggregate(weighted.numpy(), g_train.numpy(), test.starts, train.starts)
-    write_influence(path, matrices, success, {"frames": str(len(train)), "dimensions": str(size)})
+    write_influence(path, matrices, success)
 
 
 def dimensions(settings: InfluenceSettings, n_frames: int) -> int:
