@@ -90,7 +90,7 @@ def solve(g_train: Tensor, g_test: Tensor, regularization: float) -> Tensor:
     if failed or not factor.isfinite().all():
         raise UserError(
             f"influence: the gradients of {len(g_train)} frames have no inverse with regularization={regularization}; "
-            "set influence.regularization=0.001, say"
+            "set influence.regularization=0.1, say"
         )
     return torch.cholesky_solve(g_test.T, factor).T.contiguous()
 
