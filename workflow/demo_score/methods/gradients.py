@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
@@ -43,8 +44,8 @@ class Projection:
         return self.kept[first]
 
     def _draw(self, first: int) -> Tensor:
-        number = first // self.rows
-        generator = torch.Generator(self.device).manual_seed((self.seed + (number << 32)) % 2**63)
+        seed = np.random.SeedSequence([self.seed, first // self.rows]).generate_state(1)[0]  # torch uses 32 bits of it
+        generator = torch.Generator(self.device).manual_seed(int(seed))
         rows = min(self.rows, self.n - first)
         return torch.randn(rows, self.size, generator=generator, device=self.device).div_(self.size**0.5)
 

@@ -50,7 +50,7 @@ def compute_influence(
     g_train, g_test = _gradients(opened, [train, test], settings, size, seed)
     weighted = solve(g_train, g_test, settings.regularization)
     matrices = aggregate(weighted.numpy(), g_train.numpy(), test.starts, train.starts)
-    write_influence(path, matrices, success, {"frames": str(len(train)), "dimensions": str(size)})
+    write_influence(path, matrices, success)
 
 
 def dimensions(settings: InfluenceSettings, n_frames: int) -> int:
@@ -90,7 +90,7 @@ def solve(g_train: Tensor, g_test: Tensor, regularization: float) -> Tensor:
     if failed or not factor.isfinite().all():
         raise UserError(
             f"influence: the gradients of {len(g_train)} frames have no inverse with regularization={regularization}; "
-            "set influence.regularization=0.001, say"
+            "set influence.regularization=0.1, say"
         )
     return torch.cholesky_solve(g_test.T, factor).T.contiguous()
 

@@ -29,13 +29,13 @@ class Influence:
         return self.matrices[name].sum(0)
 
 
-def write_influence(path: Path, matrices: dict[str, np.ndarray], success: np.ndarray, notes: dict[str, str]) -> None:
-    """Write the file whole or not at all; `notes` tell what it was made with."""
+def write_influence(path: Path, matrices: dict[str, np.ndarray], success: np.ndarray) -> None:
+    """Write the file whole or not at all."""
     from safetensors.numpy import save
 
     arrays = {name: np.ascontiguousarray(matrices[name], np.float64) for name in MATRICES}
     with atomic_path(path) as temporary:
-        temporary.write_bytes(save({**arrays, "success": success.astype(np.uint8)}, notes))
+        temporary.write_bytes(save({**arrays, "success": success.astype(np.uint8)}))
 
 
 def read_influence(evidence: Evidence) -> Influence:

@@ -40,7 +40,8 @@ class Opened:
         torch.set_num_threads(available_threads())
         settings = read_checkpoint_settings(checkpoint, [])
         device = select_device(settings.device)
-        return cls(load_policy(checkpoint, settings, device), settings, device)
+        with torch.random.fork_rng(devices=[]):  # weights are drawn before they are read
+            return cls(load_policy(checkpoint, settings, device), settings, device)
 
 
 class Windows:
