@@ -14,6 +14,8 @@ from demo_score.methods.registry import title
 from places import SCRIPTS
 from synthetic_arena import EXTERNAL, arena_tables, write_arena
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = SCRIPTS / "make_arena_tables.py"
 RANDOM = [f"random_{i + 1}" for i in range(5)]
 

@@ -3,12 +3,18 @@
 import pandas as pd
 
 from demo_score.conditions import CONDITIONS
-from demo_score.tables import ALL_RUNS, CHECKPOINTS, CLASSIFIERS, DETECTION, DIFFERENCES, KEPT, SUCCESS
+from demo_score.methods.registry import title
+from demo_score.tables import ALL_RUNS, ARENA_TABLES, CHECKPOINTS, CLASSIFIERS, DETECTION, DIFFERENCES, KEPT, SUCCESS
 from demo_score.tables.schema import TEXT
 
-REPORTED = (SUCCESS, DIFFERENCES, CHECKPOINTS, KEPT, CLASSIFIERS, DETECTION)
+REPORTED = (SUCCESS, DIFFERENCES, CHECKPOINTS, KEPT, CLASSIFIERS, DETECTION, *ARENA_TABLES.values())
 COLUMNS = {name: column for table in REPORTED for name, column in table.columns.items()}
-INTERVALS = {"low": ("high", "95% interval"), "bootstrap_low": ("bootstrap_high", "Bootstrap interval")}
+INTERVALS = {
+    "low": ("high", "95% interval"),
+    "bootstrap_low": ("bootstrap_high", "Bootstrap interval"),
+    "rate_low": ("rate_high", "Its 95% interval"),
+    "minus_length_low": ("minus_length_high", "Its 95% interval over length"),
+}
 KINDS = {"t over runs": ", t over runs", "wilson": ", Wilson", "newcombe": ", Newcombe"}
 TEXTS = {column.heading for column in COLUMNS.values() if column.type == TEXT} - {"", "Run"}
 _NUMBERS = {"percent": "{:.1%}", "points": "{:+.1%}", "p": "{:.2g}", "steps": "{:.0f}", "digits": "{:.3f}"}
@@ -58,6 +64,8 @@ def _text(name: str, value: object) -> str:
     if name in ("condition", "against"):
         label = CONDITIONS[value].label if value in CONDITIONS else str(value)
         return label.partition(" (")[0] if name == "against" else label
+    if name in ("entrant", "method", "other"):
+        return title(str(value))
     shown = COLUMNS[name].shown if name in COLUMNS else ""
     if shown == "checkpoint":
         return f"{value:06d}"

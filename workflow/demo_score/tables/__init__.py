@@ -37,6 +37,7 @@ __all__ = [
     "ARENA_KEPT",
     "ARENA_MEAN_COSTS",
     "ARENA_SCORES",
+    "ARENA_TABLES",
     "ARENA_UPLIFT",
     "CHECKPOINTS",
     "CLASSIFIERS",
