@@ -113,10 +113,9 @@ class ArenaPaths:
         return [f"{self.run(seed)}/costs.csv" for seed in self.seeds]
 
     def table_names(self) -> list[str]:
-        """The tables that the arena has: uplift where policies are tested, detection where strategies are known."""
-        uplift = ["arena_uplift"] if self.paths.is_evaluated else []
-        detection = ["arena_detection"] if self.paths.experiment.oracle() else []
-        return [*uplift, *detection, "arena_agreement", "arena_costs"]
+        """The tables that the arena has: where no policy is tested, those of agreement and cost alone."""
+        tested = ["arena_uplift", "arena_detection"] if self.paths.is_evaluated else []
+        return [*tested, "arena_agreement", "arena_costs"]
 
     def figure_names(self) -> list[str]:
         """Those figures whose tables it has."""
