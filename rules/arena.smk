@@ -167,10 +167,8 @@ for experiment_name, arena_paths in ARENA_PATHS.items():
             runtime=grows(10),
         params:
             code=code("make_arena_tables.py"),
-            oracle=(
-                shlex.join(["--oracle", *oracle])
-                if (oracle := EXPERIMENTS[experiment_name].oracle())
-                else ""
+            oracle=shlex.join(
+                ["--oracle", *arena_paths.paths.experiment.oracle()] * arena_paths.paths.is_evaluated
             ),
             out_dir=subpath(output.summary, parent=True),
         message:
