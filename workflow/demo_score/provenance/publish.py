@@ -16,6 +16,12 @@ from demo_score.provenance.verify import DIGESTS, verify_experiment
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_path, check_writable, write_text
 
+# What a finished experiment has, and a finished arena.
+FINISHED = {
+    "": ["tables/summary.md", "tables/manifest.json", "tables/run.json"],
+    ARENA: ["arena/summary.md", "arena/tables/manifest.json", "arena/tables/run.json"],
+}
+
 
 def publish(experiment: Path, config: Path, command: str, out: Path, figures: bool = True) -> None:
     """Copy an experiment's tables and figures to `out`, with what tables are made of, configuration and settings.
@@ -27,9 +33,10 @@ def publish(experiment: Path, config: Path, command: str, out: Path, figures: bo
     a number in the tables does not follow, or what stays is of other settings.
     """
     check_writable(out, folder=True)
-    if not (parts := [part for part in ("", ARENA) if not _missing(experiment / part)]):
-        missing = _missing(experiment)[0]
-        raise UserError(f"{experiment}: has no tables/{missing}; run snakemake for this experiment first")
+    missing = {part: [name for name in names if not (experiment / name).is_file()] for part, names in FINISHED.items()}
+    if all(missing.values()):
+        raise UserError(f"{experiment}: has no {missing[''][0]}; run snakemake for this experiment first")
+    parts = [part for part, names in missing.items() if not names]
     if problems := verify_experiment(experiment)[0]:
         raise UserError(f"{problems[0]}; run snakemake for this experiment again")
     entry = read_yaml(config)["experiments"][experiment.name]
@@ -42,11 +49,6 @@ def publish(experiment: Path, config: Path, command: str, out: Path, figures: bo
     if tables and out.resolve().parent.name == PUBLISHED:
         with figure_style():
             save(overview(tables), [out.parent / f"differences.{suffix}" for suffix in ("png", "svg")])
-
-
-def _missing(folder: Path) -> list[str]:
-    """What a finished experiment, or arena, has in its tables/ and this one has not."""
-    return [name for name in ("manifest.json", "run.json") if not (folder / "tables" / name).is_file()]
 
 
 def _check_same_settings(out: Path, entry: dict, parts: list[str]) -> None:
