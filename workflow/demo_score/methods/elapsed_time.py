@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from demo_score.methods.elapsed_bins import ENDS, STARTS
 from demo_score.methods.networks import generators, mlp, one_thread
-from demo_score.methods.scizor import ENDS, STARTS
 
 WARM_UP = 0.1  # of the training, in which the learning rate rises
 

@@ -4,10 +4,9 @@ import numpy as np
 
 from demo_score.config.models.base import Section, number, whole
 from demo_score.methods.base import Evidence, Method, Score
+from demo_score.methods.elapsed_bins import ENDS, STARTS
 from demo_score.runtime.errors import UserError
 
-STARTS = np.array([0, 0.5, 1, 2, 5])  # of the bins of elapsed time, s
-ENDS = np.array([0.5, 1, 2, 5, 10000])
 HALF_LIFE = 1.0  # s, of blame for what comes later
 LEAST = 2  # control steps
 

@@ -1,19 +1,17 @@
 """The workflow's tables (CSV): their columns, types and missing values, said once for all who write and read them."""
 
 from demo_score.tables.arena import ARENA_AGREEMENT, ARENA_DETECTION, ARENA_MEAN_COSTS, ARENA_TABLES, ARENA_UPLIFT
+from demo_score.tables.arena_inputs import ARENA_COSTS, ARENA_INPUTS, ARENA_KEPT, ARENA_SCORES, EXTERNAL_SCORES
 from demo_score.tables.declared import (
     ALL_RUNS,
-    ARENA_COSTS,
-    ARENA_KEPT,
-    ARENA_SCORES,
     CHECKPOINTS,
     CLASSIFIER_METRICS,
     CLASSIFIERS,
     COMPARISON,
+    DECLARED,
     DETECTION,
     DIFFERENCES,
     EPISODES,
-    EXTERNAL_SCORES,
     FROM_USER,
     KEPT,
     OUTCOMES,
@@ -24,10 +22,9 @@ from demo_score.tables.declared import (
     TRACES,
     UNNAMED,
 )
-from demo_score.tables.declared import TABLES as _DECLARED
 from demo_score.tables.schema import Column, Table
 
-TABLES = _DECLARED | ARENA_TABLES  # by what the workflow calls them
+TABLES = DECLARED | ARENA_INPUTS | ARENA_TABLES  # by what the workflow calls them
 
 __all__ = [
     "ALL_RUNS",

@@ -1,6 +1,7 @@
 """The tables of the arena over all runs; what they are made of is declared with all other tables."""
 
-from demo_score.tables.declared import ARENA_KEPT, ARENA_SCORES, DETECTION, SUCCESS
+from demo_score.tables.arena_inputs import ARENA_COSTS, ARENA_KEPT, ARENA_SCORES
+from demo_score.tables.declared import DETECTION, SUCCESS
 from demo_score.tables.schema import NUMBER, TEXT, WHOLE, Column, Table
 
 _RUN, _RUNS, _N = (SUCCESS.columns[name] for name in ("seed", "runs", "n"))
@@ -107,9 +108,7 @@ ARENA_MEAN_COSTS = Table(
         "runs": _RUNS,
         "needs": Column(TEXT, "What it needs beside demonstrations", "Needs"),
         "rollouts": Column(NUMBER, "Labelled rollouts that it uses", "Rollouts", "steps"),
-        "core_seconds": _number(
-            "Seconds of one core that its scores took; empty: not measured", "Core-seconds", "steps"
-        ),
+        "core_seconds": ARENA_COSTS.columns["core_seconds"],
     },
 )
 ARENA_TABLES = {

@@ -259,64 +259,7 @@ PROBLEMS = Table(
         "problem": Column(TEXT, "What is wrong"),
     },
 )
-ARENA_SCORES = Table(
-    file="seed<seed>/arena/scores/<method>.csv",
-    made_by="score_demonstrations.py or take_external_scores.py",
-    row="a demonstration and a method",
-    key=("seed", "method", "file", "episode"),
-    float_format=None,
-    columns={
-        "seed": _SEED,
-        "method": Column(TEXT, "Method of the arena (docs/arena.md)", "Method"),
-        "file": _FILE,
-        "episode": _EPISODE,
-        "length": Column(WHOLE, "Control steps"),
-        "actor": _ACTOR,
-        "score": Column(NUMBER, "Higher is better"),
-    },
-)
-ARENA_KEPT = Table(
-    file="seed<seed>/arena/<keep>/<entrant>/kept.csv",
-    made_by="keep_demonstrations.py",
-    row="a demonstration",
-    key=("seed", "entrant", "keep", "file", "episode"),
-    columns={
-        "seed": _SEED,
-        "entrant": Column(TEXT, "Method or control of the arena", "Entrant"),
-        "keep": Column(TEXT, "How many are kept: `own`, as many as by Demo-SCORE, or a percentage", "Keep"),
-        "file": _FILE,
-        "episode": _EPISODE,
-        "kept": Column(FLAG, "Whether it is kept"),
-    },
-)
-ARENA_COSTS = Table(
-    file="seed<seed>/arena/costs.csv",
-    made_by="list_costs.py",
-    row="a method in a run",
-    key=("seed", "method"),
-    columns={
-        "seed": _SEED,
-        "method": Column(TEXT, "Method of the arena", "Method"),
-        "needs": Column(TEXT, "What it needs beside demonstrations", "Needs"),
-        "rollouts": Column(WHOLE, "Labelled rollouts that it uses", "Rollouts"),
-        "core_seconds": _of_runs(
-            "Seconds of one core that its scores took; empty: not measured", "Core-seconds", "steps"
-        ),
-    },
-)
-EXTERNAL_SCORES = Table(
-    file="arena.external.<name>.path",
-    made_by="some other program",
-    row="a demonstration",
-    key=("demonstrations", "episode"),
-    columns={
-        "demonstrations": Column(TEXT, "Its name under `demonstrations` in config.yaml"),
-        "episode": _EPISODE,
-        "score": Column(NUMBER, "Higher is better"),
-        "seed": Column(WHOLE, "Seed of the run; without this column the scores are those of all runs"),
-    },
-)
-TABLES = {  # by what the workflow calls them
+DECLARED = {  # by what the workflow calls them
     "outcomes": OUTCOMES,
     "scores": SCORES,
     "traces": TRACES,
@@ -331,8 +274,4 @@ TABLES = {  # by what the workflow calls them
     "comparison": COMPARISON,
     "episodes": EPISODES,
     "problems": PROBLEMS,
-    "arena_scores": ARENA_SCORES,
-    "arena_kept": ARENA_KEPT,
-    "arena_run_costs": ARENA_COSTS,
-    "external_scores": EXTERNAL_SCORES,
 }
