@@ -9,8 +9,7 @@ import pytest
 from demo_score.analysis.arena.findings import smallest_p
 from demo_score.analysis.arena.tables import make_arena_tables
 from demo_score.analysis.over_runs import sign_flip_p
-from demo_score.entrants import METHODS
-from demo_score.methods.registry import title
+from demo_score.entrants import METHODS, title
 from places import SCRIPTS
 from synthetic_arena import EXTERNAL, arena_tables, write_arena
 
@@ -96,7 +95,7 @@ def test_smallest_p_is_that_of_runs_which_all_agree() -> None:
 
 
 def test_without_a_policy_methods_are_compared_by_agreement(tmp_path) -> None:
-    paths = write_arena(tmp_path, methods=METHODS[:3], levels=("own",)) | {"evaluations": []}
+    paths = write_arena(tmp_path, methods=tuple(METHODS)[:3], levels=("own",)) | {"evaluations": []}
     text = make_arena_tables(**paths, out=tmp_path / "arena")
     assert sorted(path.stem for path in (tmp_path / "arena/tables").iterdir()) == ["arena_agreement", "arena_costs"]
     assert text.startswith("| Method | Mean rank correlation with others |") and "No policy was tested here" in text

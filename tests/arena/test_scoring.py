@@ -52,7 +52,7 @@ def test_score_that_is_no_number_is_refused(pool: Path, monkeypatch) -> None:
 
 
 def test_what_a_method_needs_must_be_named(pool: Path) -> None:
-    with one_line_error("Demo-SCORE needs the filter", "--filter-scores"):
+    with one_line_error("needs the filter", "--filter-scores"):
         scores(pool, "demo_score")
 
 

@@ -35,7 +35,7 @@ SILENT = dict.fromkeys(
 WORST = {
     "one_run": {"seeds": (1,), "methods": ("cupid", "length"), "levels": ("own",), "n_random": 1},
     "all_zero": {"methods": ("cupid", "length"), "levels": ("own",), "rates": SILENT},
-    "no_oracle": {"oracle": [], "seeds": (1, 2), "methods": METHODS[:7]},
+    "no_oracle": {"oracle": [], "seeds": (1, 2), "methods": tuple(METHODS)[:7]},
     "unmeasured": {"methods": (EXTERNAL, "other"), "seeds": (1, 2)},
 }
 

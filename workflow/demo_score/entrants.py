@@ -3,21 +3,21 @@
 Imports none of the methods: whoever checks a configuration reads this first.
 """
 
-METHODS = (
-    "demo_score",
-    "cupid",
-    "cupid_mean",
-    "cupid_quality",
-    "deminf",
-    "scizor",
-    "success_similarity",
-    "policy_loss",
-    "compatibility",
-    "state_diversity",
-    "action_diversity",
-    "smoothness",
-    "length",
-)
+METHODS = {  # the file's name, and what tables and figures call it
+    "demo_score": "Demo-SCORE",
+    "cupid": "CUPID",
+    "cupid_mean": "CUPID, means",
+    "cupid_quality": "CUPID-Quality",
+    "deminf": "DemInf",
+    "scizor": "SCIZOR",
+    "success_similarity": "Success similarity",
+    "policy_loss": "Policy loss",
+    "compatibility": "Compatibility",
+    "state_diversity": "State diversity",
+    "action_diversity": "Action diversity",
+    "smoothness": "Smoothness",
+    "length": "Length",
+}
 RANDOM, LENGTH_MATCHED, ORACLE, ALL = "random", "length_matched", "oracle", "all"
 CONTROLS = {
     RANDOM: "Random of equal size",  # several a run, each with a number behind it
@@ -33,3 +33,9 @@ def control_of(entrant: str) -> str | None:
     """The control that an entrant is, whichever of its random choices; None for a method."""
     kind = entrant.rstrip("_0123456789")
     return kind if kind in CONTROLS else None
+
+
+def title(entrant: str) -> str:
+    """What tables and figures call a method, a control, or scores that some other program made (their own name)."""
+    control = control_of(entrant)
+    return CONTROLS[control] if control else METHODS.get(entrant, entrant)

@@ -63,7 +63,7 @@ def read_demonstrations(path: Path) -> list[Entry]:
 
 def read_evidence(method: Method, entries: list[Entry], sources: Sources, seed: int) -> Evidence:
     """What a method needs of what there is. Raises UserError for what it needs and is not named."""
-    _check_named(method, sources)
+    _check_named(method.needs, sources)
     rollouts = [episode for path in sources.rollouts for episode in read_entry_episodes(read_entries(path))]
     if unknown := [episode for episode in rollouts if episode.success is None]:
         raise UserError(f"{unknown[0].origin[0]} episode {unknown[0].origin[1]}: a rollout that does not say success")
@@ -101,7 +101,7 @@ def write_scores(
     ARENA_SCORES.write(out, rows)
 
 
-def _check_named(method: Method, sources: Sources) -> None:
+def _check_named(needs: frozenset[str], sources: Sources) -> None:
     options = {
         ROLLOUTS: ("--rollouts", sources.rollouts),
         CHECKPOINT: ("--checkpoints", sources.checkpoints),
@@ -109,10 +109,10 @@ def _check_named(method: Method, sources: Sources) -> None:
         INFLUENCE: ("--influence", sources.influence),
         FILTER: ("--filter-scores", sources.filter_scores),
     }
-    for need in sorted(method.needs):
+    for need in sorted(needs):
         option, given = options[need]
         if not given:
-            raise UserError(f"{method.title} needs the {need}; give {option}")
+            raise UserError(f"the method needs the {need}; give {option}")
 
 
 def _of_episode(method: Method, score: Score) -> float:

@@ -49,7 +49,6 @@ def _variance(opened, samples: int, seed: int):
 
 
 METHOD = Method(
-    title="Action diversity",
     source="Agia et al. 2025; github.com/agiachris/cupid, eval_action_variance_diffusion.py",
     needs=frozenset({CHECKPOINT}),
     settings=Settings,

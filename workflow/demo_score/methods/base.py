@@ -49,7 +49,6 @@ class Method:
     does not suffice.
     """
 
-    title: str  # in tables and figures
     source: str  # paper, equation, upstream file
     score: Callable[[Evidence, Any], list[Score]]
     needs: frozenset[str] = frozenset()  # of NEEDS

@@ -64,7 +64,6 @@ def frame_scores(chunks: np.ndarray, actions: np.ndarray, valid: np.ndarray, set
 
 
 METHOD = Method(
-    title="Compatibility",
     source="Gandhi et al. 2022, arXiv 2210.08073; github.com/jhejna/demonstration-information, quality_estimators.py",
     needs=frozenset({ENSEMBLE}),
     settings=Settings,

@@ -10,7 +10,6 @@ def score(evidence: Evidence, settings: NoSettings) -> list[Score]:
 
 
 METHOD = Method(
-    title="CUPID",
     source="Agia et al. 2025; github.com/agiachris/cupid, error_util.py: sum_of_sum_influence, net",
     needs=frozenset({INFLUENCE}),
     score=score,

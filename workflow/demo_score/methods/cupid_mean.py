@@ -11,7 +11,6 @@ def score(evidence: Evidence, settings: NoSettings) -> list[Score]:
 
 
 METHOD = Method(
-    title="CUPID, means",
     source="Agia et al. 2025; github.com/agiachris/cupid, error_util.py: mean_of_mean_influence, net",
     needs=frozenset({INFLUENCE}),
     score=score,

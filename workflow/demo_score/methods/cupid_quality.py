@@ -22,7 +22,6 @@ def min_max(scores: np.ndarray) -> np.ndarray:
 
 
 METHOD = Method(
-    title="CUPID-Quality",
     source="Agia et al. 2025; github.com/agiachris/cupid, error_util.py: min_of_max_influence, max_of_min_influence",
     needs=frozenset({INFLUENCE}),
     score=score,

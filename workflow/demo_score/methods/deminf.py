@@ -106,7 +106,6 @@ def _check_each(evidence: Evidence, frames: list[np.ndarray]) -> None:
 
 
 METHOD = Method(
-    title="DemInf",
     source="Hejna et al. 2025, arXiv 2502.08623; github.com/jhejna/demonstration-information",
     settings=Settings,
     score=score,

@@ -9,7 +9,6 @@ def score(evidence: Evidence, settings: NoSettings) -> list[Score]:
 
 
 METHOD = Method(
-    title="Demo-SCORE",
     source="Chen, Lessing, Liu, Finn 2025, arXiv 2503.03707; docs/differences.md",
     needs=frozenset({FILTER}),
     score=score,

@@ -9,7 +9,6 @@ def score(evidence: Evidence, settings: NoSettings) -> list[Score]:
 
 
 METHOD = Method(
-    title="Length",
     source="a control, see arXiv 2606.10229: most metrics of demonstrations exploit their length",
     score=score,
 )

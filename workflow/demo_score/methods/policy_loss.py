@@ -42,7 +42,6 @@ def _gpus(device) -> list:
 
 
 METHOD = Method(
-    title="Policy loss",
     source="Agia et al. 2025; github.com/agiachris/cupid, eval_policy_loss_diffusion.py",
     needs=frozenset({CHECKPOINT}),
     settings=Settings,

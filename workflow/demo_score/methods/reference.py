@@ -11,7 +11,7 @@ from demo_score.methods.registry import load
 
 def methods_reference() -> str:
     """A table of all methods, then what differs from each source, and the settings."""
-    rows = [f"| `{name}` | {load(name).title} | {_needs(name)} | {load(name).source} |" for name in METHODS]
+    rows = [f"| `{name}` | {title} | {_needs(name)} | {load(name).source} |" for name, title in METHODS.items()]
     table = ["| Method | In tables | Needs beside demonstrations | Source |", "|---|---|---|---|", *rows]
     differences = [f"- `{name}`: {load(name).differs}" for name in METHODS if load(name).differs]
     settings = [line for name in METHODS for line in _settings(name, load(name).settings)]

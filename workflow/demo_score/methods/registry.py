@@ -6,7 +6,7 @@ from importlib import import_module
 from itertools import chain
 from pathlib import Path
 
-from demo_score.entrants import CONTROLS, METHODS, control_of
+from demo_score.entrants import METHODS
 from demo_score.methods.base import Method
 
 
@@ -19,14 +19,6 @@ def load(name: str) -> Method:
 def method_file(name: str) -> Path:
     """The file that a method is."""
     return Path(__file__).with_name(f"{name}.py")
-
-
-def title(entrant: str) -> str:
-    """What tables and figures call a method, a control, or scores that some other program made (their own name)."""
-    if entrant in METHODS and method_file(entrant).is_file():
-        return load(entrant).title
-    control = control_of(entrant)
-    return CONTROLS[control] if control else entrant
 
 
 def needs_of(methods: Iterable[str]) -> set[str]:

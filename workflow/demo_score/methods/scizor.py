@@ -83,7 +83,6 @@ def suboptimality(steps: np.ndarray, expected: np.ndarray, fps: float, n_window:
 
 
 METHOD = Method(
-    title="SCIZOR",
     source="Zhang et al. 2025, arXiv 2505.22626; github.com/UT-Austin-RPL/SCIZOR",
     settings=Settings,
     score=score,

@@ -58,7 +58,6 @@ def spectral_arc_length(speed: np.ndarray, fps: float, settings: Settings) -> fl
 
 
 METHOD = Method(
-    title="Smoothness",
     source="Balasubramanian et al. 2015, J. NeuroEng. Rehabil. 12:112 (SPARC); RINSE, arXiv 2604.23000",
     settings=Settings,
     score=score,

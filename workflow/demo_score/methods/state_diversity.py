@@ -49,7 +49,6 @@ def _mahalanobis(frames: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 METHOD = Method(
-    title="State diversity",
     source="Agia et al. 2025; github.com/agiachris/cupid: offline_state_diversity, policy embeddings, mahal",
     needs=frozenset({CHECKPOINT}),
     settings=Settings,

@@ -58,7 +58,6 @@ def similarities(demonstrations: np.ndarray, starts: np.ndarray, rollouts: Seque
 
 
 METHOD = Method(
-    title="Success similarity",
     source="Agia et al. 2025; github.com/agiachris/cupid: state_similarity, policy, l2, mean_of_mean_success",
     needs=frozenset({ROLLOUTS, CHECKPOINT}),
     settings=Settings,

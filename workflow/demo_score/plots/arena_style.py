@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from demo_score.conditions import BASE, CONDITIONS
-from demo_score.entrants import ALL, METHODS, ORACLE, OWN, control_of
+from demo_score.entrants import ALL, METHODS, ORACLE, OWN, control_of, title
 from demo_score.plots.style import GREY
 from demo_score.tables import ALL_RUNS
 
@@ -25,8 +25,6 @@ def colour(entrant: str) -> str:
 
 def name(entrant: str) -> str:
     """What a figure calls an entrant: controls without what explains them."""
-    from demo_score.methods.registry import title  # reads every method's file
-
     return title(entrant).partition(" (")[0]
 
 

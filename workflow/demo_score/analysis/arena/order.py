@@ -27,6 +27,6 @@ def sizes_in(keeps: Iterable[str]) -> list[str]:
 
 def _place(entrant: str) -> tuple:
     if entrant in METHODS:
-        return 0, METHODS.index(entrant), ""
+        return 0, list(METHODS).index(entrant), ""
     control = control_of(entrant)
     return (2, list(CONTROLS).index(control), entrant) if control else (1, 0, entrant)

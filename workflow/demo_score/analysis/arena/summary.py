@@ -7,8 +7,7 @@ from demo_score.analysis.arena.order import methods_in, sizes_in
 from demo_score.analysis.arena.ranking import OF_METHODS, Tables, curves, means_of, of_method, ranking
 from demo_score.analysis.arena.scores import agreement_sentence, detection_sentence, mean_agreement
 from demo_score.analysis.formatting import cells, count, digits
-from demo_score.entrants import OWN
-from demo_score.methods.registry import title
+from demo_score.entrants import OWN, title
 from demo_score.tables import ALL_RUNS
 
 NOTE = (
