@@ -111,10 +111,11 @@ rule keep_demonstrations:
         code=code("keep_demonstrations.py"),
         oracle=oracle_of_tables,
         scores=lambda wildcards, input: f"--scores {input.scores}" if input.scores else "",
+        size=size_of_keep,
     message:
         "Choose the demonstrations of {wildcards.entrant} ({wildcards.keep}), seed {wildcards.seed}"
     shell:
-        "python workflow/scripts/keep_demonstrations.py {wildcards.entrant} --keep {wildcards.keep}"
+        "python workflow/scripts/keep_demonstrations.py {wildcards.entrant} {params.size}"
         " --filter-scores {input.filter_scores} {params.scores} {params.oracle} --run-seed {wildcards.seed}"
         " --kept {output.kept} --out {output.list} > {log} 2>&1"
 

@@ -139,6 +139,12 @@ def of_run(wildcards):
     )
 
 
+def size_of_keep(wildcards):
+    """The options that say how many demonstrations an entrant keeps."""
+    percent = experiment(wildcards).arena.own_percent
+    return shlex.join(["--keep", wildcards.keep, *(["--own-percent", str(percent)] if percent else [])])
+
+
 def method_settings(wildcards, method=None):
     """What config.yaml says of a method's settings, as JSON."""
     return json.dumps(experiment(wildcards).arena.settings_of(method or wildcards.method))

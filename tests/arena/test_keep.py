@@ -42,6 +42,13 @@ def test_percentage_is_of_all_demonstrations(pool: Path) -> None:
     assert kept(pool, "mine", "25", scores) == {("bad", 3), ("bad", 4), ("bad", 5)}
 
 
+def test_own_size_may_be_a_share_where_the_filter_keeps_all_or_none(pool: Path) -> None:
+    scores, table = method_scores(pool, [*range(N), *range(N, 2 * N)]), filter_scores(pool, 0)
+    n = keep_demonstrations("mine", "own", table, scores, [], 7, pool / "kept.csv", pool / "list.txt", own_percent=50)
+    assert n == N
+    assert {path.stem for path in read_list(pool / "list.txt")} == {"bad"}
+
+
 def test_demo_score_by_rank_keeps_what_its_threshold_keeps(pool: Path) -> None:
     scores = method_scores(pool, [0.9 - k / 100 - bad / 2 for bad in range(2) for k in range(N)])
     assert kept(pool, "mine", scores=scores, size=5) == {("good", k) for k in range(5)}
@@ -79,7 +86,7 @@ def test_filter_that_keeps_none_or_all_gives_no_size(pool: Path, size: int) -> N
     table = filter_scores(pool, 0)
     if size:
         table.write_text(table.read_text().replace(",0,\n", ",1,\n"))
-    with one_line_error("the filter kept", f"of {2 * N}"):
+    with one_line_error("the filter kept", f"of {2 * N}", "arena.own_percent"):
         keep_demonstrations("mine", "own", table, scores, [], 7, pool / "kept.csv", pool / "list.txt")
 
 

@@ -26,7 +26,7 @@ CONTROLS = {
     ALL: "All demonstrations",
 }
 INFLUENCE = "influence"  # what the cupid methods share: has settings, but no scores
-OWN = "own"  # the size of keep: as many as the filter of Demo-SCORE keeps in the run
+OWN = "own"  # the arena's own size of keep: as many as Demo-SCORE's filter keeps in the run, or arena.own_percent
 
 
 def control_of(entrant: str) -> str | None:

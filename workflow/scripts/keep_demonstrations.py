@@ -19,6 +19,7 @@ def main() -> str:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("entrant", help=f"a method, or a control: {', '.join(CONTROLS)} (random_1, random_2, ...)")
     parser.add_argument("--keep", type=keep_argument, required=True, help=f"{OWN}, or a percentage")
+    parser.add_argument("--own-percent", type=int, help=f"how many {OWN} is; by default as many as the filter kept")
     parser.add_argument("--filter-scores", type=Path, required=True, help="scores.csv of apply_filter.py")
     parser.add_argument("--scores", type=Path, help="of score_demonstrations.py, for a method")
     parser.add_argument("--oracle", nargs="*", default=[], help="strategies that the oracle keeps")

@@ -22,16 +22,19 @@ def keep_demonstrations(
     seed: int,
     kept: Path,
     out: Path,
+    own_percent: int | None = None,
 ) -> int:
     """Write which demonstrations an entrant keeps (`kept`), and their list (`out`); return how many.
 
-    keep: OWN, as many as the filter kept in `filter_scores`, or a percentage. scores: of a method; a control has none.
+    keep: OWN, as many as the filter kept in `filter_scores` or `own_percent`, or a percentage. scores: of a method; a
+    control has none.
     Demonstrations of the same score are taken in an order drawn from `seed`. Raises UserError where none or all
     would be kept, but for ALL.
     """
     table = SCORES.read(filter_scores, ["kind", "file", "episode", "length", "actor", "success", "score", "kept"])
     table = table[table["kind"] == "demonstration"].reset_index(drop=True)
-    n = _size(keep, table, filter_scores)
+    percent = own_percent if keep == OWN else int(keep)
+    n = _kept_by_filter(table, filter_scores) if percent is None else round(percent / 100 * len(table))
     generator = np.random.default_rng([seed, *entrant.encode()])
     if control_of(entrant):
         chosen = _of_control(control_of(entrant), table, n, oracle, generator)
@@ -53,11 +56,9 @@ def highest(scores: np.ndarray, n: int, generator: np.random.Generator) -> np.nd
     return np.sort(shuffled[np.argsort(-scores[shuffled], kind="stable")[:n]])
 
 
-def _size(keep: str, table: pd.DataFrame, path: Path) -> int:
-    if keep != OWN:
-        return round(int(keep) / 100 * len(table))
+def _kept_by_filter(table: pd.DataFrame, path: Path) -> int:
     if problem := trivial_choice(table):
-        raise UserError(f"{path}: {problem}")
+        raise UserError(f"{path}: {problem}; or set arena.own_percent")
     return int(table["kept"].sum())
 
 

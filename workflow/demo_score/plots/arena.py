@@ -26,7 +26,7 @@ HOLLOW = {"marker": "o", "markersize": 6, "markeredgewidth": 0.7, "markerfacecol
 def arena_uplift(table: Path) -> Figure:
     """The success of each entrant minus that of a random choice of equal size, the largest first; controls below.
 
-    table: arena_uplift.csv; Demo-SCORE's own size of keep. Band: one standard deviation of a run's random choices.
+    table: arena_uplift.csv; the arena's own size of keep. Band: one standard deviation of a run's random choices.
     """
     every = ARENA_UPLIFT.read(table, [*UPLIFT, "sd_subsets"])
     rows = every[(every["keep"] == OWN) & (every["entrant"] != RANDOM)]
@@ -75,7 +75,7 @@ def _band(every: pd.DataFrame) -> list[Patch]:
 def arena_detection(detection: Path, uplift: Path) -> Figure:
     """Whether the method that finds the oracle's strategies best makes the best policy: uplift over AUROC.
 
-    detection: arena_detection.csv; uplift: arena_uplift.csv, at Demo-SCORE's own size of keep.
+    detection: arena_detection.csv; uplift: arena_uplift.csv, at the arena's own size of keep.
     """
     areas = ARENA_DETECTION.read(detection, ["method", "seed", "n", "positive", "auroc", "auroc_within_length"])
     areas = areas[areas["seed"] == ALL_RUNS].set_index("method")
@@ -104,7 +104,7 @@ def _limits(areas: pd.DataFrame) -> tuple[float, float]:
 def arena_cost(costs: Path, uplift: Path) -> Figure:
     """What each method's scores cost beside what they gain: uplift over core-seconds.
 
-    costs: arena_costs.csv; uplift: arena_uplift.csv, at Demo-SCORE's own size of keep.
+    costs: arena_costs.csv; uplift: arena_uplift.csv, at the arena's own size of keep.
     """
     table = ARENA_MEAN_COSTS.read(costs, ["method", "seed", "rollouts", "core_seconds"], empty=True)
     table = table[table["seed"] == ALL_RUNS].set_index("method")

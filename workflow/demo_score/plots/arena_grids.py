@@ -71,7 +71,7 @@ def _draw_curves(axes: Axes, rows: pd.DataFrame, method: str) -> None:
 
 
 def _sizes(rows: pd.DataFrame) -> str:
-    """How many runs Demo-SCORE's own size has, and how many the others."""
+    """How many runs the arena's own size has, and how many the others."""
     own, others = (rows.loc[chosen, "runs"] for chosen in (rows["keep"] == OWN, rows["keep"] != OWN))
     text = f"own size: {_runs(own)}"
     return f"{text}; others: {_runs(others)}" if len(others) else text
@@ -87,7 +87,7 @@ def _legend(figure: Figure, rows: pd.DataFrame) -> None:
     handles = [
         Line2D([], [], color=METHOD_COLOUR, label="the method", **dot),
         Line2D([], [], color=colour(RANDOM), label="random of equal size", **dot),
-        Line2D([], [], color=GREY, label="of Demo-SCORE's own size", **diamond),
+        Line2D([], [], color=GREY, label="of the arena's own size", **diamond),
     ]
     present = [entrant for entrant in (ORACLE, ALL) if entrant in set(rows["entrant"])]
     handles += [Line2D([], [], color=colour(one), linestyle="--", linewidth=0.7, label=name(one)) for one in present]

@@ -29,7 +29,7 @@ def name(entrant: str) -> str:
 
 
 def of_own_size(uplift: pd.DataFrame) -> pd.DataFrame:
-    """The rows over all runs of methods at Demo-SCORE's own size of keep."""
+    """The rows over all runs of methods at the arena's own size of keep."""
     rows = uplift[(uplift["keep"] == OWN) & (uplift["seed"] == ALL_RUNS)]
     return rows[rows["entrant"].map(control_of).isna()]
 

@@ -27,7 +27,7 @@ ARENA_KEPT = Table(
     columns={
         "seed": SCORES.columns["seed"],
         "entrant": Column(TEXT, "Method or control of the arena", "Entrant"),
-        "keep": Column(TEXT, "How many are kept: `own`, as many as by Demo-SCORE, or a percentage", "Keep"),
+        "keep": Column(TEXT, "How many are kept: `own`, the arena's own size, or a percentage", "Keep"),
         "file": SCORES.columns["file"],
         "episode": SCORES.columns["episode"],
         "kept": Column(FLAG, "Whether it is kept"),

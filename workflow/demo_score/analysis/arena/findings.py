@@ -14,7 +14,7 @@ from demo_score.tables import ALL_RUNS
 
 
 class Findings:
-    """Sentences on the table of uplifts at Demo-SCORE's own size."""
+    """Sentences on the table of uplifts at the arena's own size."""
 
     def __init__(self, uplift: pd.DataFrame):
         self.methods = ranked(uplift)

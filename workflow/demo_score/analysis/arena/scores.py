@@ -19,7 +19,7 @@ def agreement_sentence(agreement: pd.DataFrame) -> list[str]:
         least, most = (rows.loc[rows["rho"].idxmin()], rows.loc[rows["rho"].idxmax()])
         text += f", from {_pair(least)} to {_pair(most)}"
     if (shared := rows["overlap"].mean()) == shared:
-        text += f"; of what either keeps at Demo-SCORE's own size, both keep {percent(shared)}% on the mean"
+        text += f"; of what either keeps at the arena's own size, both keep {percent(shared)}% on the mean"
     return [f"- {text}."]
 
 

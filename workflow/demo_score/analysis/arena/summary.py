@@ -13,7 +13,7 @@ from demo_score.tables import ALL_RUNS
 NOTE = (
     "Success and uplift are means over runs with 95% t intervals over runs; n counts the episodes of all of them. "
     "Uplift: success minus the mean of the run's random choices of equal size, run by run (oracle and all "
-    "demonstrations: minus those of Demo-SCORE's own size). p: exact test over all signs of the runs' uplifts; Holm's "
+    "demonstrations: minus those of the arena's own size). p: exact test over all signs of the runs' uplifts; Holm's "
     "allows for all methods, not for controls. Methods that share a letter do not differ (paired t tests over runs, "
     "Holm over all pairs, level .05). Gap closed: (method - random) / (oracle - random), of means, without an "
     "interval. Core-seconds: what the scores of a run took, the jobs that methods share counted for each."

@@ -15,7 +15,7 @@ class External(Section):
 
 
 class Curve(Section):
-    """Other sizes of keep than Demo-SCORE's own."""
+    """Other sizes of keep than the arena's own."""
 
     percent: different(whole(1, 99))
     """Shares of the demonstrations to keep, in percent"""
@@ -36,6 +36,8 @@ class Arena(Section):
     """Random choices of equal size a run"""
     controls: different(Literal[LENGTH_MATCHED, ORACLE, ALL], least=0)
     """Other controls: `length_matched`, `oracle`, `all`"""
+    own_percent: whole(1, 99) = ABSENT
+    """Own size of keep, in percent of the demonstrations; without it, as many as Demo-SCORE's filter keeps in the run"""
     curve: Curve = ABSENT
     """Other sizes of keep (optional)"""
 
