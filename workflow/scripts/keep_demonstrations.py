@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from _library import run_command
-from demo_score.arena.keep import keep_demonstrations
+from demo_score.arena.keep import keep_demonstrations, size_argument
 from demo_score.config.seeds import seed_argument
 from demo_score.entrants import CONTROLS, OWN
 from demo_score.runtime.arguments import Parser
@@ -18,7 +18,7 @@ from demo_score.runtime.files import check_outputs
 def main() -> str:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("entrant", help=f"a method, or a control: {', '.join(CONTROLS)} (random_1, random_2, ...)")
-    parser.add_argument("--keep", type=keep_argument, required=True, help=f"{OWN}, or a percentage")
+    parser.add_argument("--keep", type=size_argument, required=True, help=f"{OWN}, or a percentage")
     parser.add_argument("--own-percent", type=int, help=f"how many {OWN} is; by default as many as the filter kept")
     parser.add_argument("--filter-scores", type=Path, required=True, help="scores.csv of apply_filter.py")
     parser.add_argument("--scores", type=Path, help="of score_demonstrations.py, for a method")
@@ -31,12 +31,6 @@ def main() -> str:
     check_outputs({"--kept": arguments.kept, "--out": arguments.out}, inputs)
     n = keep_demonstrations(**vars(arguments))
     return f"{arguments.out}: {n} demonstrations for {arguments.entrant}"
-
-
-def keep_argument(text: str) -> str:
-    if text != OWN and not (text.isascii() and text.isdigit() and 0 < int(text) < 100):
-        raise argparse.ArgumentTypeError(f"'{text}' is no size; give {OWN}, or a percentage from 1 to 99")
-    return text
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What an entrant of the arena keeps: the demonstrations with the highest scores, or those of a control."""
 
+import argparse
+import os
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +52,13 @@ def keep_demonstrations(
     return int(flags.sum())
 
 
+def size_argument(text: str) -> str:
+    """A size of keep on a command line: argparse's `type`."""
+    if text != OWN and not (text.isascii() and text.isdigit() and 0 < int(text) < 100):
+        raise argparse.ArgumentTypeError(f"'{text}' is no size; give {OWN}, or a percentage from 1 to 99")
+    return text
+
+
 def highest(scores: np.ndarray, n: int, generator: np.random.Generator) -> np.ndarray:
     """The positions of the `n` highest of `scores`; ties in a random order, so that none depends on the files'."""
     shuffled = generator.permutation(len(scores))
@@ -92,8 +101,6 @@ def _resolved(table: Path, file: str) -> Path:
 def _rows(
     table: pd.DataFrame, flags: np.ndarray, entrant: str, keep: str, seed: int, filter_scores: Path, out: Path
 ) -> pd.DataFrame:
-    import os
-
     folder = out.resolve().parent
     files = [Path(os.path.relpath(_resolved(filter_scores, file), folder)).as_posix() for file in table["file"]]
     return table[["episode"]].assign(seed=seed, entrant=entrant, keep=keep, file=files, kept=flags)

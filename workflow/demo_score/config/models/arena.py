@@ -37,7 +37,7 @@ class Arena(Section):
     controls: different(Literal[LENGTH_MATCHED, ORACLE, ALL], least=0)
     """Other controls: `length_matched`, `oracle`, `all`"""
     own_percent: whole(1, 99) = ABSENT
-    """Own size of keep, in percent of the demonstrations; without it, as many as Demo-SCORE's filter keeps in the run"""
+    """Own size of keep, in percent of the demonstrations; without it, as many as Demo-SCORE's filter keeps in a run"""
     curve: Curve = ABSENT
     """Other sizes of keep (optional)"""
 
