@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from demo_score.conditions import CONDITIONS
-from demo_score.entrants import METHODS
+from demo_score.curation_methods import METHODS
 from demo_score.config.models.experiment import Config, condition_of
 from demo_score.experiments import config as workflow_config
 from demo_score.experiments.checks import check_config

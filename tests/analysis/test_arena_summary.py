@@ -9,7 +9,7 @@ import pytest
 from demo_score.analysis.arena.findings import smallest_p
 from demo_score.analysis.arena.tables import make_arena_tables
 from demo_score.analysis.over_runs import sign_flip_p
-from demo_score.entrants import METHODS, title
+from demo_score.curation_methods import METHODS, title
 from places import SCRIPTS
 from synthetic_arena import EXTERNAL, arena_tables, write_arena
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from demo_score.analysis.arena.tables import make_arena_tables
-from demo_score.entrants import METHODS, control_of
+from demo_score.curation_methods import METHODS
+from demo_score.entrants import control_of
 from synthetic_results import SEEDS, write_table
 
 EXTERNAL = "mine"

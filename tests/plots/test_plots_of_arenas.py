@@ -8,7 +8,7 @@ import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
-from demo_score.entrants import METHODS
+from demo_score.curation_methods import METHODS
 from demo_score.plots import arena, arena_grids
 from demo_score.plots.arena_style import name, spread
 from demo_score.plots.style import WIDTH, figure_style

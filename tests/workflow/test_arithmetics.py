@@ -103,3 +103,14 @@ def test_edit_of_a_method_makes_its_scores_stale_and_no_other(finished: Path, ot
     assert "Score demonstrations by smoothness" not in plan
     assert "Train policy: arena/own/length" in plan
     assert "Train policy: arena/own/smoothness" not in plan
+
+
+def test_another_method_makes_no_scores_stale(finished: Path, other: dict[str, str]) -> None:
+    names = finished / "workflow/demo_score/curation_methods.py"
+    names.write_text(
+        names.read_text().replace('    "length": "Length",\n', '    "length": "Length",\n    "mine": "Mine",\n')
+    )
+    plan = snakemake(finished, "arena", "--dry-run", **other).stdout
+    assert "Score demonstrations by smoothness" not in plan
+    assert "Train policy: arena/own/smoothness" not in plan
+    assert "Tables of the arena of tiny" in plan

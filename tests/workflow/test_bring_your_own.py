@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from demo_score.curation_methods import METHODS
 from demo_score.data.formats import open_dataset
 from demo_score.data.formats.robomimic import RobomimicFile, write_episodes
 from demo_score.data.lists import read_list
-from demo_score.entrants import METHODS
 from fixture_content import demonstrations, rollouts
 from miniature import copy_repository, digests, snakemake
 from places import TESTS

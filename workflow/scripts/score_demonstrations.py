@@ -4,25 +4,23 @@ score_demonstrations.py smoothness --demonstrations demonstrations/all.txt --run
 """
 
 import argparse
-import json
 from pathlib import Path
 
 from _library import run_command
 from demo_score.arena.scoring import Sources, score_demonstrations
 from demo_score.config.seeds import seed_argument
-from demo_score.entrants import METHODS
-from demo_score.runtime.arguments import Parser
+from demo_score.runtime.arguments import Parser, json_argument
 
 
 def main() -> str:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("method", choices=METHODS, metavar="METHOD", help=", ".join(METHODS))
+    parser.add_argument("method", help="a file of workflow/demo_score/methods, without .py (docs/arena.md)")
     parser.add_argument("--demonstrations", type=Path, required=True, help="list, table or data set")
     parser.add_argument("--rollouts", type=Path, nargs="*", default=[], help="likewise, labelled")
     parser.add_argument("--checkpoints", type=Path, nargs="*", default=[], help="folders of the base policy's")
     parser.add_argument("--influence", type=Path, help="of compute_influence.py")
     parser.add_argument("--filter-scores", type=Path, help="scores.csv of apply_filter.py")
-    parser.add_argument("--settings", type=json.loads, default={}, help="of the method, as JSON; others by default")
+    parser.add_argument("--settings", type=json_argument, default={}, help="of the method, as JSON; others by default")
     parser.add_argument("--run-seed", type=seed_argument, required=True, help="seed of the run, and of what is drawn")
     parser.add_argument("--out", type=Path, required=True, help="table of scores (.csv)")
     arguments = vars(parser.parse_args())

@@ -7,7 +7,7 @@ import pandas as pd
 
 from demo_score.data.lists import read_entries
 from demo_score.methods.base import FILTER, INFLUENCE, NEEDS, ROLLOUTS
-from demo_score.methods.registry import needs_of
+from demo_score.methods.registry import load
 from demo_score.runtime.errors import UserError
 from demo_score.tables import ARENA_COSTS
 
@@ -25,7 +25,7 @@ def list_costs(benchmarks: Mapping[str, Sequence[Path]], rollouts: Sequence[Path
 
 
 def _row(seed: int, method: str, paths: Sequence[Path], n_rollouts: int) -> dict:
-    needs = needs_of([method])
+    needs = load(method).needs
     known = paths and all(path.is_file() for path in paths)
     return {
         "seed": seed,

@@ -1,5 +1,6 @@
 """Scores that some other program made: a table with the columns demonstrations, episode, score, and seed if need be."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -27,8 +28,8 @@ def take_external_scores(method: str, path: Path, demonstrations: Path, names: l
     scores = _read(path, seed)
     wanted = [(called[entry.file], entry.episode) for entry in entries]
     if unknown := [key for key in scores if key not in {*wanted}]:
-        known = ", ".join(dict.fromkeys(names))
-        raise UserError(f"{path}: {_place(unknown[0])} is no demonstration; there are episodes of {known}")
+        known = [f"{name} {', '.join(_ranges(episode for of, episode in wanted if of == name))}" for name in names]
+        raise UserError(f"{path}: {_place(unknown[0])} is no demonstration; there are {'; '.join(known)}")
     if missing := [key for key in wanted if key not in scores]:
         raise UserError(f"{path}: has no score of {_place(missing[0])}{_more(missing)}; give every demonstration one")
     episodes = list(read_entry_episodes(entries, []))
@@ -45,6 +46,11 @@ def _read(path: Path, seed: int) -> dict[tuple[str, int], float]:
         table = table[seeds == seed]
         if table.empty:
             raise UserError(f"{path}: has no score for the run {seed}; give each seed its scores, or leave seed out")
+    if (lacking := table["score"].isna()).any():
+        row = table[lacking].iloc[0]
+        raise UserError(
+            f"{path}: the score of {_place((row['demonstrations'], row['episode']))} is no number; give one"
+        )
     if (twice := table.duplicated(_KEY)).any():
         row = table[twice].iloc[0]
         raise UserError(f"{path}: {_place((row['demonstrations'], row['episode']))} is there twice; remove one")
@@ -57,7 +63,18 @@ def _as_dict(table: pd.DataFrame) -> dict[tuple[str, int], float]:
 
 
 def _place(key: tuple[str, int]) -> str:
-    return f"{key[0]} episode {key[1]}"
+    return f"{key[0]} episode {key[1]:.0f}"
+
+
+def _ranges(episodes: Iterable[int]) -> list[str]:
+    """Numbers in short: 0 to 3, 5."""
+    runs: list[list[int]] = []
+    for episode in sorted(episodes):
+        if runs and episode == runs[-1][-1] + 1:
+            runs[-1].append(episode)
+        else:
+            runs.append([episode])
+    return [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs]
 
 
 def _more(missing: list) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from demo_score.arena.scoring import read_demonstrations
 from demo_score.data.lists import read_entries, read_entry_episodes
-from demo_score.entrants import INFLUENCE
+from demo_score.methods.base import INFLUENCE
 from demo_score.methods.influence import compute_influence
 from demo_score.methods.influence_settings import InfluenceSettings
 from demo_score.runtime.files import check_outputs

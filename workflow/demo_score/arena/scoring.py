@@ -3,7 +3,9 @@
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from demo_score.data.episodes import Episode
+from demo_score.config.models.base import Section
+from demo_score.data.episodes import Episode, place
 from demo_score.data.formats import open_dataset
 from demo_score.data.lists import Entry, check_distinct, read_entries, read_entry_episodes
 from demo_score.data.rates import agreed_rate
 from demo_score.methods.base import CHECKPOINT, ENSEMBLE, FILTER, INFLUENCE, ROLLOUTS, Evidence, Method, Score
-from demo_score.methods.registry import load
+from demo_score.methods.registry import load, method_file
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_outputs
 from demo_score.runtime.hardware import available_threads
@@ -47,9 +50,33 @@ def score_demonstrations(method: str, settings: dict, sources: Sources, seed: in
     parsed = chosen.settings.checked(settings, f"arena.settings.{method}")
     entries = read_demonstrations(sources.demonstrations)
     evidence = read_evidence(chosen, entries, sources, seed)
-    scores = [_of_episode(chosen, score) for score in chosen.score(evidence, parsed)]
+    scores = _scores(chosen, method, evidence, parsed)
     write_scores(out, method, seed, entries, evidence.demonstrations, scores)
     return len(scores)
+
+
+def _scores(chosen: Method, name: str, evidence: Evidence, settings: Section) -> list[float]:
+    """A score of each demonstration. Raises UserError, with the place, for what goes wrong in the method's own file."""
+    with own_mistakes(method_file(name)):
+        scores = chosen.score(evidence, settings)
+    if len(scores) != (n := len(evidence.demonstrations)):
+        raise UserError(
+            f"{name}: returns {len(scores)} scores of {n} demonstrations; return one of each, in their order"
+        )
+    return [_of_episode(chosen, name, *pair) for pair in zip(scores, evidence.demonstrations, strict=True)]
+
+
+@contextmanager
+def own_mistakes(file: Path) -> Iterator[None]:
+    """Name the line of `file` in which an error was raised that is no UserError: whoever wrote it can mend it."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError) as error:
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == file]
+        if not lines:
+            raise
+        reason = " ".join(str(error).split())
+        raise UserError(f"{file}: line {lines[-1]}: {type(error).__name__}: {reason}; correct the method") from error
 
 
 def read_demonstrations(path: Path) -> list[Entry]:
@@ -115,8 +142,15 @@ def _check_named(needs: frozenset[str], sources: Sources) -> None:
             raise UserError(f"the method needs the {need}; give {option}")
 
 
-def _of_episode(method: Method, score: Score) -> float:
-    return float(method.aggregate(score) if isinstance(score, np.ndarray) else score)
+def _of_episode(method: Method, name: str, score: Score, episode: Episode) -> float:
+    if not isinstance(score, np.ndarray):
+        return float(score)
+    if score.shape != (len(episode),):
+        raise UserError(
+            f"{name}: gives {place(episode)} scores of shape {score.shape}; return a number, or one of each of its "
+            f"{len(episode)} frames"
+        )
+    return float(method.aggregate(score))
 
 
 def _rate(entries: list[Entry]) -> float:

@@ -14,6 +14,8 @@ OF_POLICY = {CHECKPOINT, ENSEMBLE, INFLUENCE}  # needs that a base policy fulfil
 def check_arena(experiment: Experiment) -> None:
     """Raise UserError for settings that a method does not have, and for a method that lacks what it needs."""
     arena = experiment.arena
+    if unknown := sorted({*(arena.settings or {})} - {*arena.methods, INFLUENCE}):
+        raise UserError(f"arena.settings.{unknown[0]}: is not among methods; add it there, or remove its settings")
     for method in arena.methods:
         load(method).settings.checked(arena.settings_of(method), f"arena.settings.{method}")
         if OF_POLICY & load(method).needs and not experiment.base_policy:

@@ -72,6 +72,8 @@ def check_target(
         )
     if parts[1] not in (*places, "overview"):
         raise UserError(f"{target}: there is no experiment {parts[1]}; there are {', '.join(places)}")
+    if "arena" in parts[2:] and not places.get(parts[1], {}).get("entrant", [""]):
+        raise UserError(f"{target}: {parts[1]} has no arena; add one to it in config.yaml (docs/arena.md)")
     for pattern in sorted(patterns, key=lambda pattern: len(_WILDCARD.findall(pattern))):
         _check_wildcards(target, _wildcards(pattern, target), places)
     shown = {_WILDCARD.sub(r"{\1}", pattern).replace("{experiment}", parts[1]) for pattern in patterns}

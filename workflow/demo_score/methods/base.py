@@ -9,12 +9,12 @@ import numpy as np
 
 from demo_score.config.models.base import Section
 from demo_score.data.episodes import Episode
-from demo_score.entrants import INFLUENCE
 
-# What a method may ask for beside demonstrations, and INFLUENCE: of each on each rollout, see methods/influence.py.
+# What a method may ask for beside demonstrations.
 ROLLOUTS = "rollouts"  # labelled rollouts of several checkpoints of the base policy
 CHECKPOINT = "checkpoint"  # the base policy as its training ended
 ENSEMBLE = "ensemble"  # the base policy at every checkpoint that was rolled out
+INFLUENCE = "influence"  # of each demonstration's frames on each rollout's, see methods/influence.py
 FILTER = "filter"  # the scores of Demo-SCORE's own filter
 NEEDS = (ROLLOUTS, CHECKPOINT, ENSEMBLE, INFLUENCE, FILTER)
 

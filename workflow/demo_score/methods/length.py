@@ -9,6 +9,6 @@ def score(evidence: Evidence, settings: NoSettings) -> list[Score]:
 
 
 METHOD = Method(
-    source="a control, see arXiv 2606.10229: most metrics of demonstrations exploit their length",
+    source="minus the control steps: shorter is better. A control: most metrics exploit length (arXiv 2606.10229)",
     score=score,
 )

@@ -1,26 +1,24 @@
-"""The curation methods by their names, which demo_score.entrants lists."""
+"""The curation methods by their names, which demo_score.curation_methods lists."""
 
-from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
 
-from demo_score.entrants import METHODS
 from demo_score.methods.base import Method
+from demo_score.runtime.errors import UserError
 
 
 @cache
 def load(name: str) -> Method:
-    """The method of that name: what its file calls METHOD."""
-    return import_module(f"demo_score.methods.{name}").METHOD
+    """The method of that name: what its file calls METHOD. Raises UserError where there is none."""
+    if not method_file(name).is_file():
+        raise UserError(f"{method_file(name)}: no such file; write the method (docs/arena.md), or ask for another")
+    module = import_module(f"demo_score.methods.{name}")
+    if not hasattr(module, "METHOD"):
+        raise UserError(f"{method_file(name)}: has no METHOD; end it with METHOD = Method(...), see docs/arena.md")
+    return module.METHOD
 
 
 def method_file(name: str) -> Path:
     """The file that a method is."""
     return Path(__file__).with_name(f"{name}.py")
-
-
-def needs_of(methods: Iterable[str]) -> set[str]:
-    """All that some methods need; scores that some other program made need nothing here."""
-    return set(chain.from_iterable(load(name).needs for name in methods if name in METHODS))

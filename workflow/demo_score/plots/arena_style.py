@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from demo_score.conditions import BASE, CONDITIONS
-from demo_score.entrants import ALL, METHODS, ORACLE, OWN, control_of, title
+from demo_score.curation_methods import METHODS, title
+from demo_score.entrants import ALL, ORACLE, OWN, control_of
 from demo_score.plots.style import GREY
 from demo_score.tables import ALL_RUNS
 

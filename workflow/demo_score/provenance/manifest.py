@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from demo_score.config.yaml_files import read_yaml
-from demo_score.entrants import METHODS
+from demo_score.curation_methods import METHODS
 from demo_score.ingest.user_data import user_files
 from demo_score.methods.registry import method_file
 from demo_score.runtime.dependencies import LIBRARY, code_digest

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from demo_score.conditions import CONDITIONS
-from demo_score.entrants import title
+from demo_score.curation_methods import title
 from demo_score.tables import ALL_RUNS, ARENA_TABLES, CHECKPOINTS, CLASSIFIERS, DETECTION, DIFFERENCES, KEPT, SUCCESS
 from demo_score.tables.schema import TEXT
 

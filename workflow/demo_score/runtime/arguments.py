@@ -1,6 +1,7 @@
 """What the command lines of all commands have in common."""
 
 import argparse
+import json
 from typing import NoReturn
 
 from demo_score.runtime.errors import UserError
@@ -11,3 +12,14 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; {self.prog} --help shows how it is called")
+
+
+def json_argument(text: str) -> dict:
+    """Settings on a command line, as JSON: argparse's `type`."""
+    try:
+        values = json.loads(text)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise argparse.ArgumentTypeError(f"'{text}' is no JSON of settings; write '{{\"name\": value}}'")
+    return values

@@ -54,13 +54,13 @@ ARENA_COSTS = Table(
 )
 EXTERNAL_SCORES = Table(
     file="arena.external.<name>.path",
-    made_by="some other program",
+    made_by="the program that scores",
     row="a demonstration",
     key=("demonstrations", "episode"),
     columns={
         "demonstrations": Column(TEXT, "Its name under `demonstrations` in config.yaml"),
         "episode": SCORES.columns["episode"],
-        "score": Column(NUMBER, "Higher is better"),
+        "score": Column(NUMBER, "Higher is better; must not be empty", may_lack=True),
         "seed": Column(WHOLE, "Seed of the run; without this column the scores are those of all runs"),
     },
 )

@@ -9,7 +9,8 @@ from demo_score.analysis.arena.ranking import controls, ranked
 from demo_score.analysis.arena.uplift import LENGTH, LEVEL
 from demo_score.analysis.formatting import count, estimate, p_value, percent
 from demo_score.analysis.over_runs import FLIPS
-from demo_score.entrants import OWN, RANDOM, title
+from demo_score.curation_methods import title
+from demo_score.entrants import OWN, RANDOM
 from demo_score.tables import ALL_RUNS
 
 

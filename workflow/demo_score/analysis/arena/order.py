@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from demo_score.entrants import CONTROLS, METHODS, OWN, RANDOM, control_of
+from demo_score.curation_methods import METHODS
+from demo_score.entrants import CONTROLS, OWN, RANDOM, control_of
 
 
 def merged(entrant: str) -> str:

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from demo_score.analysis.formatting import NONE, cells, count, digits, estimate, p_value, percent
-from demo_score.entrants import OWN, RANDOM, control_of, title
+from demo_score.curation_methods import title
+from demo_score.entrants import OWN, RANDOM, control_of
 from demo_score.tables import ALL_RUNS
 
 Tables = dict[str, pd.DataFrame]

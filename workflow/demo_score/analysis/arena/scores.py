@@ -6,7 +6,7 @@ import pandas as pd
 from demo_score.analysis.arena.agreement import spearman
 from demo_score.analysis.arena.ranking import Tables, means_of, ranked
 from demo_score.analysis.formatting import count, digits, percent
-from demo_score.entrants import title
+from demo_score.curation_methods import title
 
 
 def agreement_sentence(agreement: pd.DataFrame) -> list[str]:

@@ -7,7 +7,8 @@ from demo_score.analysis.arena.order import methods_in, sizes_in
 from demo_score.analysis.arena.ranking import OF_METHODS, Tables, curves, means_of, of_method, ranking
 from demo_score.analysis.arena.scores import agreement_sentence, detection_sentence, mean_agreement
 from demo_score.analysis.formatting import cells, count, digits
-from demo_score.entrants import OWN, title
+from demo_score.curation_methods import title
+from demo_score.entrants import OWN
 from demo_score.tables import ALL_RUNS
 
 NOTE = (
@@ -29,7 +30,7 @@ def summarise_arena(tables: Tables) -> str:
     """Markdown: the ranking and what it shows, where policies were tested; agreement, detection and costs."""
     about_scores = [*detection_sentence(tables), *agreement_sentence(tables["arena_agreement"])]
     if "arena_uplift" not in tables:
-        return "\n".join([*_methods(tables), "", *about_scores, "", UNTESTED, ""])
+        return "\n".join([*_methods(tables), "", *about_scores, "", f"{_size(tables)} {UNTESTED}", ""])
     uplift = tables["arena_uplift"]
     findings = Findings(uplift)
     lines = [*ranking(tables), "", *findings.lines(), *about_scores, ""]
@@ -41,12 +42,26 @@ def summarise_arena(tables: Tables) -> str:
 def _methods(tables: Tables) -> list[str]:
     """Without a policy that is tested: a row a method."""
     agreement = tables["arena_agreement"]
-    header = ["Method", "Mean rank correlation with others", "Mean share of what both keep (%)", *OF_METHODS]
+    header = [
+        "Method",
+        "Mean rank correlation with others",
+        "Kept by both, of what either keeps, mean (%)",
+        *OF_METHODS,
+    ]
     lines = [cells(header), "|" + "---|" * len(header)]
     for method in methods_in([*agreement["method"], *agreement["other"], *tables["arena_costs"]["method"]]):
         rho, overlap = mean_agreement(agreement, method)
         lines.append(cells([title(method), digits(rho), digits(100 * overlap, 0), *of_method(method, tables)]))
     return lines
+
+
+def _size(tables: Tables) -> str:
+    """How many demonstrations and runs there are, where two methods say so."""
+    rows = tables["arena_agreement"]
+    runs = rows[rows["seed"] != ALL_RUNS]
+    if runs.empty:
+        return "One method."
+    return f"{count(int(runs['n'].max()), 'demonstration')}, {count(runs['seed'].nunique(), 'run')}."
 
 
 def _runs_of_sizes(uplift: pd.DataFrame, sizes: list[str]) -> list[str]:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from demo_score.config.models.base import ABSENT, Name, Section, Seed, Text, different, some, whole
-from demo_score.entrants import ALL, INFLUENCE, LENGTH_MATCHED, METHODS, ORACLE, OWN, RANDOM, control_of
+from demo_score.curation_methods import METHODS
+from demo_score.entrants import ALL, LENGTH_MATCHED, ORACLE, OWN, RANDOM, control_of
 
 
 class External(Section):
@@ -71,8 +72,6 @@ class Arena(Section):
         for name in self.external or {}:
             if name in METHODS or control_of(name):
                 yield f"external.{name}: is the name of a method or control; choose another"
-        if unknown := [name for name in self.settings or {} if name not in (*self.methods, INFLUENCE)]:
-            yield f"settings.{unknown[0]}: is not among methods; add it there, or remove its settings"
         if missing := [seed for seed in (self.curve.seeds if self.curve else []) if seed not in seeds]:
             yield f"curve.seeds: {missing[0]} is not among the experiment's seeds"
         if ORACLE in self.controls and not oracle:
