@@ -12,7 +12,7 @@ from demo_score.experiments.paths import ExperimentPaths
 def experiment() -> dict:
     """The first experiment of the delivered configuration, with a small arena."""
     (found,) = first_experiment()["experiments"].values()
-    found["arena"] = {"methods": ["length", "cupid"], "n_random": 2, "controls": ["oracle", "all", "length_matched"]}
+    found["arena"] = {"methods": ["length", "cupid"], "n_random": 2, "controls": ["all", "length_matched"]}
     return found
 
 
@@ -23,7 +23,7 @@ def arena_paths(experiment: dict) -> ArenaPaths:
 def test_policies_of_a_run(experiment) -> None:
     first, second, *_ = experiment["seeds"]
     experiment["arena"]["curve"] = {"percent": [25], "seeds": [first]}
-    own = ["length", "cupid", "random_1", "random_2", "oracle", "all", "length_matched"]
+    own = ["length", "cupid", "random_1", "random_2", "all", "length_matched", "oracle"]
     folders = [f"results/mine/seed{first}/arena/own/{name}" for name in own]
     # Oracle and all have sizes of their own.
     folders += [f"results/mine/seed{first}/arena/25/{name}" for name in own if name not in ("oracle", "all")]
@@ -86,11 +86,11 @@ def test_mistakes_are_one_line(experiment, change, parts) -> None:
         check_experiment(experiment)
 
 
-def test_oracle_needs_strategies(experiment) -> None:
-    experiment["final_policy"]["oracle"] = []
-    experiment["final_policy"]["conditions"] = ["curated_demos", "random"]
-    with one_line_error("arena.controls", "final_policy.oracle"):
-        check_experiment(experiment)
+def test_oracle_takes_part_where_its_strategies_are_named(experiment) -> None:
+    assert "arena/own/oracle" in read_experiment(experiment).arena_conditions()
+    experiment["final_policy"] |= {"oracle": [], "conditions": ["curated_demos", "random"]}
+    check_experiment(experiment)
+    assert "arena/own/oracle" not in read_experiment(experiment).arena_conditions()
 
 
 def test_methods_that_look_into_a_policy_need_one(experiment) -> None:

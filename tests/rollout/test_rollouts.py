@@ -159,7 +159,7 @@ def test_rollouts_are_stored_with_their_outcomes(tmp_path, checkpoint, capsys) -
     }
     list_outcomes([tmp_path / "rollouts/003000.hdf5"], tmp_path / "rollouts.csv", OfRun(7, "base"))
     rows = OUTCOMES.read(tmp_path / "rollouts.csv").itertuples(index=False, name=None)
-    expected = [(7, "base", 3000, each.seed, int(each.success), len(each), each.rewards.max()) for each in episodes]
+    expected = [(7, "base", "", 3000, each.seed, int(each.success), len(each), each.rewards.max()) for each in episodes]
     assert list(rows) == expected
     settings = OmegaConf.to_container(tiny_settings(*OVERRIDES).env)
     assert RobomimicFile(tmp_path / "rollouts/003000.hdf5").env_args() == {
@@ -187,10 +187,10 @@ def test_rollouts_are_stored_with_images_and_evaluations_made_without(tmp_path, 
 
 def test_evaluation_is_stored_with_the_outcomes_of_the_same_rollouts(tmp_path, checkpoint) -> None:
     evaluate(checkpoint, ["seed=500", "eval.n_episodes=2"], tmp_path)
-    text = "seed,condition,step,start_seed,success,length,max_reward\n,,3000,500,0,30,0\n,,3000,501,0,30,0\n"
+    text = "seed,condition,keep,step,start_seed,success,length,max_reward\n,,,3000,500,0,30,0\n,,,3000,501,0,30,0\n"
     assert (tmp_path / "evaluation.csv").read_text() == text
     evaluate(checkpoint, ["seed=500", "eval.n_episodes=1"], tmp_path, "named", OfRun(7, "random"))
-    assert (tmp_path / "named.csv").read_text().splitlines()[1] == "7,random,3000,500,0,30,0"
+    assert (tmp_path / "named.csv").read_text().splitlines()[1] == "7,random,,3000,500,0,30,0"
 
 
 def test_outcomes_tell_success_from_failure(tmp_path, checkpoint) -> None:

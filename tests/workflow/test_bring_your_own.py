@@ -220,7 +220,6 @@ def test_given_demonstrations_and_collected_rollouts_go_together(finished) -> No
     config = yaml.safe_load((finished / "config.yaml").read_text())
     experiment = config["experiments"]["aloha_cube_state"]
     experiment["demonstrations"] = {"mine": {"path": f"{DATA}/demonstrations"}}
-    del experiment["arena"]  # whose oracle needs strategies
     experiment["final_policy"] |= {"oracle": [], "conditions": ["curated_demos"]}
     (finished / "supplied.yaml").write_text(
         yaml.safe_dump({"run": ["supplied"], "experiments": {"supplied": experiment}})

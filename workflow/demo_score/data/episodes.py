@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from demo_score.data.frames import Frames
+if TYPE_CHECKING:  # h5py takes long to import, and a plan of the workflow needs none
+    from demo_score.data.frames import Frames
 
 OBSERVATION_PREFIX = "observation."
 
@@ -15,7 +17,7 @@ class Episode:
     """One demonstration or rollout of T control steps. What a format does not tell is None."""
 
     # "observation.state" -> (T, ...), before action t; images (T, H, W, 3) uint8
-    observations: dict[str, np.ndarray | Frames]
+    observations: dict[str, "np.ndarray | Frames"]
     actions: np.ndarray  # (T, action_dim)
     rewards: np.ndarray | None  # (T,), after action t
     success: bool | None  # as the environment, or who recorded it, judged
@@ -42,6 +44,6 @@ def place(episode: Episode) -> str:
     return "" if episode.origin is None else f"{episode.origin[0]} episode {episode.origin[1]}"
 
 
-def is_image(values: np.ndarray | Frames) -> bool:
+def is_image(values: "np.ndarray | Frames") -> bool:
     """Whether an observation, or what stores it, is images: (T, H, W, channels) uint8."""
     return values.dtype == np.uint8 and len(values.shape) == 4

@@ -93,8 +93,12 @@ class ArenaPaths:
 
     def entrants(self, seed: int) -> list[str]:
         """The folder of every entrant of a run."""
-        places = self.arena.places([seed])
-        return [f"{self.paths.run(seed)}/{arena_condition(keep, entrant)}" for _, keep, entrant in places]
+        places = self.paths.experiment.arena_places()
+        return [
+            f"{self.paths.run(seed)}/{arena_condition(keep, entrant)}"
+            for of, keep, entrant in places
+            if of == int(seed)
+        ]
 
     def of_all_entrants(self, file: str) -> list[str]:
         """A file of every entrant of every run."""

@@ -35,8 +35,8 @@ class Arena(Section):
     """Scores that some other program made, by a name of your choice (optional)"""
     n_random: whole(1, 100)
     """Random choices of equal size a run"""
-    controls: different(Literal[LENGTH_MATCHED, ORACLE, ALL], least=0)
-    """Other controls: `length_matched`, `oracle`, `all`"""
+    controls: different(Literal[LENGTH_MATCHED, ALL], least=0)
+    """Other controls: `length_matched`, `all`; `oracle` takes part where `final_policy.oracle` names strategies"""
     own_percent: whole(1, 99) = ABSENT
     """Own size of keep, in percent of the demonstrations; without it, as many as Demo-SCORE's filter keeps in a run"""
     curve: Curve = ABSENT
@@ -50,29 +50,27 @@ class Arena(Section):
         """What differs from the defaults of a method, or of influence."""
         return (self.settings or {}).get(name, {})
 
-    def entrants(self, keep: str) -> list[str]:
+    def entrants(self, keep: str, has_oracle: bool) -> list[str]:
         """Everything that a policy is trained for at a size; those that have a size of their own at `own` alone."""
         random = [f"{RANDOM}_{number + 1}" for number in range(self.n_random)]
-        controls = [name for name in self.controls if keep == OWN or name == LENGTH_MATCHED]
-        return [*self.scored(), *random, *controls]
+        controls = [*self.controls, *[ORACLE] * has_oracle]
+        return [*self.scored(), *random, *(name for name in controls if keep == OWN or name == LENGTH_MATCHED)]
 
-    def places(self, seeds: list[int]) -> Iterator[tuple[int, str, str]]:
+    def places(self, seeds: list[int], has_oracle: bool) -> Iterator[tuple[int, str, str]]:
         """Seed, size and entrant of every policy."""
         for seed in seeds:
             for keep in self.sizes(seed):
-                yield from ((seed, keep, entrant) for entrant in self.entrants(keep))
+                yield from ((seed, keep, entrant) for entrant in self.entrants(keep, has_oracle))
 
     def sizes(self, seed: int) -> list[str]:
         """The sizes of keep of a run."""
         more = self.curve.percent if self.curve and seed in self.curve.seeds else []
         return [OWN, *map(str, more)]
 
-    def conflicts_in(self, seeds: list[int], oracle: list[str]) -> Iterator[str]:
+    def conflicts_in(self, seeds: list[int]) -> Iterator[str]:
         """What is wrong between its keys, and with the experiment's."""
         for name in self.external or {}:
             if name in METHODS or control_of(name):
                 yield f"external.{name}: is the name of a method or control; choose another"
         if missing := [seed for seed in (self.curve.seeds if self.curve else []) if seed not in seeds]:
             yield f"curve.seeds: {missing[0]} is not among the experiment's seeds"
-        if ORACLE in self.controls and not oracle:
-            yield "controls: oracle needs final_policy.oracle; name its strategies, or remove it"

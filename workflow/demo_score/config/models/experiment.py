@@ -87,7 +87,7 @@ class Experiment(AsWritten):
 
     def arena_places(self) -> list[tuple[int, str, str]]:
         """Seed, size of keep and entrant of every policy of the arena; none without one."""
-        return list(self.arena.places(self.seeds)) if self.arena else []
+        return list(self.arena.places(self.seeds, bool(self.oracle()))) if self.arena else []
 
     def arena_conditions(self) -> list[str]:
         """What stands for a condition in the paths of the arena's policies."""
@@ -150,7 +150,7 @@ class Experiment(AsWritten):
             yield f"demo_score.model_arch: no architecture {chosen}; set best or one of {', '.join(known)}"
         yield from _oracle_conflicts(self)
         if self.arena:
-            yield from (f"arena.{problem}" for problem in self.arena.conflicts_in(self.seeds, self.oracle()))
+            yield from (f"arena.{problem}" for problem in self.arena.conflicts_in(self.seeds))
 
 
 class Config(Section):
