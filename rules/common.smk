@@ -108,7 +108,7 @@ def policy_overrides(wildcards):
     overrides = experiment(wildcards).training_overrides(
         stage(wildcards),
         int(wildcards.seed),
-        f"{wildcards.experiment}_seed{wildcards.seed}_{wildcards.condition.replace('/', '_')}",
+        f"{wildcards.experiment}_seed{wildcards.seed}_{'_'.join(Path(wildcards.condition).parts)}",
         datasets_file(wildcards),
     )
     return shlex.join(overrides)

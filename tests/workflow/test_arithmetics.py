@@ -90,7 +90,7 @@ def test_arena_ends_in_a_ranking_and_figures(finished: Path) -> None:
     for title in ("Demo-SCORE", "Smoothness", "Length", "theirs", "All demonstrations"):
         assert title in summary
     figures = {path.stem for path in (folder / "figures").glob("*.png")}
-    assert figures == {f"arena_{name}" for name in ("uplift", "detection", "curves", "cost", "agreement")}
+    assert figures == {f"arena_{name}" for name in ("uplift", "detection", "cost", "agreement")}
     costs = pd.read_csv(finished / RUN / "arena/costs.csv").set_index("method")
     assert costs.loc["demo_score", "rollouts"] == 48 and (costs["core_seconds"] > 0).all()
 

@@ -122,9 +122,9 @@ class ArenaPaths:
         return [*tested, "arena_agreement", "arena_costs"]
 
     def figure_names(self) -> list[str]:
-        """Those figures whose tables it has."""
-        has = {*self.table_names()}
-        return [name for name, tables in ARENA_FIGURES.items() if {*tables.values()} <= has]
+        """Those figures whose tables it has; curves where there are other sizes than its own."""
+        has, left_out = {*self.table_names()}, set() if self.arena.curve else {"arena_curves"}
+        return [name for name, tables in ARENA_FIGURES.items() if {*tables.values()} <= has and name not in left_out]
 
     def pages(self) -> list[tuple[str, str, str]]:
         """A page of each table and of the summary: its path, its caption, and what the report calls it."""

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, StrMethodFormatter
 
 from demo_score.entrants import OWN, RANDOM, control_of
 from demo_score.plots.arena_style import colour, label_beside, name, of_own_size, points
@@ -112,6 +112,9 @@ def arena_cost(costs: Path, uplift: Path) -> Figure:
     known, unknown = rows.dropna(subset="core_seconds"), rows[rows["core_seconds"].isna()]
     figure, axes = _scatter(known)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
     seconds = known["core_seconds"].clip(lower=0.01)
     for row, x in zip(known.to_dict("records"), seconds, strict=True):
         _point(axes, row, x, "s" if row["rollouts"] > 0 else "o")
