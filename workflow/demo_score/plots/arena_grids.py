@@ -36,7 +36,7 @@ def arena_curves(table: Path) -> Figure:
         raise UserError(f"{table}: holds no method; give arena.methods in config.yaml")
     columns = min(COLUMNS, len(shown))
     lines = ceil(len(shown) / columns)
-    figure = new_figure(1.2 + 0.95 * lines)
+    figure = new_figure(0.8 + 0.95 * lines)
     panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axes, method in zip(panels, shown, strict=False):
         _draw_curves(axes, rows, method)
@@ -62,17 +62,9 @@ def _draw_curves(axes: Axes, rows: pd.DataFrame, method: str) -> None:
         axes.errorbar(chosen["share"] + shift, chosen["rate"], bars, fmt="none", elinewidth=0.6, ecolor=colour(entrant))
         for rows_of_line, fmt, size in ((~own, "o-", 2.5), (own, "D", 4)):  # own is of more runs, perhaps
             line = chosen[rows_of_line]
-            axes.plot(
-                line["share"] + shift,
-                line["rate"],
-                fmt,
-                color=colour(entrant),
-                linewidth=0.8,
-                markersize=size,
-                clip_on=False,
-            )
+            axes.plot(line["share"] + shift, line["rate"], fmt, color=colour(entrant), linewidth=0.8, markersize=size)
     axes.set_title(wrap(name(method), 22), loc="left", fontsize=6.5, pad=2)
-    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.set(xlim=(0, 1), ylim=(-0.06, 1.06))  # markers at 0 and 100% are whole
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MultipleLocator(0.5))
         axis.set_major_formatter(PercentFormatter(xmax=1))
