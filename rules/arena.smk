@@ -145,6 +145,30 @@ rule list_costs:
         " --run-seed {wildcards.seed} --out {output} > {log} 2>&1"
 
 
+rule gather_arena_tables:
+    input:
+        lambda wildcards: arena(wildcards).gathered(int(wildcards.seed), wildcards.table),
+    output:
+        "results/{experiment}/seed{seed}/arena/{table}.csv",
+    log:
+        "logs/{experiment}/seed{seed}/arena/{table}.log",
+    wildcard_constraints:
+        experiment=one_of(ARENAS),
+        table=one_of(RUN_TABLES),
+    conda:
+        "../envs/demo_score.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        code=code("gather_tables.py"),
+        kind=lambda wildcards: RUN_TABLES[wildcards.table],
+    message:
+        "Put the arena's {wildcards.table} together, seed {wildcards.seed}"
+    shell:
+        "python workflow/scripts/gather_tables.py {input} --kind {params.kind} --out {output} > {log} 2>&1"
+
+
 # Which tables there are differs between experiments: a rule for each.
 for experiment_name, arena_paths in ARENA_PATHS.items():
 
@@ -152,10 +176,7 @@ for experiment_name, arena_paths in ARENA_PATHS.items():
         name:
             f"make_arena_tables_{experiment_name}"
         input:
-            evaluations=arena_paths.evaluations(),
-            scores=arena_paths.all_scores(),
-            kept=arena_paths.of_all_entrants("kept.csv"),
-            costs=arena_paths.all_costs(),
+            **{table: arena_paths.of_runs(table) for table in (*RUN_TABLES, "costs")},
         output:
             tables=arena_paths.tables()[:-1],
             summary=f"results/{experiment_name}/arena/summary.md",

@@ -135,7 +135,7 @@ def test_evaluations_that_cannot_be_compared_are_refused_in_one_line(tmp_path, e
 def test_scores_and_lists_of_other_demonstrations_are_refused_in_one_line(tmp_path) -> None:
     paths = write_arena(tmp_path, seeds=(1,), methods=("cupid", "length"), levels=("own",), n=5)
     cupid, length = paths["scores"]
-    with one_line_error(cupid, "not one new method of run 1"):
+    with one_line_error(cupid, "cupid of run 1 is in another file"):
         read_scores([cupid, length, cupid])
     kept = [write_table(path, pd.read_csv(path).query("episode > 0")) for path in paths["kept"]]
     with one_line_error("seed 1: kept.csv and scores tell of different demonstrations"):
@@ -146,7 +146,7 @@ def test_scores_and_lists_of_other_demonstrations_are_refused_in_one_line(tmp_pa
     write_table(length, pd.read_csv(length).assign(score=""))
     with one_line_error(length, "score must be a number"):
         read_scores([length])
-    with one_line_error(kept[0], "not one new entrant of run 1"):
+    with one_line_error(kept[0], "own cupid of run 1 is in another file"):
         read_kept([kept[0]] * 2)
     with one_line_error("costs of cupid in run 1 are given twice"):
         read_costs(paths["costs"] * 2)

@@ -8,16 +8,27 @@ import pytest
 import yaml
 from conftest import one_line_error
 from demo_score.analysis.arena.tables import make_arena_tables
+from demo_score.experiments.arena_paths import RUN_TABLES
 from demo_score.provenance.manifest import ARENA_SCRIPTS, SCRIPTS, read_manifest, write_digests, write_manifest
 from demo_score.provenance.publish import publish
 from demo_score.provenance.readme import published_folders, with_tables
 from demo_score.provenance.verify import verify
+from demo_score.tables import TABLES
+from demo_score.tables.gathering import gather
 from finished_experiment import MINE, SEEDS, SETTINGS, edit, finish, flip, problems
 from synthetic_arena import write_arena
 
 pytestmark = pytest.mark.slow
 
 OUT = Path("results/published/mine")
+
+
+def gathered(paths: list[Path], table: str, kind: str) -> list[Path]:
+    """The tables of each run as one."""
+    made = [MINE / f"seed{seed}/arena/{table}.csv" for seed in SEEDS]
+    for seed, out in zip(SEEDS, made, strict=True):
+        gather(TABLES[kind], [path for path in paths if f"seed{seed}" in path.parts], out)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +38,10 @@ def made(tmp_path_factory) -> Path:
     with chdir(folder):
         finish(folder)
         paths = write_arena(MINE, SEEDS, methods=("cupid", "length", "mine"), levels=("own",), n_random=2, n=10)
-        make_arena_tables(**paths, out=MINE / "arena", oracle=["reliable"])
         for path in paths["evaluations"]:
             path.with_name("settings.yaml").write_text("a: 1\n")
+        paths |= {table: gathered(paths[table], table, kind) for table, kind in RUN_TABLES.items()}
+        make_arena_tables(**paths, out=MINE / "arena", oracle=["reliable"])
         digests = [MINE / f"seed{seed}/arena/inputs.json" for seed in SEEDS]
         for seed, out in zip(SEEDS, digests, strict=True):
             write_digests([path for part in paths.values() for path in part if f"seed{seed}" in path.parts], out)
@@ -52,8 +64,8 @@ def test_arena_is_verified_and_published_with_its_inputs(folder) -> None:
     files = {path.relative_to(OUT).as_posix() for path in OUT.rglob("*") if path.is_file()}
     run = f"seed{SEEDS[0]}/arena"
     assert {"arena/summary.md", "arena/tables/arena_uplift.csv", "arena/tables/manifest.json"} <= files
-    assert {f"{run}/costs.csv", f"{run}/scores/mine.csv", f"{run}/own/random_2/evaluation.csv"} <= files
-    assert {f"{run}/own/cupid/kept.csv", f"{run}/own/cupid/settings.yaml"} <= files
+    assert {f"{run}/{table}.csv" for table in ("costs", "scores", "kept", "evaluations")} <= files
+    assert {path for path in files if path.startswith(f"{run}/own/")} == {f"{run}/own/random_1/settings.yaml"}
     assert published_folders(Path("results/published")) == [OUT]
 
 
@@ -91,8 +103,8 @@ def test_edited_number_of_an_arena_is_named(folder, where) -> None:
 
 
 def test_edited_input_of_an_arena_is_named(folder) -> None:
-    path = MINE / f"seed{SEEDS[0]}/arena/own/cupid/evaluation.csv"
-    edit(path, r"^(10\d,)(\d)", lambda match: f"{match[1]}{1 - int(match[2])}")
+    path = MINE / f"seed{SEEDS[0]}/arena/evaluations.csv"
+    edit(path, rf"^({SEEDS[0]},cupid,own,\d+,\d+,)(\d)", lambda match: f"{match[1]}{1 - int(match[2])}")
     first, *rows = problems("results/mine")
     assert first.startswith(f"{path}: changed") and "the arena's numbers no longer follow" in first
     assert any(f"row cupid own {SEEDS[0]}: successes" in line for line in rows)

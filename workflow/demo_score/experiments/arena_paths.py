@@ -14,6 +14,8 @@ from demo_score.experiments.paths import ExperimentPaths
 from demo_score.methods.base import CHECKPOINT, ENSEMBLE, FILTER, INFLUENCE, ROLLOUTS
 from demo_score.methods.registry import load
 
+# Tables that a run's arena puts together, a file for all entrants or methods, and their kind.
+RUN_TABLES = {"evaluations": "outcomes", "kept": "arena_kept", "scores": "arena_scores"}
 # Figures, and of each the tables that it shows, by their options.
 ARENA_FIGURES = {
     "arena_uplift": {"table": "arena_uplift"},
@@ -100,21 +102,21 @@ class ArenaPaths:
             if of == int(seed)
         ]
 
-    def of_all_entrants(self, file: str) -> list[str]:
-        """A file of every entrant of every run."""
-        return [f"{folder}/{file}" for seed in self.seeds for folder in self.entrants(seed)]
+    def of_entrants(self, seed: int, file: str) -> list[str]:
+        """A file of every entrant of a run."""
+        return [f"{folder}/{file}" for folder in self.entrants(seed)]
 
-    def all_scores(self) -> list[str]:
-        """The scores of every method and run."""
-        return [path for seed in self.seeds for path in self.scores_of_run(seed)]
+    def gathered(self, seed: int, table: str) -> list[str]:
+        """The tables of a run that one of RUN_TABLES puts together."""
+        if table == "scores":
+            return self.scores_of_run(seed)
+        return self.of_entrants(seed, {"kept": "kept.csv", "evaluations": "evaluation.csv"}[table])
 
-    def evaluations(self) -> list[str]:
-        """The evaluation of every policy; none where no policy is tested."""
-        return self.of_all_entrants("evaluation.csv") if self.paths.is_evaluated else []
-
-    def all_costs(self) -> list[str]:
-        """What the methods cost in every run."""
-        return [f"{self.run(seed)}/costs.csv" for seed in self.seeds]
+    def of_runs(self, table: str) -> list[str]:
+        """A table of every run; no evaluations where no policy is tested."""
+        if table == "evaluations" and not self.paths.is_evaluated:
+            return []
+        return [f"{self.run(seed)}/{table}.csv" for seed in self.seeds]
 
     def table_names(self) -> list[str]:
         """The tables that the arena has: where no policy is tested, those of agreement and cost alone."""
@@ -153,9 +155,8 @@ class ArenaPaths:
 
     def inputs_of_seed(self, seed: int) -> list[str]:
         """Every file of one run that the arena's tables follow from."""
-        of_entrants = ["kept.csv", "datasets_file.txt"]
-        if self.paths.is_evaluated:
-            of_entrants += ["settings.yaml", "evaluation.csv"]
-        files = [f"{folder}/{file}" for folder in self.entrants(seed) for file in of_entrants]
-        others = [f"{self.run(seed)}/costs.csv", f"{self.paths.run(seed)}/demo_score/scores.csv"]
-        return [*files, *self.scores_of_run(seed), *others]
+        trained = ["settings.yaml"] if self.paths.is_evaluated else []
+        files = [path for file in ("datasets_file.txt", *trained) for path in self.of_entrants(seed, file)]
+        tables = ["kept", "scores", "costs", *(["evaluations"] if self.paths.is_evaluated else [])]
+        gathered = [f"{self.run(seed)}/{table}.csv" for table in tables]
+        return [*files, *gathered, f"{self.paths.run(seed)}/demo_score/scores.csv"]

@@ -46,6 +46,7 @@ ARENA_SCRIPTS = [  # those that a table of the arena depends on besides
     "score_demonstrations.py",
     "take_external_scores.py",
     "keep_demonstrations.py",
+    "gather_tables.py",
     "list_costs.py",
     "make_arena_tables.py",
 ]

@@ -84,7 +84,12 @@ def _files(experiment: Path, manifest: dict, figures: bool) -> list[Path]:
 
 def _files_of_arena(experiment: Path, manifest: dict, figures: bool) -> list[Path]:
     """The same of its arena."""
-    patterns = ["arena/summary.md", "arena/tables/*", "seed*/arena/*/*/settings.yaml", *["arena/figures/*"] * figures]
+    patterns = [
+        "arena/summary.md",
+        "arena/tables/*",
+        "seed*/arena/own/random_1/settings.yaml",
+        *["arena/figures/*"] * figures,
+    ]
     inputs = inputs_of_arena(inputs_within(manifest, experiment))
     files = [path for pattern in patterns for path in sorted(experiment.glob(pattern))]
     return [*files, *(path for paths in inputs.values() for path in paths)]

@@ -48,10 +48,8 @@ def inputs_of_arena(paths: Iterable[Path]) -> dict[str, list[Path]]:
     """The files among `paths` that an arena's tables are made of, by the argument of `make_arena_tables`."""
     paths = sorted(path for path in paths if _OF_ARENA.search(path.as_posix()))
     return {
-        "evaluations": [path for path in paths if path.name == "evaluation.csv"],
-        "scores": [path for path in paths if path.parent.name == "scores" and path.suffix == ".csv"],
-        "kept": [path for path in paths if path.name == "kept.csv"],
-        "costs": [path for path in paths if path.name == "costs.csv"],
+        name: [path for path in paths if path.name == f"{name}.csv" and path.parent.name == "arena"]
+        for name in ("evaluations", "scores", "kept", "costs")
     }
 
 

@@ -20,7 +20,8 @@ def read_evaluations(paths: list[Path]) -> pd.DataFrame:
     Raises UserError for a size of keep that is none, a policy that comes twice, other starts in a run, and for a run
     and size without a random choice to compare with.
     """
-    table = paired([(path, _read_evaluation(path)) for path in paths], ["keep", "choice"], "entrant and size")
+    parts = [(path, part) for path in paths for part in _parts(_read_evaluation(path), ["keep", "choice"])]
+    table = paired(parts, ["keep", "choice"], "entrant and size")
     table["entrant"] = table["choice"].map(merged)
     for (seed, keep), rows in table.groupby(["seed", "keep"]):
         if "random" not in set(rows["entrant"]):
@@ -66,26 +67,32 @@ def check_same_demonstrations(scores: pd.DataFrame, kept: pd.DataFrame) -> None:
 def _read_evaluation(path: Path) -> pd.DataFrame:
     names = ["seed", "condition", "keep", "start_seed", "success"]
     table = of_a_run(path, OUTCOMES.read(path, names)).rename(columns={"condition": "choice"})
-    if not table["choice"].iloc[0]:
+    if (table["choice"] == "").any():
         raise UserError(f"{path}: names no entrant; make it with --condition ENTRANT")
     if wrong := [keep for keep in table["keep"].unique() if keep != OWN and not keep.isdecimal()]:
         raise UserError(f"{path}: its size of keep is {wrong[0]!r}; make it with --keep {OWN}, or a percentage")
     return table
 
 
+def _parts(table: pd.DataFrame, of: list[str]) -> list[pd.DataFrame]:
+    """The rows of each run and value of the columns `of`, which files may hold apart or together."""
+    return [part.reset_index(drop=True) for _, part in table.groupby(["seed", *of], sort=False)]
+
+
 def _together(paths: list[Path], kind: Table, of: list[str]) -> pd.DataFrame:
-    """Tables of all demonstrations of a run, each for one value of the columns `of`."""
+    """Tables of all demonstrations of a run for each value of the columns `of`."""
     frames, first = {}, {}
     for path in paths:
         table = of_a_run(path, kind.read(path))
         table["file"] = [os.path.normpath(path.parent / file) for file in table["file"]]
-        key = tuple(table[["seed", *of]].iloc[0])
-        if table[["seed", *of]].drop_duplicates().shape[0] > 1 or key in frames:
-            raise UserError(f"{path}: not one new {of[-1]} of run {key[0]}; give one file for each {of[-1]} and run")
-        other, demonstrations = first.setdefault(key[0], (path, _demonstrations(table)))
-        if _demonstrations(table) != demonstrations:
-            raise UserError(f"{path}: tells of other demonstrations than {other}; make it again")
-        frames[key] = table
+        for part in _parts(table, of):
+            key = tuple(part[["seed", *of]].iloc[0])
+            if key in frames:
+                raise UserError(f"{path}: {' '.join(key[1:])} of run {key[0]} is in another file, too; give it once")
+            other, demonstrations = first.setdefault(key[0], (path, _demonstrations(part)))
+            if _demonstrations(part) != demonstrations:
+                raise UserError(f"{path}: tells of other demonstrations than {other}; make it again")
+            frames[key] = part
     return pd.concat([frames[key] for key in sorted(frames)], ignore_index=True)
 
 
