@@ -115,13 +115,14 @@ def test_what_changes_no_result_reruns_nothing(library, edit) -> None:
     assert changed(library, "data/formats/lerobot.py", edit) == set()
 
 
+DEMONSTRATORS = {"collect_demonstrations", "record_demonstrations"}  # the latter where not commands were recorded
 INTERVALS = {"collect_rollouts", "eval", "make_tables", "publish", "train", "verify"}
 
 
 @pytest.mark.parametrize(
     ("file", "before", "after", "commands"),
     [
-        ("demonstrations/pusht_planner.py", "WIDTH = 100", "WIDTH = 50", {"collect_demonstrations"}),
+        ("demonstrations/pusht_planner.py", "WIDTH = 100", "WIDTH = 50", DEMONSTRATORS),
         ("analysis/statistics.py", "def mcnemar_p(", "def mcnemar_p(\n    *", {"make_tables", "publish", "verify"}),
         ("data/formats/lerobot_videos.py", "SVT_PRESET = 12", "SVT_PRESET = 8", {"export_data"}),
         ("analysis/statistics.py", "def wilson_interval(", "def wilson_interval(\n    *", INTERVALS),

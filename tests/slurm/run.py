@@ -24,8 +24,8 @@ IMPATIENT = "tests/slurm/impatient_snakemake.py"
 SMALL = ["--set-threads", "collect_demonstrations=2", "--slurm-init-seconds-before-status-checks=2"]
 SHARE = ["gres=shard:1", "slurm_partition=gpu"]
 SMALL += ["--set-resources", *(f"train_final_policy_slurm:{resource}" for resource in SHARE)]
-# What says where and when it was made, and so differs.
-DIFFERENT = ("run.json", "run.html")
+# What says where, when and how fast it was made, and so differs.
+DIFFERENT = {"run.json", "run.html", "benchmarks"}
 START = time.monotonic()
 
 
@@ -214,7 +214,7 @@ def verdict(folder: Path, statuses: list[int], faults: Faults) -> int:
 
 
 def result_files(folder: Path) -> dict[str, bytes]:
-    paths = [path for path in (folder / "results").rglob("*") if path.is_file() and path.name not in DIFFERENT]
+    paths = [path for path in (folder / "results").rglob("*") if path.is_file() and not set(path.parts) & DIFFERENT]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
