@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from demo_score.analysis.formatting import percent
+from demo_score.analysis.formatting import NONE, cells, estimate
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS, RANDOM, markdown_table
 from demo_score.methods.reference import methods_reference
+from demo_score.provenance.readme_arenas import uplifts_of_arenas, verdicts_of_arenas
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import read_text
 from demo_score.tables import ALL_RUNS, TABLES
@@ -17,6 +18,7 @@ from demo_score.tables.reference import tables_reference
 DOCUMENTS = ("README.md", "docs/results.md", "docs/tutorial.md", "docs/config.md", "docs/tables.md", "docs/arena.md")
 PUBLISHED = "published"
 EXPERIMENTS, ARITHMETICS = "experiments", "arithmetics"  # blocks, beside one of each published experiment's name
+OF_ARENAS = {"arenas": uplifts_of_arenas, "arena_verdicts": verdicts_of_arenas}  # blocks of all published arenas
 OF_AN_ARENA = "arena_"  # before a published experiment's name: the ranking of its arena
 OF_THE_LIBRARY = {  # blocks that follow from no result
     "conditions": markdown_table,
@@ -50,7 +52,7 @@ def with_tables(text: str, published: Path) -> str:
 
     `<!-- begin NAME: written by make docs -->` to `<!-- end NAME -->`; NAME: a published experiment, whose summary's
     table it is; `arena_` and its name, the ranking of its arena; `experiments`, a row for each of them; `arithmetics`,
-    the same of other CPUs' arithmetics; or one of OF_THE_LIBRARY.
+    the same of other CPUs' arithmetics; or one of OF_ARENAS or OF_THE_LIBRARY.
     """
     return BLOCK.sub(lambda match: f"{match[1]}\n{_table(match[2], published)}\n\n{match[4]}", text)
 
@@ -85,6 +87,8 @@ def _table(name: str, published: Path) -> str:
         return _table_of(beside, published)
     if name == ARITHMETICS:
         return _table_of([folder for folder in folders if folder.is_relative_to(published / ARITHMETICS)], published)
+    if name in OF_ARENAS:
+        return OF_ARENAS[name](published)
     if name.startswith(OF_AN_ARENA):
         return _ranking(published / name.removeprefix(OF_AN_ARENA) / "arena/summary.md")
     summary = published / name / "tables/summary.md"
@@ -102,15 +106,15 @@ def _ranking(summary: Path) -> str:
 
 def _table_of(folders: list[Path], published: Path) -> str:
     """A row for each published experiment in which policies were tested."""
-    lines = [_cells(["Experiment", "Runs × starts", *HEADINGS]), "|" + "---|" * (2 + len(HEADINGS))]
+    lines = [cells(["Experiment", "Runs × starts", *HEADINGS]), "|" + "---|" * (2 + len(HEADINGS))]
     for folder in folders:
         success, differences = (_read(folder, name) for name in ("success", "differences"))
         if success is not None:
-            cells = [
+            found = [
                 _cell(success if against is None else differences, condition, against)
                 for condition, against in HEADINGS.values()
             ]
-            lines.append(_cells([_title(folder, published), _size(success), *cells]))
+            lines.append(cells([_title(folder, published), _size(success), *found]))
     return "\n".join(lines)
 
 
@@ -134,12 +138,12 @@ def _read(folder: Path, name: str) -> pd.DataFrame | None:
 def _cell(table: pd.DataFrame | None, condition: str, against: str | None) -> str:
     """The mean over runs of a condition's rate, or of its difference from another condition, with its interval."""
     if table is None:
-        return "–"
+        return NONE
     chosen = table[(table["condition"] == condition) & (table["seed"] == ALL_RUNS)]
     if against is None:
-        return next((_interval(row, "rate", "") for row in chosen.to_dict("records")), "–")
+        return next((_interval(row, "rate", "") for row in chosen.to_dict("records")), NONE)
     rows = chosen[chosen["against"] == against].to_dict("records")
-    return next((_interval(row, "difference", "+") for row in rows), "–")
+    return next((_interval(row, "difference", "+") for row in rows), NONE)
 
 
 def _intervals(folder: Path) -> set[str]:
@@ -156,14 +160,8 @@ def _intervals(folder: Path) -> set[str]:
 
 def _interval(row: dict, value: str, sign: str) -> str:
     """In percent or points; without brackets where one run gives no interval."""
-    if pd.isna(row["low"]):
-        return percent(row[value], sign)
-    return "{} [{}, {}]".format(*(percent(row[key], sign) for key in (value, "low", "high")))
+    return estimate(row[value], row["low"], row["high"], sign)
 
 
 def _plain(text: str) -> str:
     return text.replace("+", "")
-
-
-def _cells(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
