@@ -34,6 +34,7 @@ def snakemake(
 
 def snakemake_command(*arguments: str, cores: int, configfile: str = TINY) -> list[str]:
     command = [sys.executable, "-m", "snakemake", *arguments, "--cores", str(cores), "--configfile", configfile]
+    command += ["--max-jobs-per-timespan", "1000/1s"]  # few jobs: do not wait as long at the end
     return [*command, "--set-threads", "collect_demonstrations=1"]  # two processes take longer to start than they save
 
 
