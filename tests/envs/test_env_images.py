@@ -12,6 +12,8 @@ from aloha_settings import STOCK_TASKS, image_settings, random_actions, settings
 from demo_score.envs import aloha, make_env  # aloha before gym_aloha: see its first lines
 from demo_score.runtime.errors import UserError
 from gym_aloha.env import AlohaEnv as StockEnv
+from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
+from metaworld_stock import metaworld_of
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +46,30 @@ def in_egl():
 def test_images_are_bit_identical_to_the_stock_environment(task, in_egl):
     """Looked at now and then, as a policy does; the stock environment renders every step."""
     assert in_egl(_compare_with_stock, task) == 3
+
+
+def test_images_of_meta_world_are_bit_identical_to_its_own(in_egl):
+    assert in_egl(_compare_with_meta_world) == (2, 2)
+
+
+def _compare_with_meta_world() -> tuple[int, int]:
+    """How many images are the same, of how many."""
+    cameras = ["corner2", "gripperPOV"]
+    sizes = {"state_dim": 4, "environment_state_dim": None, "action_dim": 4, "fps": 80, "episode_length": 250}
+    shown = {"obs_type": "pixels_agent_pos", "cameras": cameras, "image_size": [96, 128]}
+    env = make_env({"name": "metaworld", "task": "shelf-place-v3", **sizes, **shown})
+    env.reset(seed=3)
+    other = metaworld_of(env)
+    other.reset()
+    for action in np.random.default_rng(0).uniform(-1, 1, (20, 4)):
+        env.step(action)
+        other.step(action)
+    images = env.images()
+    same = 0
+    for camera in cameras:
+        drawn = MujocoRenderer(other.model, other.data, None, 128, 96, camera_name=camera).render("rgb_array")
+        same += np.array_equal(images[f"observation.images.{camera}"], drawn)
+    return same, len(images)
 
 
 def _compare_with_stock(task: str) -> int:

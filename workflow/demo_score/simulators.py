@@ -14,12 +14,13 @@ class Simulator:
 
     module: str  # what takes long to import, for processes to share
     draws_with_opengl: bool = True  # then it must not be imported before OpenGL is chosen
-    effectors: str = ""  # what moves in demonstrations and can be traced: finger tips or pusher; empty: unknown
+    effectors: str = ""  # what moves in demonstrations and can be traced: finger tips, pusher or hand; empty: unknown
 
 
 SIMULATORS = {
     "aloha": Simulator("gym_aloha.env", effectors="finger tips"),
     "pusht": Simulator("gym_pusht.envs", draws_with_opengl=False, effectors="pusher"),
+    "metaworld": Simulator("metaworld", effectors="hand"),
 }
 
 

@@ -37,7 +37,9 @@ def collect_demonstrations(
     """
     if n_episodes < 1:
         raise UserError(f"--n-episodes {n_episodes}: makes no demonstration; give a number from 1")
-    fps = get_strategy(env_settings["task"], strategy).fps  # an unknown one fails here, not in a process
+    fps = get_strategy(
+        env_settings["name"], env_settings["task"], strategy
+    ).fps  # an unknown one fails here, not in a process
     if env_settings["fps"] != fps:
         raise UserError(f"strategy '{strategy}' is timed in steps of 1/{fps} s; set fps={fps}")
     seeds = demonstration_seeds(seed, n_episodes)
@@ -62,7 +64,7 @@ def demonstrate(env: Environment, strategy: str, seed: int, with_images: bool = 
     before the act is over, and a policy that has seen no more of it stalls wherever it has not touched by then. At the
     time limit it ends, too.
     """
-    demonstrator = get_strategy(env.task, strategy)
+    demonstrator = get_strategy(env.simulator, env.task, strategy)
     observation, _ = env.reset(seed=seed)
     steps = []
     packed = {key: [] for key in env.image_space if with_images}  # images as they are would fill the memory

@@ -16,15 +16,19 @@ from demo_score.runtime.errors import UserError
 from demo_score.simulators import SIMULATORS, simulator
 from demo_score.tables import PATHS
 
-NAMES = {"finger tips": ("left", "right"), "pusher": ("pusher",)}  # of the effectors, in the order of their positions
+NAMES = {
+    "finger tips": ("left", "right"),
+    "pusher": ("pusher",),
+    "hand": ("hand",),
+}  # of the effectors, in the order of their positions
 SECONDS = 0.1  # of simulated time, between two points
 
 
 def write_paths(demonstrations: list[Path], out: Path) -> None:
     """Write the paths in files of collected demonstrations.
 
-    Finger tips are in metres, the pusher is in pixels, of the table or as its observations in the frame of the block,
-    and has no z. Raises UserError for demonstrations of another simulator.
+    Finger tips and a hand are in metres; the pusher is in pixels, of the table or as its observations in the frame of
+    the block, and has no z. Raises UserError for demonstrations of another simulator.
     """
     rows = [{"z": None, **row} for path in demonstrations for row in _paths_of(path)]
     PATHS.write(out, pd.DataFrame(rows, columns=list(PATHS.columns)))
@@ -33,11 +37,11 @@ def write_paths(demonstrations: list[Path], out: Path) -> None:
 def effector_positions(settings: Mapping[str, Any]) -> Callable[[Episode], np.ndarray] | None:
     """Positions (T, effectors, dimensions) in an episode recorded with env `settings`; None of another simulator.
 
-    Of both finger tips, left first, in metres; or of the pusher, in pixels as it is observed.
+    Of both finger tips, left first, in metres; of a hand, in metres; or of the pusher, in pixels as it is observed.
     """
     if not (moving := simulator(settings.get("name", "")).effectors):
         return None
-    locate = _finger_tips(settings) if moving == "finger tips" else _pusher
+    locate = {"finger tips": _finger_tips, "pusher": _pusher, "hand": _hand}[moving](settings)
     return lambda episode: locate(np.asarray(episode.observations[STATE]))
 
 
@@ -56,8 +60,12 @@ def _paths_of(file: Path) -> Iterator[dict]:
                 yield {"strategy": episode.strategy, "episode": number, "step": step, "effector": effector, **place}
 
 
-def _pusher(states: np.ndarray) -> np.ndarray:
-    return states[:, None, :2]
+def _pusher(settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda states: states[:, None, :2]
+
+
+def _hand(settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda states: states[:, None, :3]
 
 
 def _finger_tips(settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
-from demo_score.demonstrations.strategies import STRATEGIES
+from demo_score.demonstrations.strategies import strategies_of
 from demo_score.envs import make_env
 from demo_score.envs.base import Environment
 from demo_score.plots.episodes import Row, save_episodes, steps_between_drawings
@@ -72,7 +72,7 @@ def _replay(env: Environment, episode: Episode, every: int, file: Path) -> dict:
 
 def _commands(env: Environment, episode: Episode) -> Iterable[np.ndarray]:
     """The actions that made the episode: where its strategy recorded what was measured, the strategy acts again."""
-    demonstrator = STRATEGIES.get(env.task, {}).get(episode.strategy)
+    demonstrator = strategies_of(env.simulator, env.task).get(episode.strategy)
     if demonstrator is None or demonstrator.records == "commands":
         return episode.actions
     return islice(demonstrator.actions(env, np.random.default_rng(episode.seed)), len(episode))

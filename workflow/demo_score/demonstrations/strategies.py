@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from demo_score.demonstrations import aloha_insertion, aloha_transfer_cube, pusht_strategies
+from demo_score.demonstrations import aloha_insertion, aloha_transfer_cube, metaworld_strategies, pusht_strategies
 from demo_score.demonstrations.waypoints import Plan
 from demo_score.runtime.errors import UserError
 
@@ -58,6 +58,7 @@ def hesitate(actions: Actions) -> Actions:
 
 CUBE, INSERTION = follow_plan(aloha_transfer_cube.reliable), follow_plan(aloha_insertion.reliable)
 PUSHT = Demonstrator(pusht_strategies.reliable, fps=10, ends_at_success=True)
+METAWORLD = Demonstrator(metaworld_strategies.expert, fps=80, ends_at_success=False)
 STRATEGIES: dict[str, dict[str, Demonstrator]] = {
     "AlohaTransferCube-v0": {
         "reliable": CUBE,
@@ -77,10 +78,26 @@ STRATEGIES: dict[str, dict[str, Demonstrator]] = {
 }
 
 
-def get_strategy(task: str, name: str) -> Demonstrator:
+OF_ANY_TASK: dict[str, dict[str, Demonstrator]] = {
+    "metaworld": {
+        "expert": METAWORLD,
+        "noisy": replace(METAWORLD, actions=metaworld_strategies.noisy),
+        "defective": replace(METAWORLD, actions=metaworld_strategies.defective),
+        "risky": replace(METAWORLD, actions=metaworld_strategies.risky),
+    },
+}
+
+
+def strategies_of(simulator: str, task: str) -> dict[str, Demonstrator]:
+    """Those of a task of a simulator, by name; none of one for which nobody wrote any."""
+    return OF_ANY_TASK.get(simulator) or STRATEGIES.get(task, {})
+
+
+def get_strategy(simulator: str, task: str, name: str) -> Demonstrator:
     """The strategy `name` of `task`. Raises UserError that lists what exists."""
-    if task not in STRATEGIES:
-        raise UserError(f"no scripted strategy for task '{task}'; there are some for {', '.join(STRATEGIES)}")
-    if name not in STRATEGIES[task]:
-        raise UserError(f"task {task} has no strategy '{name}'; choose from {', '.join(STRATEGIES[task])}")
-    return STRATEGIES[task][name]
+    if not (known := strategies_of(simulator, task)):
+        tasks = [*STRATEGIES, *(f"all of {other}" for other in OF_ANY_TASK)]
+        raise UserError(f"no scripted strategy for task '{task}'; there are some for {', '.join(tasks)}")
+    if name not in known:
+        raise UserError(f"task {task} has no strategy '{name}'; choose from {', '.join(known)}")
+    return known[name]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 from demo_score.envs.base import Environment, asks_for_images, no_opengl
@@ -20,17 +21,25 @@ def make_env(settings: Mapping[str, Any], drawing: bool = False) -> Environment:
 
 
 def _make_aloha(settings: Mapping[str, Any], drawing: bool) -> Environment:
-    """Numbers need no OpenGL. dm_control chooses it when it is imported, once for the process."""
+    return _with_mujoco("aloha", "AlohaEnv", settings, drawing)
+
+
+def _make_metaworld(settings: Mapping[str, Any], drawing: bool) -> Environment:
+    return _with_mujoco("metaworld", "MetaWorldEnv", settings, drawing)
+
+
+def _with_mujoco(module: str, name: str, settings: Mapping[str, Any], drawing: bool) -> Environment:
+    """Numbers need no OpenGL. MuJoCo chooses it when it is imported, once for the process."""
     images = drawing or asks_for_images(settings)
     os.environ.setdefault("MUJOCO_GL", "egl" if images else "disable")
     try:
-        from demo_score.envs.aloha import AlohaEnv  # imports a simulator: only where one is stepped
+        made = import_module(f"demo_score.envs.{module}")  # imports a simulator: only where one is stepped
     except Exception as error:  # of any kind, by which library is missing
         if images:
             raise no_opengl(error) from error
         os.environ["MUJOCO_GL"] = "disable"
-        from demo_score.envs.aloha import AlohaEnv
-    env = AlohaEnv(settings)
+        made = import_module(f"demo_score.envs.{module}")
+    env = getattr(made, name)(settings)
     if drawing:
         env.draw()  # where OpenGL does not work, say so now
     return env
@@ -58,5 +67,6 @@ def _no_simulator(settings: Mapping[str, Any], drawing: bool) -> Environment:
 BUILT_IN: dict[str, Callable[[Mapping[str, Any], bool], Environment]] = {
     "aloha": _make_aloha,
     "pusht": _make_pusht,
+    "metaworld": _make_metaworld,
     RECORDED: _no_simulator,
 }

@@ -26,6 +26,7 @@ class Environment(gymnasium.Env[Observation, np.ndarray]):
     image_space: spaces.Dict
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.simulator = settings.get("name", "")
         shapes = observation_shapes(settings)
         self.observation_space = spaces.Dict({k: unbounded(shape) for k, shape in shapes.items() if len(shape) != 3})
         self.image_space = spaces.Dict({k: image_space(*shape[1:]) for k, shape in shapes.items() if len(shape) == 3})

@@ -41,7 +41,8 @@ def check_experiment(experiment: Experiment) -> None:
     raise_first(experiment.conflicts())
     _check_simulator(experiment)
     for strategy in experiment.collected_strategies():
-        get_strategy(environment_settings(experiment).task, strategy)
+        env = environment_settings(experiment)
+        get_strategy(env.name, env.task, strategy)
     for stage in experiment.stages():
         if stage in POLICY_STAGES or experiment.stage(stage).overrides:
             _check_stage(experiment, stage)
