@@ -150,7 +150,11 @@ def test_policy(policy, key) -> None:
 
 def environment(env: str, *overrides: str) -> str:
     """Observations, rewards and images of a few steps, until the episode is cut."""
-    size = [] if env.endswith(("_state", "_block")) else SMALL_IMAGES[env.removesuffix("_cube")].split()
+    size = (
+        []
+        if env.endswith(("_state", "_block")) or env.startswith("metaworld")
+        else SMALL_IMAGES[env.removesuffix("_cube")].split()
+    )
     settings = compose_settings(
         [f"env={env}", "policy=act_state", "seed=0", "env.episode_length=5", *size, *overrides]
     )[0]
@@ -167,18 +171,18 @@ def environment(env: str, *overrides: str) -> str:
 
 
 ENVIRONMENT = {
-    "fps": {"aloha": 25, "pusht": 20},
-    "env.name": {"aloha": "no_such", "pusht": "no_such"},
-    "env.task": {"aloha": "no_such", "pusht": "no_such"},
-    "env.obs_type": {"aloha": "pixels", "pusht": "pixels"},
+    "fps": {"aloha": 25, "pusht": 20, "metaworld": 40},
+    "env.name": {"aloha": "no_such", "pusht": "no_such", "metaworld": "no_such"},
+    "env.task": {"aloha": "no_such", "pusht": "no_such", "metaworld": "door-open-v3"},
+    "env.obs_type": {"aloha": "pixels", "pusht": "pixels", "metaworld": "pixels"},
     "env.cameras": {"aloha": "[angle]"},
     "env.image_size": {"aloha": "[32,32]", "pusht": 32},
     "env.render_quality": {"aloha": "fast"},
-    "env.state_dim": {"aloha": 13, "pusht": 3},
-    "env.environment_state_dim": {"aloha": 6, "pusht": 15},
-    "env.action_dim": {"aloha": 13, "pusht": 3},
-    "env.fps": {"aloha": 25, "pusht": 20},
-    "env.episode_length": {"aloha": 6, "pusht": 6},
+    "env.state_dim": {"aloha": 13, "pusht": 3, "metaworld": 39},
+    "env.environment_state_dim": {"aloha": 6, "pusht": 15, "metaworld": 39},
+    "env.action_dim": {"aloha": 13, "pusht": 3, "metaworld": 3},
+    "env.fps": {"aloha": 25, "pusht": 20, "metaworld": 40},
+    "env.episode_length": {"aloha": 6, "pusht": 6, "metaworld": 6},
 }
 
 
