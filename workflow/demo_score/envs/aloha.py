@@ -25,9 +25,17 @@ from gym_aloha.constants import ASSETS_DIR
 from gym_aloha.tasks.sim import BOX_POSE, BimanualViperXTask, InsertionTask, TransferCubeTask
 from gym_aloha.utils import sample_box_pose, sample_insertion_pose
 
-from demo_score.envs.base import Environment, Observation, check_choice, check_sizes, no_opengl, substeps
-from demo_score.observations import ENVIRONMENT_STATE, STATE, image_keys, image_size
-from demo_score.runtime.errors import UserError
+from demo_score.envs.base import (
+    Environment,
+    Observation,
+    check_choice,
+    check_sizes,
+    chosen_cameras,
+    no_opengl,
+    step_info,
+    substeps,
+)
+from demo_score.observations import ENVIRONMENT_STATE, STATE, image_size
 
 SUCCESS_REWARD = 4  # the stock environment's: lifted and touched by the left arm, or the peg touching the pin
 ACTION_DIM = 14  # per arm, left first: 6 joint positions (rad) and the gripper (0 closed .. 1 open)
@@ -146,10 +154,7 @@ class AlohaEnv(Environment):
     def _prepare_images(self, settings: Mapping[str, Any]) -> None:
         model = _compiled_model(self._task.model_file).ptr
         cameras = [model.camera(index).name for index in range(model.ncam)]
-        chosen = settings.get("cameras") or [None]
-        if unknown := [camera for camera in chosen if camera not in cameras]:
-            raise UserError(f"{self.task} has no camera {unknown[0]}; set env.cameras to some of {', '.join(cameras)}")
-        self._cameras = dict(zip(image_keys(settings), chosen, strict=True))
+        self._cameras = chosen_cameras(settings, cameras, None)
         self._image_size = image_size(settings)
         # Where OpenGL does not work, say so now.
         _renderer(self._task.model_file, *self._image_size, self._render_quality)
@@ -178,7 +183,7 @@ class AlohaEnv(Environment):
         BOX_POSE[0] = self._task.sample_objects(seed)  # the stock task reads its start from this global
         self._observation = self._env.reset().observation
         self._steps = 0
-        return self._observed(), _info(success=False, physics_error=False)
+        return self._observed(), step_info(success=False, physics_error=False)
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, bool]]:
         """Advance 1 / fps seconds towards the joint targets `action` (14,). After a PhysicsError, reset."""
@@ -186,10 +191,10 @@ class AlohaEnv(Environment):
         try:
             _, reward, _, self._observation = self._env.step(np.asarray(action))
         except PhysicsError:
-            return self._observed(), 0.0, True, False, _info(success=False, physics_error=True)
+            return self._observed(), 0.0, True, False, step_info(success=False, physics_error=True)
         success = reward == SUCCESS_REWARD
         truncated = self._steps >= self.episode_length
-        return self._observed(), float(reward), success, truncated, _info(success, physics_error=False)
+        return self._observed(), float(reward), success, truncated, step_info(success, physics_error=False)
 
     def images(self) -> Observation:
         if not self.image_space:
@@ -210,7 +215,3 @@ class AlohaEnv(Environment):
 
     def _observed(self) -> Observation:
         return {key: self._observation[key] for key in self.observation_space}
-
-
-def _info(success: bool, physics_error: bool) -> dict[str, bool]:
-    return {"is_success": success, "physics_error": physics_error}

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from demo_score.observations import image_size, observation_shapes
+from demo_score.observations import image_keys, image_size, observation_shapes
 from demo_score.runtime.errors import UserError
 
 Observation = dict[str, np.ndarray]  # key -> float32 array, or for an image (H, W, 3) uint8
@@ -71,6 +71,20 @@ def check_sizes(settings: Mapping[str, Any], sizes: Mapping[str, Any]) -> None:
     for key, size in sizes.items():
         if settings.get(key) != size:
             raise UserError(f"{settings['task']} has {key} {size}, not {settings.get(key)}; set env.{key}={size}")
+
+
+def chosen_cameras(settings: Mapping[str, Any], known: Sequence[str], default: str | None) -> dict[str, str]:
+    """Key of an image -> its camera. Raises UserError for one that is not `known`."""
+    chosen = settings.get("cameras") or [default]
+    if unknown := [camera for camera in chosen if camera not in known]:
+        task, names = settings["task"], ", ".join(known)
+        raise UserError(f"{task} has no camera {unknown[0]}; set env.cameras to some of {names}")
+    return dict(zip(image_keys(settings), chosen, strict=True))
+
+
+def step_info(success: bool, physics_error: bool) -> dict[str, bool]:
+    """The info of a step, or of a reset, where the physics may break down."""
+    return {"is_success": success, "physics_error": physics_error}
 
 
 def substeps(settings: Mapping[str, Any], simulated_hz: float) -> int:

@@ -16,8 +16,16 @@ import numpy as np
 from metaworld.env_dict import ALL_V3_ENVIRONMENTS, ML1_ARGS_KWARGS
 from metaworld.sawyer_xyz_env import SawyerXYZEnv
 
-from demo_score.envs.base import Environment, Observation, check_choice, check_sizes, no_opengl
-from demo_score.observations import ENVIRONMENT_STATE, STATE, image_keys, image_size
+from demo_score.envs.base import (
+    Environment,
+    Observation,
+    check_choice,
+    check_sizes,
+    chosen_cameras,
+    no_opengl,
+    step_info,
+)
+from demo_score.observations import ENVIRONMENT_STATE, STATE, image_size
 from demo_score.runtime.errors import UserError
 
 SIZES = {"state_dim": 4, "environment_state_dim": 17, "action_dim": 4}
@@ -61,10 +69,7 @@ class MetaWorldEnv(Environment):
     def _prepare_images(self, settings: Mapping[str, Any]) -> None:
         model = self.metaworld.model
         cameras = [model.camera(index).name for index in range(model.ncam)]
-        chosen = settings.get("cameras") or [DRAWING_CAMERA]
-        if unknown := [camera for camera in chosen if camera not in cameras]:
-            raise UserError(f"{self.task} has no camera {unknown[0]}; set env.cameras to some of {', '.join(cameras)}")
-        self._cameras = dict(zip(image_keys(settings), chosen, strict=True))
+        self._cameras = chosen_cameras(settings, cameras, DRAWING_CAMERA)
         self._image_size = image_size(settings)
         self._renderer(*self._image_size)  # where OpenGL does not work, say so now
 
@@ -88,17 +93,17 @@ class MetaWorldEnv(Environment):
         env._freeze_rand_vec = True
         self._observation, _ = env.reset()
         self._steps = 0
-        return self._observed(), _info(success=False, physics_error=False)
+        return self._observed(), step_info(success=False, physics_error=False)
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, bool]]:
         """Advance 1 / fps seconds. After broken physics, reset."""
         self._steps += 1
         self._observation, reward, _, _, info = self.metaworld.step(np.asarray(action))
         if any(self.metaworld.data.warning[kind].number for kind in UNSTABLE):
-            return self._observed(), 0.0, True, False, _info(success=False, physics_error=True)
+            return self._observed(), 0.0, True, False, step_info(success=False, physics_error=True)
         success = bool(info["success"])
         truncated = self._steps >= self.episode_length
-        return self._observed(), float(reward), success, truncated, _info(success, physics_error=False)
+        return self._observed(), float(reward), success, truncated, step_info(success, physics_error=False)
 
     def images(self) -> Observation:
         return self._render(self._cameras, *self._image_size) if self.image_space else {}
@@ -144,7 +149,3 @@ def _make_task(name: str) -> SawyerXYZEnv:
     env._set_task_called = env.seeded_rand_vec = True
     env._set_task_inner(**settings)
     return env
-
-
-def _info(success: bool, physics_error: bool) -> dict[str, bool]:
-    return {"is_success": success, "physics_error": physics_error}
