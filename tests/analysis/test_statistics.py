@@ -6,6 +6,7 @@ from math import comb
 
 import numpy as np
 import pytest
+import scipy.stats
 from demo_score.analysis.detection import better_pairs
 from demo_score.analysis.over_runs import holm, sign_flip_p, t_interval, two_level_bootstrap, variance_split
 from demo_score.analysis.statistics import count_pairs, mcnemar_p, paired_difference, wilson_interval
@@ -25,6 +26,13 @@ def test_wilson_interval_gives_newcombes_published_values():
     assert wilson_interval(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
     assert wilson_interval(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
     assert wilson_interval(1, 29) == pytest.approx((0.0061, 0.1718), abs=5e-5)
+
+
+def test_wilson_interval_has_the_bits_of_scipys():
+    for n, confidence in product((1, 2, 7, 50, 100, 601), (0.8, 0.95, 0.99)):
+        for successes in range(n + 1):
+            peer = scipy.stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
+            assert wilson_interval(successes, n, confidence) == (peer.low, peer.high)
 
 
 def test_wilson_interval_stays_within_0_and_1():
