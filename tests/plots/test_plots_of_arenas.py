@@ -137,6 +137,16 @@ def test_curves_have_a_panel_a_method_and_agreement_a_number_a_pair(tables) -> N
     assert len(drawn("arena_agreement", tables).axes[0].texts) == 14 * 13 / 2
 
 
+def test_sizes_of_few_runs_show_each_run_in_place_of_an_interval(tables) -> None:
+    panel = drawn("arena_curves", tables).axes[0]
+    runs = pd.read_csv(tables / "arena_uplift.csv").query("seed != 'all' and keep != 'own'")
+    small = [sorted(line.get_ydata()) for line in panel.lines if line.get_markersize() == 2]
+    assert small == [sorted(runs.loc[runs["entrant"] == entrant, "rate"]) for entrant in ("random", "demo_score")]
+    assert len(small[0]) == 6  # three sizes, two runs
+    bars = [len(container.get_children()[0].get_segments()) for container in panel.containers]
+    assert bars == [1, 1]  # the own size's alone, of random and of the method
+
+
 def test_tables_without_a_method_are_refused(tables, tmp_path) -> None:
     rows = pd.read_csv(tables / "arena_uplift.csv")
     few = write_table(tmp_path / "arena_uplift.csv", rows[rows["entrant"] == "oracle"])

@@ -19,13 +19,15 @@ from demo_score.tables import ALL_RUNS, ARENA_AGREEMENT, ARENA_UPLIFT
 
 CURVE = ["entrant", "keep", "seed", "runs", "n", "rate", "rate_low", "rate_high", "uplift", "share"]
 COLUMNS = 3  # of panels
+FEW = 3  # runs, and fewer: their t interval says nothing, so that each run is drawn instead
+RUN_POINT = {"marker": "o", "markersize": 2, "markeredgewidth": 0, "alpha": 0.5, "linestyle": "none"}
 
 
 def arena_curves(table: Path) -> Figure:
     """Success over the share of the demonstrations that is kept, a panel a method, beside random of the same size.
 
     table: arena_uplift.csv. Methods with several sizes, or where none has, all. Dashed: the oracle and all
-    demonstrations, which have one size each.
+    demonstrations, which have one size each. Sizes of few runs have a small point a run in place of an interval.
     """
     every = ARENA_UPLIFT.read(table, CURVE)
     rows = every[every["seed"] == ALL_RUNS].sort_values("share", kind="stable")
@@ -39,7 +41,7 @@ def arena_curves(table: Path) -> Figure:
     figure = new_figure(0.8 + 0.95 * lines)
     panels = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True).ravel()
     for axes, method in zip(panels, shown, strict=False):
-        _draw_curves(axes, rows, method)
+        _draw_curves(axes, rows, every[every["seed"] != ALL_RUNS], method)
     for axes in panels[len(shown) :]:
         axes.set_visible(False)
         above = panels[list(panels).index(axes) - columns] if lines > 1 else axes
@@ -50,16 +52,19 @@ def arena_curves(table: Path) -> Figure:
     return figure
 
 
-def _draw_curves(axes: Axes, rows: pd.DataFrame, method: str) -> None:
-    """A method and random of the same sizes, with their intervals; the oracle and all as lines."""
+def _draw_curves(axes: Axes, rows: pd.DataFrame, single: pd.DataFrame, method: str) -> None:
+    """A method and random of the same sizes, with their intervals or single runs; the oracle and all as lines."""
     for entrant in (ORACLE, ALL):
         for rate in rows.loc[rows["entrant"] == entrant, "rate"]:
             axes.axhline(rate, color=colour(entrant), linewidth=0.7, linestyle="--")
     for entrant, shift in ((RANDOM, 0.008), (method, -0.008)):
         chosen = rows[rows["entrant"] == entrant]
-        bars = error_bars(chosen["rate"], chosen["rate_low"], chosen["rate_high"])
-        own = chosen["keep"] == OWN
-        axes.errorbar(chosen["share"] + shift, chosen["rate"], bars, fmt="none", elinewidth=0.6, ecolor=colour(entrant))
+        own, many = chosen["keep"] == OWN, chosen[chosen["runs"] > FEW]
+        bars = error_bars(many["rate"], many["rate_low"], many["rate_high"])
+        axes.errorbar(many["share"] + shift, many["rate"], bars, fmt="none", elinewidth=0.6, ecolor=colour(entrant))
+        few = chosen.loc[chosen["runs"] <= FEW, "keep"]
+        points = single[(single["entrant"] == entrant) & single["keep"].isin(few)]
+        axes.plot(points["share"] + shift, points["rate"], color=colour(entrant), **RUN_POINT)
         for rows_of_line, fmt, size in ((~own, "o-", 2.5), (own, "D", 4)):  # own is of more runs, perhaps
             line = chosen[rows_of_line]
             axes.plot(line["share"] + shift, line["rate"], fmt, color=colour(entrant), linewidth=0.8, markersize=size)
