@@ -53,12 +53,14 @@ def test_images_of_meta_world_are_bit_identical_to_its_own(in_egl):
 
 
 def _compare_with_meta_world() -> tuple[int, int]:
-    """How many images are the same, of how many."""
+    """How many images are the same, of how many; another environment, which shares the renderer, has drawn before."""
     cameras = ["corner2", "gripperPOV"]
     sizes = {"state_dim": 4, "environment_state_dim": None, "action_dim": 4, "fps": 80, "episode_length": 250}
     shown = {"obs_type": "pixels_agent_pos", "cameras": cameras, "image_size": [96, 128]}
-    env = make_env({"name": "metaworld", "task": "shelf-place-v3", **sizes, **shown})
+    env, another = (make_env({"name": "metaworld", "task": "shelf-place-v3", **sizes, **shown}) for _ in range(2))
     env.reset(seed=3)
+    another.reset(seed=4)
+    assert another.images()["observation.images.corner2"].any()
     other = metaworld_of(env)
     other.reset()
     for action in np.random.default_rng(0).uniform(-1, 1, (20, 4)):
