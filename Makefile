@@ -11,6 +11,7 @@
 # make test-gpu    docs/gpu_<card>.md: tests and speed on this machine's GPU; ten minutes
 # make gpu-wheels  packs what a machine with nothing but PyTorch lacks for that (docs/gpu.md)
 # make wandb       install Weights & Biases, for wandb.enable=true
+# make robosuite   install robosuite, for env=robosuite
 # make lint        ruff, snakefmt, snakemake --lint
 # make verify      which reported number no longer follows from its inputs
 # make docs        tables in docs/ and workflow/schemas, from settings files, models and results/published
@@ -25,7 +26,7 @@ PEERS := .venv-peers
 # Importing torch takes twice as long without its byte code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all report arena compare test test-quick test-peers test-oddities test-slurm test-faults test-gpu gpu-wheels wandb lint verify docs lock clean
+.PHONY: all report arena compare test test-quick test-peers test-oddities test-slurm test-faults test-gpu gpu-wheels wandb robosuite lint verify docs lock clean
 all: $(INSTALLED)
 	$(BIN)/python workflow/scripts/tools/run_workflow.py --cores $(CORES)
 	@cat results/*/tables/summary.md
@@ -79,6 +80,11 @@ wandb: .venv/.wandb_installed
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r envs/wandb.lock
 	touch $@
 
+robosuite: .venv/.robosuite_installed
+.venv/.robosuite_installed: envs/robosuite.lock $(INSTALLED)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r envs/robosuite.lock
+	touch $@
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -104,6 +110,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 lock: $(INSTALLED)
 	$(COMPILE) --override envs/overrides.in envs/requirements.in -o envs/requirements.lock
 	$(COMPILE) envs/wandb.in -o envs/wandb.lock
+	$(COMPILE) --no-deps envs/robosuite.in -o envs/robosuite.lock
 	$(subst 3.11,3.12,$(COMPILE)) envs/peers.in -o envs/peers.lock
 	$(COMPILE) --no-deps envs/peers_robomimic.in -o envs/peers_robomimic.lock
 	echo "uv==$$($(BIN)/uv --version | cut -d' ' -f2)" | $(COMPILE) - -o envs/uv.lock

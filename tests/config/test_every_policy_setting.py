@@ -171,18 +171,23 @@ def environment(env: str, *overrides: str) -> str:
 
 
 ENVIRONMENT = {
-    "fps": {"aloha": 25, "pusht": 20, "metaworld": 40},
-    "env.name": {"aloha": "no_such", "pusht": "no_such", "metaworld": "no_such"},
-    "env.task": {"aloha": "no_such", "pusht": "no_such", "metaworld": "door-open-v3"},
-    "env.obs_type": {"aloha": "pixels", "pusht": "pixels", "metaworld": "pixels"},
+    "fps": {"aloha": 25, "pusht": 20, "metaworld": 40, "robosuite": 10},
+    "env.name": {"aloha": "no_such", "pusht": "no_such", "metaworld": "no_such", "robosuite": "no_such"},
+    "env.task": {"aloha": "no_such", "pusht": "no_such", "metaworld": "door-open-v3", "robosuite": "Stack"},
+    "env.obs_type": {"aloha": "pixels", "pusht": "pixels", "metaworld": "pixels", "robosuite": "pixels"},
     "env.cameras": {"aloha": "[angle]"},
     "env.image_size": {"aloha": "[32,32]", "pusht": 32},
     "env.render_quality": {"aloha": "fast"},
-    "env.state_dim": {"aloha": 13, "pusht": 3, "metaworld": 39},
-    "env.environment_state_dim": {"aloha": 6, "pusht": 15, "metaworld": 39},
-    "env.action_dim": {"aloha": 13, "pusht": 3, "metaworld": 3},
-    "env.fps": {"aloha": 25, "pusht": 20, "metaworld": 40},
-    "env.episode_length": {"aloha": 6, "pusht": 6, "metaworld": 6},
+    "env.state_dim": {"aloha": 13, "pusht": 3, "metaworld": 39, "robosuite": 8},
+    "env.environment_state_dim": {"aloha": 6, "pusht": 15, "metaworld": 39, "robosuite": 8},
+    "env.action_dim": {"aloha": 13, "pusht": 3, "metaworld": 3, "robosuite": 8},
+    "env.fps": {"aloha": 25, "pusht": 20, "metaworld": 40, "robosuite": 10},
+    "env.episode_length": {"aloha": 6, "pusht": 6, "metaworld": 6, "robosuite": 6},
+    "env.recorded_in": {"robosuite": "no_such.hdf5"},
+    "env.env_kwargs.robots": {"robosuite": "[Sawyer]"},
+    "env.env_kwargs.control_freq": {"robosuite": 10},
+    "env.observed": {"robosuite": "{observation.state: [observation.robot0_joint_pos]}"},
+    "dataset_keys": {"robosuite": "{observation.state: [observation.robot0_joint_pos]}"},
 }
 
 

@@ -3,7 +3,9 @@
 Imports none of them: whoever checks a configuration, or starts a process, reads this first.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 RECORDED = "recorded"  # no simulator: data that were recorded elsewhere
 
@@ -21,7 +23,13 @@ SIMULATORS = {
     "aloha": Simulator("gym_aloha.env", effectors="finger tips"),
     "pusht": Simulator("gym_pusht.envs", draws_with_opengl=False, effectors="pusher"),
     "metaworld": Simulator("metaworld", effectors="hand"),
+    "robosuite": Simulator("demo_score.envs.robosuite", effectors="hand"),
 }
+
+
+def simulator_in(env_args: Mapping[str, Any]) -> str:
+    """The name of the simulator that a file was recorded in: ours, or robosuite in robomimic's; empty: not told."""
+    return env_args.get("name", "robosuite" if "env_kwargs" in env_args else "")
 
 
 def simulator(name: str) -> Simulator:

@@ -23,7 +23,7 @@ from demo_score.methods.registry import load, method_file
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_outputs
 from demo_score.runtime.hardware import available_threads
-from demo_score.simulators import simulator
+from demo_score.simulators import simulator, simulator_in
 from demo_score.tables import ARENA_SCORES, SCORES
 
 
@@ -176,7 +176,7 @@ def _effectors(entries: list[Entry]) -> Callable[[Episode], np.ndarray] | None:
     """Where hands or pusher are, where the demonstrations' simulator is known and the same for all."""
     settings = {json.dumps(open_dataset(file).env_args()) for file in dict.fromkeys(entry.file for entry in entries)}
     first = json.loads(settings.pop())
-    if settings or not simulator(first.get("name", "")).effectors:
+    if settings or not simulator(simulator_in(first)).effectors:
         return None
 
     @cache

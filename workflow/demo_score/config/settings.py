@@ -13,6 +13,7 @@ from yaml import YAMLError
 
 from demo_score.config.checks import check_environment, check_settings
 from demo_score.config.one_line import one_line
+from demo_score.config.recorded import as_recorded
 from demo_score.config.tree import CONFIGS, open_tree
 from demo_score.config.yaml_files import parse_yaml
 from demo_score.observations import observation_shapes
@@ -38,6 +39,7 @@ def compose_settings(
                     environment_of(settings)
                 return settings, run_dir
             raise _missing(missing)
+        fill_recorded(settings)
         OmegaConf.resolve(settings)
         fill_input_shapes(settings)
     except (OmegaConfBaseException, YAMLError, ValueError) as error:
@@ -59,7 +61,7 @@ def environment_of(settings: DictConfig) -> dict:
     except OmegaConfBaseException as error:
         raise UserError(one_line(error)) from None
     check_environment(env)
-    return env
+    return as_recorded(env)
 
 
 def _split(settings: DictConfig) -> tuple[DictConfig, Path]:
@@ -94,6 +96,13 @@ def leaves(values: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
             yield from leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def fill_recorded(settings: DictConfig) -> None:
+    """What env.recorded_in stands for, before others refer to it."""
+    if "env" in settings and settings.env.get("recorded_in"):
+        with open_dict(settings):
+            settings.env = as_recorded(OmegaConf.to_container(settings.env, resolve=True))
 
 
 def fill_input_shapes(settings: DictConfig) -> None:

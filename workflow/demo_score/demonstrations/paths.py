@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from demo_score.data.episodes import Episode
+from demo_score.data.episodes import Episode, place
 from demo_score.data.formats import open_dataset
 from demo_score.envs import make_env
 from demo_score.observations import STATE
 from demo_score.runtime.errors import UserError
-from demo_score.simulators import SIMULATORS, simulator
+from demo_score.simulators import SIMULATORS, simulator, simulator_in
 from demo_score.tables import PATHS
 
 NAMES = {
@@ -39,8 +39,10 @@ def effector_positions(settings: Mapping[str, Any]) -> Callable[[Episode], np.nd
 
     Of both finger tips, left first, in metres; of a hand, in metres; or of the pusher, in pixels as it is observed.
     """
-    if not (moving := simulator(settings.get("name", "")).effectors):
+    if not (moving := simulator(simulator_in(settings)).effectors):
         return None
+    if "name" not in settings:
+        return _robomimics_hands
     locate = {"finger tips": _finger_tips, "pusher": _pusher, "hand": _hand}[moving](settings)
     return lambda episode: locate(np.asarray(episode.observations[STATE]))
 
@@ -66,6 +68,14 @@ def _pusher(settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
 
 def _hand(settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
     return lambda states: states[:, None, :3]
+
+
+def _robomimics_hands(episode: Episode) -> np.ndarray:
+    """Of each arm of a robomimic file."""
+    places = [values for key, values in episode.observations.items() if key.endswith("_eef_pos")]
+    if not places:
+        raise UserError(f"{place(episode)}: has no observation.robot0_eef_pos, where the hand is; leave smoothness out")
+    return np.stack([np.asarray(values, float) for values in places], axis=1)
 
 
 def _finger_tips(settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:

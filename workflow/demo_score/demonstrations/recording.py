@@ -1,14 +1,10 @@
 """A video and a strip of frames of a demonstration that the filter kept, and one that it dropped."""
 
-from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
-
-import numpy as np
 
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
-from demo_score.demonstrations.strategies import strategies_of
+from demo_score.demonstrations.playback import commands
 from demo_score.envs import make_env
 from demo_score.envs.base import Environment
 from demo_score.plots.episodes import Row, save_episodes, steps_between_drawings
@@ -55,7 +51,7 @@ def _replay(env: Environment, episode: Episode, every: int, file: Path) -> dict:
     """Control steps taken so far -> drawing, the start and the end included."""
     env.reset(seed=episode.seed)
     drawings, succeeded = {0: env.draw()}, False
-    for step, action in enumerate(_commands(env, episode), start=1):
+    for step, action in enumerate(commands(env, episode), start=1):
         _, reward, _, _, info = env.step(action)
         succeeded |= info["is_success"]
         if abs(reward - episode.rewards[step - 1]) > 1e-6:
@@ -68,11 +64,3 @@ def _replay(env: Environment, episode: Episode, every: int, file: Path) -> dict:
     if not succeeded:
         raise UserError(f"{file}: the demonstration from start {episode.seed} ends in no success here")
     return drawings
-
-
-def _commands(env: Environment, episode: Episode) -> Iterable[np.ndarray]:
-    """The actions that made the episode: where its strategy recorded what was measured, the strategy acts again."""
-    demonstrator = strategies_of(env.simulator, env.task).get(episode.strategy)
-    if demonstrator is None or demonstrator.records == "commands":
-        return episode.actions
-    return islice(demonstrator.actions(env, np.random.default_rng(episode.seed)), len(episode))

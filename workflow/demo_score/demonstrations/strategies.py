@@ -7,7 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from demo_score.demonstrations import aloha_insertion, aloha_transfer_cube, metaworld_strategies, pusht_strategies
+from demo_score.demonstrations import (
+    aloha_insertion,
+    aloha_transfer_cube,
+    metaworld_strategies,
+    pusht_strategies,
+    robosuite_strategies,
+)
 from demo_score.demonstrations.waypoints import Plan
 from demo_score.runtime.errors import UserError
 
@@ -59,6 +65,12 @@ def hesitate(actions: Actions) -> Actions:
 CUBE, INSERTION = follow_plan(aloha_transfer_cube.reliable), follow_plan(aloha_insertion.reliable)
 PUSHT = Demonstrator(pusht_strategies.reliable, fps=10, ends_at_success=True)
 METAWORLD = Demonstrator(metaworld_strategies.expert, fps=80, ends_at_success=False)
+OPERATOR = Demonstrator(robosuite_strategies.better, fps=20, ends_at_success=False)
+OPERATORS = {
+    "better": OPERATOR,
+    "okay": replace(OPERATOR, actions=robosuite_strategies.okay),
+    "worse": replace(OPERATOR, actions=robosuite_strategies.worse),
+}
 STRATEGIES: dict[str, dict[str, Demonstrator]] = {
     "AlohaTransferCube-v0": {
         "reliable": CUBE,
@@ -75,6 +87,7 @@ STRATEGIES: dict[str, dict[str, Demonstrator]] = {
         "unreliable": replace(PUSHT, actions=pusht_strategies.unreliable),
         "measured_actions": replace(PUSHT, records="measured"),
     },
+    **dict.fromkeys(robosuite_strategies.STEPS, OPERATORS),
 }
 
 

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 from demo_score.envs.base import Environment, asks_for_images, no_opengl
@@ -21,25 +23,33 @@ def make_env(settings: Mapping[str, Any], drawing: bool = False) -> Environment:
 
 
 def _make_aloha(settings: Mapping[str, Any], drawing: bool) -> Environment:
-    return _with_mujoco("aloha", "AlohaEnv", settings, drawing)
+    return _drawable(_with_mujoco("aloha", settings, drawing).AlohaEnv(settings), drawing)
 
 
 def _make_metaworld(settings: Mapping[str, Any], drawing: bool) -> Environment:
-    return _with_mujoco("metaworld", "MetaWorldEnv", settings, drawing)
+    return _drawable(_with_mujoco("metaworld", settings, drawing).MetaWorldEnv(settings), drawing)
 
 
-def _with_mujoco(module: str, name: str, settings: Mapping[str, Any], drawing: bool) -> Environment:
+def _make_robosuite(settings: Mapping[str, Any], drawing: bool) -> Environment:
+    if find_spec("robosuite") is None:
+        raise UserError("env.name=robosuite: robosuite is not installed; type make robosuite")
+    return _drawable(_with_mujoco("robosuite", settings, drawing).RobosuiteEnv(settings, drawing), drawing)
+
+
+def _with_mujoco(module: str, settings: Mapping[str, Any], drawing: bool) -> ModuleType:
     """Numbers need no OpenGL. MuJoCo chooses it when it is imported, once for the process."""
     images = drawing or asks_for_images(settings)
     os.environ.setdefault("MUJOCO_GL", "egl" if images else "disable")
     try:
-        made = import_module(f"demo_score.envs.{module}")  # imports a simulator: only where one is stepped
+        return import_module(f"demo_score.envs.{module}")  # imports a simulator: only where one is stepped
     except Exception as error:  # of any kind, by which library is missing
         if images:
             raise no_opengl(error) from error
         os.environ["MUJOCO_GL"] = "disable"
-        made = import_module(f"demo_score.envs.{module}")
-    env = getattr(made, name)(settings)
+        return import_module(f"demo_score.envs.{module}")
+
+
+def _drawable(env: Environment, drawing: bool) -> Environment:
     if drawing:
         env.draw()  # where OpenGL does not work, say so now
     return env
@@ -68,5 +78,6 @@ BUILT_IN: dict[str, Callable[[Mapping[str, Any], bool], Environment]] = {
     "aloha": _make_aloha,
     "pusht": _make_pusht,
     "metaworld": _make_metaworld,
+    "robosuite": _make_robosuite,
     RECORDED: _no_simulator,
 }

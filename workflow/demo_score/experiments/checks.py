@@ -99,8 +99,10 @@ def _check_inputs(experiment: Experiment) -> None:
     """Inputs of classifiers that no environment observes; what a user's data hold is found when they are opened."""
     if not experiment.collected_strategies():
         return
-    shapes = observation_shapes(environment_settings(experiment))
-    vectors = [*(key for key, shape in shapes.items() if len(shape) == 1), ACTION]
+    env = environment_settings(experiment)
+    shapes = observation_shapes(env)
+    parts = [name for names in (env.get("observed") or {}).values() for name in names]
+    vectors = [*(key for key, shape in shapes.items() if len(shape) == 1), *parts, ACTION]
     for key in experiment.classifiers.inputs:
         if key not in vectors:
             what = "is an image" if key in shapes else f"is not observed in env={experiment.env}"

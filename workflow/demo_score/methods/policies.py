@@ -20,7 +20,7 @@ from demo_score.policies.checkpoints import load_policy, read_checkpoint_setting
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.hardware import available_threads, select_device
 from demo_score.training.chunks import ChunkDataset
-from demo_score.training.sources import names_of, renamed
+from demo_score.training.sources import named_in, names_of, renamed
 
 Batch = dict[str, Tensor]
 BATCH_SIZE = 256  # frames at once
@@ -97,10 +97,7 @@ class Windows:
 def _named(episode: Episode, settings: DictConfig, what: str) -> Episode:
     """The episode with what the policy sees, by the data's names (dataset_keys), or, of a rollout, by the policy's."""
     have = episode.observations
-    wanted = {
-        key: [key] if key in have and not all(name in have for name in names) else names
-        for key, names in names_of(settings).items()
-    }
+    wanted = named_in(names_of(settings), have)
     if missing := [name for names in wanted.values() for name in names if name not in have]:
         where = place(episode) or what
         raise UserError(

@@ -259,6 +259,19 @@ PROBLEMS = Table(
         "problem": Column(TEXT, "What is wrong"),
     },
 )
+PLAYBACK = Table(
+    file="playback.csv",
+    made_by="play_back.py",
+    row="an episode whose actions were carried out again",
+    key=("file", "episode"),
+    columns={
+        "file": Column(TEXT, "Name of the file"),
+        "episode": _EPISODE,
+        "recorded": Column(FLAG, "Whether it succeeded, by the recording; empty: not told", may_lack=True),
+        "success": Column(FLAG, "Whether it succeeds here"),
+        "difference": Column(NUMBER, "Largest difference of an observation from the recorded one, float32"),
+    },
+)
 DECLARED = {  # by what the workflow calls them
     "outcomes": OUTCOMES,
     "scores": SCORES,
@@ -274,4 +287,5 @@ DECLARED = {  # by what the workflow calls them
     "comparison": COMPARISON,
     "episodes": EPISODES,
     "problems": PROBLEMS,
+    "playback": PLAYBACK,
 }

@@ -1,6 +1,6 @@
 """Which episodes a policy trains on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def training_episodes(settings: DictConfig) -> list[Episode]:
 
 
 def _read(dataset: DataSet, indices: list[int] | None, settings: DictConfig, fps: float | None) -> Iterable[Episode]:
-    wanted = names_of(settings)
+    wanted = named_in(names_of(settings), dataset.features())
     keys = {key for group in wanted.values() for key in group}
     for episode in dataset.read(indices, keys):
         if contradicts(step := look_at(episode.times).step, fps):
@@ -57,6 +57,14 @@ def names_of(settings: DictConfig) -> dict[str, list[str]]:
     if strange := [key for key in names if key not in inputs]:
         raise UserError(f"dataset_keys: the policy sees no {strange[0]}; name some of: {', '.join(inputs)}")
     return {key: list(names.get(key, [key])) for key in inputs}
+
+
+def named_in(wanted: dict[str, list[str]], have: Collection[str]) -> dict[str, list[str]]:
+    """The same of data that `have` these keys: what has not the data's names goes by the policy's, as our rollouts."""
+    return {
+        key: [key] if key in have and not all(name in have for name in names) else names
+        for key, names in wanted.items()
+    }
 
 
 def renamed(episode: Episode, wanted: dict[str, list[str]], source: Path | str) -> Episode:

@@ -1,5 +1,7 @@
 """The settings `env`."""
 
+from typing import Any
+
 from pydantic import ConfigDict
 
 from demo_score.config.models.base import ABSENT, OpenSection, Text, different, pair, whole
@@ -29,6 +31,9 @@ class Environment(OpenSection):
     episode_length: Batch = ABSENT
     fps: Hertz = ABSENT
     render_quality: Text = ABSENT
+    recorded_in: Text | None = ABSENT
+    env_kwargs: dict[str, Any] = ABSENT
+    observed: dict[str, list[str]] | None = ABSENT
 
 
 class EnvironmentSettings(OpenSection):

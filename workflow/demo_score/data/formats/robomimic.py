@@ -95,6 +95,12 @@ class RobomimicFile(DataSet):
             return rate
         return None
 
+    def start(self, number: int) -> tuple[str, np.ndarray] | None:
+        """Where robosuite began an episode: its model (MJCF) and the first of its states; None where it is not told."""
+        with _open(self.path, self.groups[number]) as group:
+            model, states = group.attrs.get("model_file"), group.get("states")
+            return None if model is None or states is None else (str(model), states[0])
+
     def filter_keys(self) -> dict[str, list[int]]:
         """Filter key -> numbers of its episodes, rising; names that are none are left out, see `filtered`."""
         matches = {key: [_GROUP.fullmatch(name) for name in names] for key, names in self._masks().items()}

@@ -1,0 +1,42 @@
+"""An environment as a robomimic file describes it: task, arguments of the simulator, and sizes (env.recorded_in)."""
+
+from pathlib import Path
+from typing import Any
+
+from demo_score.observations import ACTION, ENVIRONMENT_STATE, STATE
+from demo_score.runtime.errors import UserError
+
+SIZES = {"state_dim": STATE, "environment_state_dim": ENVIRONMENT_STATE, "action_dim": ACTION}
+
+
+def as_recorded(env: dict[str, Any]) -> dict[str, Any]:
+    """The settings `env`, with task, env_kwargs and the sizes that are null as the file env.recorded_in tells.
+
+    Raises UserError where there is no such file, where it describes no environment of robosuite, and where it lacks
+    what the policy is to see.
+    """
+    if not (path := env.get("recorded_in")):
+        return env
+    from demo_score.data.formats.robomimic import RobomimicFile  # takes a tenth of a second to import
+
+    if not Path(path).is_file():
+        raise UserError(f"env.recorded_in={path}: no such file; name a robomimic file, or set the env's own keys")
+    file = RobomimicFile(Path(path))
+    described = file.env_args()
+    if not {"env_name", "env_kwargs"} <= described.keys():
+        raise UserError(
+            f"{path}: its env_args name no environment of robosuite (env_name, env_kwargs); set env.task, "
+            "env.env_kwargs and the sizes instead of env.recorded_in"
+        )
+    recorded = {"task": described["env_name"], "env_kwargs": described["env_kwargs"] or {}}
+    return env | recorded | _sizes(env, file.features(), path)
+
+
+def _sizes(env: dict[str, Any], features: dict[str, tuple[int, ...]], path: str) -> dict[str, int]:
+    names = {**{key: [key] for key in SIZES.values()}, **(env.get("observed") or {})}
+    asked = {key: names[SIZES[key]] for key in SIZES if key in env and env[key] is None}
+    for key, parts in asked.items():
+        if missing := [name for name in parts if name not in features]:
+            known = ", ".join(sorted(features))
+            raise UserError(f"{path}: has no {missing[0]}; set dataset_keys.{SIZES[key]} to some of {known}")
+    return {key: sum(features[name][0] if features[name] else 1 for name in parts) for key, parts in asked.items()}
