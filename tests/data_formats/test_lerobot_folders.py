@@ -51,7 +51,8 @@ def test_data_set_that_is_nowhere_is_reported(lerobot_home, name, words) -> None
 def test_a_hub_that_does_not_answer_is_not_waited_for(tmp_path) -> None:
     """A server that takes connections and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        code = "from demo_score.data.formats import lerobot_folders as l; l.PATIENCE = 0.3; l.resolve_dataset('a/b')"
+        code = "from demo_score.data.formats import hub, lerobot_folders as l; hub.PATIENCE = 0.3; "
+        code += "l.resolve_dataset('a/b')"
         hub = f"http://127.0.0.1:{silent.getsockname()[1]}"
         environment = {**os.environ, "HF_ENDPOINT": hub, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
         run = subprocess.run(

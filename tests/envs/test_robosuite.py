@@ -1,9 +1,11 @@
 """robosuite's tasks beside robosuite itself: same bits; and as a robomimic file describes them."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,9 +15,12 @@ pytest.importorskip("robosuite", reason="make robosuite installs it")
 from conftest import one_line_error
 from demo_score import envs
 from demo_score.config.settings import compose_settings
+from demo_score.data.formats import open_dataset
+from demo_score.demonstrations.paths import effector_positions
 from demo_score.demonstrations.robosuite_strategies import STEPS, better
 from demo_score.demonstrations.strategies import get_strategy
 from demo_score.envs import make_env
+from demo_score.training.sources import training_episodes
 from omegaconf import OmegaConf
 from places import SCRIPTS
 from robosuite_recording import KWARGS, Stock, record
@@ -122,6 +127,52 @@ def test_recorded_actions_end_as_recorded_and_observations_are_the_same(lift, tm
 def _play_back(file: Path, out: Path) -> subprocess.CompletedProcess:
     command = [sys.executable, SCRIPTS / "play_back.py", file, "--out", out]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "parts"),
+    [
+        (["env=robosuite_can"], ["recorded with task Lift, not PickPlaceCan", "env.recorded_in="]),
+        (
+            ["env=robosuite_lift", "env.env_kwargs.robots=[Sawyer]"],
+            ["with robots", "Panda", "env.recorded_in="],
+        ),
+        (["env=robosuite_lift", "+env.env_kwargs.controller_configs={type: IK_POSE}"], ["controller_configs another"]),
+    ],
+)
+def test_data_of_another_environment_are_refused(lift, overrides, parts) -> None:
+    composed, _ = compose_settings([*overrides, "policy=act_state", "seed=0", f"dataset_repo_id={lift}", *TRAINING])
+    with one_line_error(*parts):
+        training_episodes(composed)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (None, ["no such file", "robomimic file"]),
+        ("{}", ["name no environment of robosuite", "instead of env.recorded_in"]),
+    ],
+)
+def test_a_file_that_describes_no_environment_is_one_line(lift, tmp_path, text, parts) -> None:
+    file = tmp_path / "mine.hdf5"
+    if text:
+        shutil.copy(lift, file)
+        with h5py.File(file, "a") as opened:
+            opened["data"].attrs["env_args"] = text
+    with one_line_error("mine.hdf5", *parts):
+        compose_settings(["env=robosuite", f"env.recorded_in={file}", "policy=act_state", "seed=0", *TRAINING])
+
+
+def test_a_robomimic_file_s_hands_are_where_smoothness_looks(lift) -> None:
+    dataset = open_dataset(lift)
+    (episode,) = dataset.read([0])
+    hands = effector_positions(dataset.env_args())(episode)
+    np.testing.assert_array_equal(hands[:, 0], episode.observations[HAND[0]])
+
+
+def test_sizes_that_nobody_gives_are_asked_for() -> None:
+    with one_line_error("env.state_dim", "env.recorded_in"):
+        compose_settings(["env=robosuite", "policy=act_state", "seed=0", *TRAINING])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from demo_score.runtime.errors import UserError
 
 SIZES = {"state_dim": STATE, "environment_state_dim": ENVIRONMENT_STATE, "action_dim": ACTION}
 
+COMPARED = ("task", "robots", "control_freq", "controller_configs")
+
 
 def as_recorded(env: dict[str, Any]) -> dict[str, Any]:
     """The settings `env`, with task, env_kwargs and the sizes that are null as the file env.recorded_in tells.
@@ -16,6 +18,8 @@ def as_recorded(env: dict[str, Any]) -> dict[str, Any]:
     what the policy is to see.
     """
     if not (path := env.get("recorded_in")):
+        if unknown := [key for key in SIZES if "recorded_in" in env and env.get(key) is None and _is_seen(key, env)]:
+            raise UserError(f"env.{unknown[0]}: is not given; set it, or env.recorded_in to a robomimic file")
         return env
     from demo_score.data.formats.robomimic import RobomimicFile  # takes a tenth of a second to import
 
@@ -30,6 +34,29 @@ def as_recorded(env: dict[str, Any]) -> dict[str, Any]:
         )
     recorded = {"task": described["env_name"], "env_kwargs": described["env_kwargs"] or {}}
     return env | recorded | _sizes(env, file.features(), path)
+
+
+def check_recorded(described: dict[str, Any], env: dict[str, Any], file: str | Path) -> None:
+    """Raise UserError where the env_args of a file name another task, or other arguments, than robosuite is to have."""
+    if env.get("name") != "robosuite" or not isinstance(recorded := described.get("env_kwargs"), dict):
+        return
+    given = {"task": env["task"], **env["env_kwargs"]}
+    for key, value in {"task": described.get("env_name"), **recorded}.items():
+        if key in {"task", "robots", "control_freq", "controller_configs"} & given.keys() and not _same(
+            value, given[key]
+        ):
+            shown = "another" if isinstance(value, dict) else f"{value}, not {given[key]}"
+            raise UserError(f"{file}: was recorded with {key} {shown}; set env.recorded_in={file}")
+
+
+def _same(recorded: Any, given: Any) -> bool:
+    """One robot may be named without a list."""
+    return recorded == given or [recorded] == given or recorded == [given]
+
+
+def _is_seen(key: str, env: dict[str, Any]) -> bool:
+    kind = env.get("obs_type", "")
+    return {"state_dim": kind != "pixels", "environment_state_dim": "environment" in kind}.get(key, True)
 
 
 def _sizes(env: dict[str, Any], features: dict[str, tuple[int, ...]], path: str) -> dict[str, int]:

@@ -100,7 +100,7 @@ def leaves(values: dict, prefix: str = "") -> Iterator[tuple[str, object]]:
 
 def fill_recorded(settings: DictConfig) -> None:
     """What env.recorded_in stands for, before others refer to it."""
-    if "env" in settings and settings.env.get("recorded_in"):
+    if "env" in settings and "recorded_in" in settings.env:
         with open_dict(settings):
             settings.env = as_recorded(OmegaConf.to_container(settings.env, resolve=True))
 

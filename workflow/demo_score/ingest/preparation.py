@@ -13,6 +13,7 @@ from demo_score.config.models.user_data import UserData
 from demo_score.config.yaml_files import read_yaml
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
+from demo_score.data.formats.hub import download
 from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.labels import read_labels
 from demo_score.data.lists import Entry, write_table
@@ -90,7 +91,7 @@ def _rollouts(checkpoint: str, source: dict[str, Any], first: bool) -> _Group:
 
     What names none, or cannot be read, of a common one goes with the `first` checkpoint's, to be reported once.
     """
-    own = any(PLACE in source.get(key, "") for key in ("path", "repo_id", "filter_key"))
+    own = any(PLACE in source.get(key, "") for key in ("path", "repo_id", "file", "filter_key"))
     part, episodes = _open({key: _filled(value, checkpoint) for key, value in source.items()}, "rollouts")
     path, problems, entries = part.dataset.path, [], {}
     acting = {number: checkpoint if own else _acting(number, part, episode) for number, episode in episodes.items()}
@@ -132,7 +133,7 @@ def _filled(value: Any, checkpoint: str) -> Any:
 
 def _open(source: dict[str, Any], kind: str) -> tuple[Part, dict[int, Episode]]:
     """A source's episodes; and without their observations those that can be read."""
-    dataset = open_dataset(source["path"] if "path" in source else resolve_dataset(source["repo_id"], "repo_id"))
+    dataset = open_dataset(_found(source))
     indices = masked_episodes(dataset, source["filter_key"]) if "filter_key" in source else dataset.episode_indices
     file = Path(source["labels"]) if "labels" in source else None
     labels = read_labels(file, dataset.episode_indices) if file else None
@@ -142,6 +143,15 @@ def _open(source: dict[str, Any], kind: str) -> tuple[Part, dict[int, Episode]]:
         with suppress(UserError):  # which looking for problems finds again
             episodes[number] = next(dataset.read([number], []))
     return part, episodes
+
+
+def _found(source: dict[str, Any]) -> str | Path:
+    """Where the data of a source lie; downloaded, perhaps."""
+    if "path" in source:
+        return source["path"]
+    if "file" in source:
+        return download(source["repo_id"], "repo_id", source["file"])
+    return resolve_dataset(source["repo_id"], "repo_id")
 
 
 def _success(number: int, part: Part, episode: Episode, success_reward: float | None) -> bool | None:

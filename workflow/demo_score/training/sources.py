@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from demo_score.config.recorded import check_recorded
 from demo_score.data.episodes import Episode, is_image
 from demo_score.data.formats import is_dataset, open_dataset
 from demo_score.data.formats.aloha import ACT
@@ -34,6 +35,8 @@ def training_episodes(settings: DictConfig) -> list[Episode]:
     datasets = [(open_dataset(source, *options), indices) for source, indices in selection.items()]
     if any(len(shape) == 3 for shape in settings.policy.input_shapes.values()):
         say_notes([dataset for dataset, _ in datasets])
+    for dataset, _ in datasets:
+        check_recorded(dataset.env_args(), OmegaConf.to_container(settings.env), dataset.path)
     fps = _rate([dataset for dataset, _ in datasets], settings.env.get("fps"))
     episodes = [episode for dataset, indices in datasets for episode in _read(dataset, indices, settings, fps)]
     if not episodes:

@@ -14,6 +14,8 @@ class Source(Section):
     each of `rollouts.eps`"""
     repo_id: Text = ABSENT
     """Or their name on the Hugging Face hub; `{checkpoint}` likewise"""
+    file: Text = ABSENT
+    """With `repo_id`: the one file of it that is the data set, `v1.5/square/mh/low_dim_v15.hdf5` say (optional)"""
     labels: Text = ABSENT
     """Of user-supplied data: a labels.csv (optional)"""
     filter_key: Text = ABSENT
@@ -50,3 +52,5 @@ class UserData(Section):
         for name, source in self.sources().items():
             if (source.path is None) == (source.repo_id is None):
                 yield f"{name}: give either path: FOLDER_OR_FILE or repo_id: HUB_NAME"
+            if source.file is not None and source.repo_id is None:
+                yield f"{name}.file: is a file of a data set on the hub; give its repo_id, too, or path: FILE instead"

@@ -2,19 +2,14 @@
 
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import constants
-
+from demo_score.data.formats.hub import download, lerobot_home
 from demo_score.data.formats.lerobot_places import check_template
-from demo_score.data.frames import first_line
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.unreadable import unreadable
-from demo_score.runtime.watching import connections_count
 
-PATIENCE = 8.0  # seconds that one answer of the hub may take to come
 INFO, OLD_INFO = "meta/info.json", "meta_data/info.json"
 VERSIONS = ("v2.1", "v3.0")
 _INFO_TYPES = {"features": dict, "fps": int | float, "total_episodes": int, "data_path": str}
@@ -32,45 +27,10 @@ def resolve_dataset(dataset_repo_id: str, setting: str = "dataset_repo_id") -> P
     $HF_LEROBOT_HOME defaults to LeRobot's ~/.cache/huggingface/lerobot. The hub's own cache and HF_HUB_OFFLINE=1
     apply. Raises UserError where there is no such data set, or no network.
     """
-    home = Path(os.environ.get("HF_LEROBOT_HOME") or Path(constants.HF_HOME) / "lerobot")
-    for folder in (Path(dataset_repo_id), home / dataset_repo_id):
+    for folder in (Path(dataset_repo_id), lerobot_home() / dataset_repo_id):
         if is_lerobot(folder):
             return folder
-    return _download(dataset_repo_id, setting)
-
-
-def _download(dataset_repo_id: str, setting: str) -> Path:
-    # Most commands download nothing, and it takes a second to import what does.
-    from huggingface_hub import get_session, snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
-    if _limit_waits not in (hooks := get_session().event_hooks["request"]):
-        hooks.append(_limit_waits)
-    try:
-        with connections_count():
-            return Path(snapshot_download(dataset_repo_id, repo_type="dataset"))
-    except Exception as error:  # of any kind: the hub's, and its HTTP library's, which is not always the same
-        if isinstance(error, LocalEntryNotFoundError | OfflineModeIsEnabled) or _is_timeout(error):
-            raise UserError(
-                f"{setting}={dataset_repo_id}: lies neither here nor in the cache, and the hub cannot be reached "
-                f"({first_line(error)}); check the network and HF_HUB_OFFLINE, or set {setting}=FOLDER"
-            ) from None
-        if not isinstance(error, OSError | HFValidationError):
-            raise
-        reason = f"{type(error).__name__}: {first_line(str(error).strip())}".rstrip(". ")
-        raise UserError(
-            f"{setting}={dataset_repo_id}: no such data set ({reason}); set {setting}=FOLDER or a hub "
-            "name such as lerobot/pusht"
-        ) from None
-
-
-def _limit_waits(request: Any) -> None:
-    """Let the hub's HTTP client wait for an answer no longer than PATIENCE; by itself it would without end."""
-    request.extensions["timeout"] = dict.fromkeys(("connect", "read", "write", "pool"), PATIENCE)
-
-
-def _is_timeout(error: Exception) -> bool:
-    return any(name in type(error).__name__ for name in ("Timeout", "ConnectError", "NetworkError"))
+    return download(dataset_repo_id, setting)
 
 
 def read_info(folder: Path) -> dict[str, Any]:
