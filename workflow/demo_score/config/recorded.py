@@ -7,8 +7,7 @@ from demo_score.observations import ACTION, ENVIRONMENT_STATE, STATE
 from demo_score.runtime.errors import UserError
 
 SIZES = {"state_dim": STATE, "environment_state_dim": ENVIRONMENT_STATE, "action_dim": ACTION}
-
-COMPARED = ("task", "robots", "control_freq", "controller_configs")
+COMPARED = ("task", "robots", "control_freq", "controller_configs")  # of a file, with what the settings say
 
 
 def as_recorded(env: dict[str, Any]) -> dict[str, Any]:
@@ -42,9 +41,7 @@ def check_recorded(described: dict[str, Any], env: dict[str, Any], file: str | P
         return
     given = {"task": env["task"], **env["env_kwargs"]}
     for key, value in {"task": described.get("env_name"), **recorded}.items():
-        if key in {"task", "robots", "control_freq", "controller_configs"} & given.keys() and not _same(
-            value, given[key]
-        ):
+        if key in COMPARED and key in given and not _same(value, given[key]):
             shown = "another" if isinstance(value, dict) else f"{value}, not {given[key]}"
             raise UserError(f"{file}: was recorded with {key} {shown}; set env.recorded_in={file}")
 
