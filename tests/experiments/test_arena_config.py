@@ -108,3 +108,12 @@ def test_methods_that_look_into_a_policy_need_one(experiment) -> None:
 def test_nothing_but_the_arena_follows_from_it(experiment) -> None:
     assert "arena" not in read_experiment(experiment).without_arena()
     assert read_experiment(experiment).without_arena()["seeds"] == experiment["seeds"]
+
+
+def test_methods_agree_where_there_are_two_and_curves_have_other_sizes(experiment) -> None:
+    figures = {"arena_uplift", "arena_detection", "arena_cost"}
+    assert {*arena_paths(experiment).figure_names()} == figures | {"arena_agreement"}
+    experiment["arena"]["methods"] = ["length"]
+    assert {*arena_paths(experiment).figure_names()} == figures
+    experiment["arena"]["curve"] = {"percent": [25], "seeds": experiment["seeds"][:1]}
+    assert {*arena_paths(experiment).figure_names()} == figures | {"arena_curves"}

@@ -52,7 +52,7 @@ def test_operators_are_strategies_and_masks_are_honoured(finished) -> None:
     assert 0 < len(chosen) < 8
     scores = pd.read_csv(finished / RUN / "demo_score/scores.csv").query("kind == 'demonstration'")
     assert sorted(scores["episode"]) == sorted(chosen) and set(scores["actor"]) == {"better", "worse"}
-    (oracle,) = read_list(finished / RUN / "oracle/datasets_file.txt").values()
+    (oracle,) = read_list(finished / RUN / "arena/own/oracle/datasets_file.txt").values()
     assert sorted(oracle) == file.filter_keys()["better_train"]
 
 
@@ -60,7 +60,7 @@ def test_final_policies_train_on_kept_rollouts_and_demonstrations_and_are_compar
     lists = read_list(finished / RUN / "demo_score_datasets/demo_score_rollouts_plus_demos.txt")
     assert len(lists) >= 2
     success = pd.read_csv(finished / "results/mimic/tables/success.csv")
-    assert set(success["condition"]) == {"base", "curated_rollouts_plus_demos", "oracle"}
+    assert set(success["condition"]) == {"base", "curated_rollouts_plus_demos"}
     arena = pd.read_csv(finished / "results/mimic/arena/tables/arena_uplift.csv")
     assert {"smoothness", "random"} <= set(arena["entrant"])
 
