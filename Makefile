@@ -42,7 +42,7 @@ arena: $(INSTALLED)
 compare: $(INSTALLED)
 	@$(BIN)/python workflow/scripts/tools/compare.py
 
-test: $(INSTALLED) wandb
+test: $(INSTALLED) wandb robosuite
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-quick: $(INSTALLED)

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -279,3 +280,19 @@ def test_last_reward_that_is_not_known_tells_no_outcome(tmp_path, episodes) -> N
         listed(rollouts(tmp_path / "all.hdf5", success_reward=4), tmp_path / "refused")
     found = listed(rollouts(tmp_path / "all.hdf5", success_reward=4) | {"problems": "skip"}, tmp_path / "skipped")
     assert found == {"003000": [(2, False), (4, False)], "004000": [(1, False), (5, False), (7, False)]}
+
+
+def test_episodes_that_robomimic_keeps_for_validation_are_counted(tmp_path, episodes, capsys) -> None:
+    write_episodes(tmp_path / "mh.hdf5", episodes, {})
+    with h5py.File(tmp_path / "mh.hdf5", "a") as file:
+        for name, numbers in {"valid": [0, 5], "better": [0, 1, 2], "better_train": [1, 2]}.items():
+            file[f"mask/{name}"] = np.array([f"demo_{number}" for number in numbers], dtype="S")
+
+    def said(**source: str) -> str:
+        prepare_data({"demonstrations": {"mine": {"path": str(tmp_path / "mh.hdf5"), **source}}}, tmp_path / "out")
+        return next((line for line in capsys.readouterr().out.splitlines() if "mask valid" in line), "")
+
+    assert said().endswith("2 of 8 episodes are in its mask valid")
+    told = "1 of 3 episodes are in its mask valid; filter_key: better_train leaves them out"
+    assert said(filter_key="better").endswith(told)
+    assert said(filter_key="better_train") == ""

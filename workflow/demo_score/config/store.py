@@ -30,8 +30,9 @@ def compose_stored(overrides: list[str], complete: bool, store: Path | None) -> 
         with suppress(OSError, ValueError):
             return OmegaConf.create(json.loads(file.read_bytes()))
         _remove_other_versions(store, version)
-    text = json.dumps(OmegaConf.to_container(compose_settings(overrides, complete=complete)[0]))
-    if version:
+    settings = compose_settings(overrides, complete=complete)[0]
+    text = json.dumps(OmegaConf.to_container(settings))
+    if version and not OmegaConf.select(settings, "env.recorded_in"):  # a file of data may become another
         with suppress(UserError, OSError):  # a disk that is full or read-only: without the store, then
             write_text(file, text)
     return OmegaConf.create(json.loads(text))

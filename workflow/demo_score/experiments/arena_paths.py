@@ -124,7 +124,7 @@ class ArenaPaths:
         return [*tested, "arena_agreement", "arena_costs"]
 
     def figure_names(self) -> list[str]:
-        """Those figures whose tables it has; curves where there are other sizes, agreement where there are two methods."""
+        """Those figures whose tables it has; curves where there are other sizes, agreement of two methods or more."""
         has, left_out = {*self.table_names()}, set() if self.arena.curve else {"arena_curves"}
         left_out |= {"arena_agreement"} if len(self.arena.scored()) < 2 else set()
         return [name for name, tables in ARENA_FIGURES.items() if {*tables.values()} <= has and name not in left_out]

@@ -13,8 +13,10 @@ from demo_score.config.models.user_data import UserData
 from demo_score.config.yaml_files import read_yaml
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
+from demo_score.data.formats.base import DataSet
 from demo_score.data.formats.hub import download
 from demo_score.data.formats.lerobot_folders import resolve_dataset
+from demo_score.data.formats.robomimic import RobomimicFile
 from demo_score.data.labels import read_labels
 from demo_score.data.lists import Entry, write_table
 from demo_score.ingest.conversion import masked_episodes
@@ -23,6 +25,8 @@ from demo_score.ingest.user_data import PLACE, check_places
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_writable
 from demo_score.tables import PROBLEMS
+
+VALID = "valid"  # robomimic's filter key of the episodes on which it does not train
 
 
 def read_data_settings(path: Path) -> dict:
@@ -135,6 +139,7 @@ def _open(source: dict[str, Any], kind: str) -> tuple[Part, dict[int, Episode]]:
     """A source's episodes; and without their observations those that can be read."""
     dataset = open_dataset(_found(source))
     indices = masked_episodes(dataset, source["filter_key"]) if "filter_key" in source else dataset.episode_indices
+    _say_held_out(dataset, source.get("filter_key"), indices)
     file = Path(source["labels"]) if "labels" in source else None
     labels = read_labels(file, dataset.episode_indices) if file else None
     part = Part(dataset, indices, labels, file, kind=kind)
@@ -143,6 +148,15 @@ def _open(source: dict[str, Any], kind: str) -> tuple[Part, dict[int, Episode]]:
         with suppress(UserError):  # which looking for problems finds again
             episodes[number] = next(dataset.read([number], []))
     return part, episodes
+
+
+def _say_held_out(dataset: DataSet, filter_key: str | None, indices: list[int]) -> None:
+    """A line where episodes are taken that a robomimic file keeps for validation."""
+    masks = dataset.filter_keys() if isinstance(dataset, RobomimicFile) else {}
+    if held_out := set(indices) & set(masks.get(VALID, [])):
+        train = f"{filter_key}_train" if filter_key else "train"
+        instead = f"; filter_key: {train} leaves them out" if train in masks else ""
+        print(f"{dataset.path}: {len(held_out)} of {len(indices)} episodes are in its mask {VALID}{instead}")
 
 
 def _found(source: dict[str, Any]) -> str | Path:
