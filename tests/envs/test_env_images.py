@@ -74,6 +74,31 @@ def _compare_with_meta_world() -> tuple[int, int]:
     return same, len(images)
 
 
+def test_images_of_robosuite_are_those_that_robomimic_records(in_egl):
+    pytest.importorskip("robosuite", reason="make robosuite installs it")
+    assert in_egl(_compare_with_robosuite)
+
+
+def _compare_with_robosuite() -> bool:
+    """robomimic turns robosuite's images, which hang upside down."""
+    from robosuite_recording import Stock
+
+    hand = ["observation.robot0_eef_pos", "observation.robot0_eef_quat", "observation.robot0_gripper_qpos"]
+    sizes = {"state_dim": 9, "environment_state_dim": None, "action_dim": 7, "fps": 20, "episode_length": 50}
+    shown = {"obs_type": "pixels_agent_pos", "cameras": ["agentview"], "image_size": 84}
+    task = {"task": "Lift", "env_kwargs": {"robots": ["Panda"]}, "observed": {"observation.state": hand}}
+    env = make_env({"name": "robosuite", **task, **sizes, **shown})
+    env.reset(seed=3)
+    cameras = {"use_camera_obs": True, "camera_names": ["agentview"], "has_offscreen_renderer": True}
+    stock = Stock("Lift", **cameras)
+    stock.reset(3)
+    for _ in range(2):
+        env.step(np.ones(7) / 2)
+        drawn = stock.robosuite.step(np.ones(7) / 2)[0]["agentview_image"]
+    ours = env.images()["observation.images.agentview"]
+    return bool(ours.std() > 10) and np.array_equal(ours, drawn[::-1])
+
+
 def _compare_with_stock(task: str) -> int:
     env, stock = make_env(image_settings(task)), StockEnv(STOCK_TASKS[task], obs_type="pixels_agent_pos")
     env.reset(seed=5)

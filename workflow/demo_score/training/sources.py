@@ -16,6 +16,7 @@ from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.frames import Frames
 from demo_score.data.lists import read_list
 from demo_score.data.rates import agreed_rate, contradicts, describe, look_at
+from demo_score.observations import ENVIRONMENT_STATE, STATE
 from demo_score.runtime.errors import UserError
 
 
@@ -57,7 +58,7 @@ def _read(dataset: DataSet, indices: list[int] | None, settings: DictConfig, fps
 def names_of(settings: DictConfig) -> dict[str, list[str]]:
     """What the policy sees -> what it is called in the data."""
     inputs, names = settings.policy.input_shapes, settings.get("dataset_keys") or {}
-    if strange := [key for key in names if key not in inputs]:
+    if strange := [key for key in names if key not in inputs and key not in (STATE, ENVIRONMENT_STATE)]:
         raise UserError(f"dataset_keys: the policy sees no {strange[0]}; name some of: {', '.join(inputs)}")
     return {key: list(names.get(key, [key])) for key in inputs}
 
