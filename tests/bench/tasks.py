@@ -1,0 +1,180 @@
+"""Every task that can be simulated: its strategies' success, recorded actions played back, and its speed beside stock.
+
+python tests/bench/tasks.py --out results/published/tasks [--attempts 200] [--play-back 100] [--only metaworld_assembly]
+
+Writes strategies.csv, playback.csv and speed.csv, of which `make docs` makes docs/tasks.md, and run.yaml. Each task is
+added to what is there, so that a run that was stopped goes on with the next.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
+os.environ.setdefault("MUJOCO_GL", "disable")
+
+import gymnasium
+import numpy as np
+import pandas as pd
+from demo_score.config.settings import compose_settings
+from demo_score.config.tree import choices
+from demo_score.data.episodes import Episode
+from demo_score.data.formats.robomimic import write_episodes
+from demo_score.demonstrations.collect import demonstrate
+from demo_score.demonstrations.playback import play_back
+from demo_score.demonstrations.strategies import strategies_of
+from demo_score.envs import make_env
+from omegaconf import OmegaConf
+
+SEED = 95_000_000  # of the first attempt: seen by no experiment
+IMAGES = ("pixels", "pixels_agent_pos")
+SECONDS = 3.0  # that a speed is measured for, at least
+
+
+def simulated() -> dict[str, dict]:
+    """Settings files whose task has strategies and observes numbers -> their env settings."""
+    found = {}
+    for name in choices("env"):
+        composed, _ = compose_settings([f"env={name}", "policy=act_state", "seed=0"], complete=False)
+        if "env" in composed and not OmegaConf.is_missing(composed.env, "name"):
+            env = OmegaConf.to_container(composed.env, resolve=name != "recorded")
+            known = strategies_of(env["name"], env.get("task", ""))
+            if known and env["obs_type"] not in IMAGES and env.get("state_dim"):
+                found[name] = env
+    return found
+
+
+def attempts_of(name: str, env: dict, n: int) -> tuple[pd.DataFrame, list[Episode]]:
+    """A row a strategy; and the successes of the first, which is the expert."""
+    rows, experts = [], []
+    with get_context("spawn").Pool(os.cpu_count()) as pool:
+        for strategy in strategies_of(env["name"], env["task"]):
+            run = partial(_attempt, json.dumps(env), strategy)
+            episodes = pool.map(run, range(SEED, SEED + n), chunksize=5)
+            done = [episode for episode in episodes if episode is not None]
+            experts = experts or done
+            steps = np.mean([len(episode) for episode in done]) if done else np.nan
+            rows.append({"env": name, "strategy": strategy, "n": n, "successes": len(done), "steps": steps})
+            print(f"{name} {strategy}: {len(done)} of {n}", flush=True)
+    return pd.DataFrame(rows), experts
+
+
+def _attempt(env: str, strategy: str, seed: int) -> Episode | None:
+    if env not in _MADE:
+        _MADE.clear()
+        _MADE[env] = make_env(json.loads(env))
+    return demonstrate(_MADE[env], strategy, seed)
+
+
+_MADE: dict = {}
+
+
+def played_back(name: str, env: dict, experts: list[Episode], n: int, folder: Path) -> pd.DataFrame:
+    """The first experts' actions, from the file that holds them; robosuite's as robosuite itself records them."""
+    file = folder / f"{name}.hdf5"
+    if env["name"] == "robosuite":
+        from robosuite_recording import record
+
+        record(file, env["task"], {"better": n}, SEED)
+    else:
+        write_episodes(file, experts[:n], {"env_name": env["task"], **env})
+    table = play_back(file, folder / f"{name}.csv")
+    file.unlink()
+    (folder / f"{name}.csv").unlink()
+    same = int((table["recorded"] == table["success"]).sum())
+    row = {"env": name, "n": len(table), "recorded": int(table["recorded"].sum()), "same": same}
+    return pd.DataFrame([{**row, "difference": table["difference"].max()}])
+
+
+def speeds_of(name: str, env: dict, expert: Episode) -> pd.DataFrame:
+    """Control steps a second of both, in turns, through the actions of one demonstration, its reset included."""
+    ours = make_env(env | {"episode_length": 500 if env["name"] == "metaworld" else 10**6})
+    theirs, draws = stock(env)
+    steps = {"ours": 0.0, "stock": 0.0}
+    spent = {"ours": 0.0, "stock": 0.0}
+    while min(spent.values()) < SECONDS:
+        for who, step in (("ours", _through(ours, expert)), ("stock", theirs)):
+            start = time.perf_counter()
+            steps[who] += step(expert.actions, expert.seed)
+            spent[who] += time.perf_counter() - start
+    rates = {who: steps[who] / spent[who] for who in steps}
+    return pd.DataFrame([{"env": name, **rates, "stock_draws": int(draws)}])
+
+
+def _through(env: gymnasium.Env, expert: Episode) -> Callable[[np.ndarray, int], int]:
+    def run(actions: np.ndarray, seed: int) -> int:
+        env.reset(seed=seed)
+        for action in actions:
+            env.step(action)
+        return len(actions)
+
+    return run
+
+
+def stock(env: dict) -> tuple[Callable[[np.ndarray, int], int], bool]:
+    """The simulator's own environment, reset and stepped; and whether it draws at every step, whoever looks or not."""
+    if env["name"] == "metaworld":
+        import metaworld
+
+        benchmark = metaworld.MT1(env["task"], seed=1)
+        made = benchmark.train_classes[env["task"]]()
+        made.set_task(benchmark.train_tasks[0])
+        return _through_stock(made, lambda seed: made.reset()), False
+    if env["name"] == "robosuite":
+        from robosuite_recording import Stock
+
+        made = Stock(env["task"])
+        return _through_stock(made.robosuite, made.reset), False
+    handles = {"aloha": "gym_aloha", "pusht": "gym_pusht"}
+    package = handles[env["name"]]
+    kind = "pixels" if env["name"] == "aloha" else "state"
+    made = gymnasium.make(f"{package}:{package}/{env['task']}", obs_type=kind, max_episode_steps=10**9)
+    return _through_stock(made, lambda seed: made.reset(seed=seed)), kind == "pixels"
+
+
+def _through_stock(made: object, reset: Callable[[int], object]) -> Callable[[np.ndarray, int], int]:
+    def run(actions: np.ndarray, seed: int) -> int:
+        reset(seed)
+        for action in actions:
+            made.step(np.asarray(action, dtype=float))
+        return len(actions)
+
+    return run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--attempts", type=int, default=200)
+    parser.add_argument("--play-back", type=int, default=100)
+    parser.add_argument("--only", nargs="*", default=[])
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name, env in simulated().items():
+        if (arguments.only and name not in arguments.only) or _holds(arguments.out / "speed.csv", name):
+            continue
+        strategies, experts = attempts_of(name, env, arguments.attempts)
+        _add(arguments.out / "strategies.csv", strategies)
+        _add(arguments.out / "playback.csv", played_back(name, env, experts, arguments.play_back, arguments.out))
+        _add(arguments.out / "speed.csv", speeds_of(name, env, experts[0]))
+
+
+def _holds(path: Path, name: str) -> bool:
+    return path.is_file() and name in set(pd.read_csv(path)["env"])
+
+
+def _add(path: Path, rows: pd.DataFrame) -> None:
+    old = pd.read_csv(path) if path.is_file() else rows.head(0)
+    old = old[~old["env"].isin(rows["env"])]
+    pd.concat([old, rows] if len(old) else [rows]).to_csv(path, index=False, float_format="%.6g")
+
+
+if __name__ == "__main__":
+    main()
