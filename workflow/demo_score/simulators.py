@@ -15,15 +15,16 @@ class Simulator:
     """What the rest of the library must know of a simulator before it is imported."""
 
     module: str  # what takes long to import, for processes to share
+    success: str = ""  # when an episode has succeeded
     draws_with_opengl: bool = True  # then it must not be imported before OpenGL is chosen
     effectors: str = ""  # what moves in demonstrations and can be traced: finger tips, pusher or hand; empty: unknown
 
 
 SIMULATORS = {
-    "aloha": Simulator("gym_aloha.env", effectors="finger tips"),
-    "pusht": Simulator("gym_pusht.envs", draws_with_opengl=False, effectors="pusher"),
-    "metaworld": Simulator("metaworld", effectors="hand"),
-    "robosuite": Simulator("demo_score.envs.robosuite", effectors="hand"),
+    "aloha": Simulator("gym_aloha.env", "the reward is 4 at some step", effectors="finger tips"),
+    "pusht": Simulator("gym_pusht.envs", "the block covers .95 of its place", False, effectors="pusher"),
+    "metaworld": Simulator("metaworld", "Meta-World's flag at some step", effectors="hand"),
+    "robosuite": Simulator("demo_score.envs.robosuite", "the task is done at some step", effectors="hand"),
 }
 
 

@@ -9,6 +9,7 @@ from demo_score.analysis.formatting import NONE, cells, estimate
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS, RANDOM, markdown_table
 from demo_score.methods.reference import methods_reference
 from demo_score.provenance.readme_arenas import uplifts_of_arenas, verdicts_of_arenas
+from demo_score.provenance.readme_tasks import playback_table, speed_table, strategies_table, tasks_table
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import read_text
 from demo_score.tables import ALL_RUNS, TABLES
@@ -18,7 +19,14 @@ from demo_score.tables.reference import tables_reference
 DOCUMENTS = ("README.md", "docs/results.md", "docs/tutorial.md", "docs/config.md", "docs/tables.md", "docs/arena.md")
 PUBLISHED = "published"
 EXPERIMENTS, ARITHMETICS = "experiments", "arithmetics"  # blocks, beside one of each published experiment's name
-OF_ARENAS = {"arenas": uplifts_of_arenas, "arena_verdicts": verdicts_of_arenas}  # blocks of all published arenas
+OF_ALL = {  # blocks of all published arenas, and of all tasks
+    "arenas": uplifts_of_arenas,
+    "arena_verdicts": verdicts_of_arenas,
+    "tasks": tasks_table,
+    "task_strategies": strategies_table,
+    "task_playback": playback_table,
+    "task_speed": speed_table,
+}
 OF_AN_ARENA = "arena_"  # before a published experiment's name: the ranking of its arena
 OF_THE_LIBRARY = {  # blocks that follow from no result
     "conditions": markdown_table,
@@ -52,7 +60,7 @@ def with_tables(text: str, published: Path) -> str:
 
     `<!-- begin NAME: written by make docs -->` to `<!-- end NAME -->`; NAME: a published experiment, whose summary's
     table it is; `arena_` and its name, the ranking of its arena; `experiments`, a row for each of them; `arithmetics`,
-    the same of other CPUs' arithmetics; or one of OF_ARENAS or OF_THE_LIBRARY.
+    the same of other CPUs' arithmetics; or one of OF_ALL or OF_THE_LIBRARY.
     """
     return BLOCK.sub(lambda match: f"{match[1]}\n{_table(match[2], published)}\n\n{match[4]}", text)
 
@@ -87,8 +95,8 @@ def _table(name: str, published: Path) -> str:
         return _table_of(beside, published)
     if name == ARITHMETICS:
         return _table_of([folder for folder in folders if folder.is_relative_to(published / ARITHMETICS)], published)
-    if name in OF_ARENAS:
-        return OF_ARENAS[name](published)
+    if name in OF_ALL:
+        return OF_ALL[name](published)
     if name.startswith(OF_AN_ARENA):
         return _ranking(published / name.removeprefix(OF_AN_ARENA) / "arena/summary.md")
     summary = published / name / "tables/summary.md"
