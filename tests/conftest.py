@@ -45,6 +45,7 @@ SLOWEST = [
     "test_arithmetics.py",
     "test_image_workflow.py",
     "test_bring_your_own.py",
+    "test_robomimic_workflow.py",
 ]  # minutes each
 
 

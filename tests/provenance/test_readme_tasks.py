@@ -5,7 +5,9 @@ from conftest import one_line_error
 from demo_score.provenance.readme import with_tables
 
 TABLES = {
-    "strategies": "env,strategy,n,successes,steps\nmetaworld_assembly,expert,200,190,130\nmetaworld_assembly,risky,200,0,\n",
+    "strategies": (
+        "env,strategy,n,successes,steps\nmetaworld_assembly,expert,200,190,130\nmetaworld_assembly,risky,200,0,\n"
+    ),
     "playback": "env,n,recorded,same,difference\nmetaworld_assembly,100,100,100,0\nrobosuite_lift,100,100,99,0.012\n",
     "speed": "env,ours,stock,stock_draws\nmetaworld_assembly,1200,1000,0\naloha_cube_state,1500,8,1\n",
 }
