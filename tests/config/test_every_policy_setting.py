@@ -150,11 +150,12 @@ def test_policy(policy, key) -> None:
 
 def environment(env: str, *overrides: str) -> str:
     """Observations, rewards and images of a few steps, until the episode is cut."""
-    size = (
-        []
-        if env.endswith(("_state", "_block")) or env.startswith("metaworld")
-        else SMALL_IMAGES[env.removesuffix("_cube")].split()
-    )
+    if env == "robosuite":  # any task's
+        size = ["env.state_dim=9", "env.environment_state_dim=10", "env.action_dim=7"]
+    elif env.endswith(("_state", "_block")) or env.startswith(("metaworld", "robosuite")):
+        size = []
+    else:
+        size = SMALL_IMAGES[env.removesuffix("_cube")].split()
     settings = compose_settings(
         [f"env={env}", "policy=act_state", "seed=0", "env.episode_length=5", *size, *overrides]
     )[0]

@@ -63,8 +63,9 @@ def test_no_setting_takes_a_value_of_another_kind(choice, key) -> None:
 @pytest.mark.parametrize("policy", ["act", "act_state", "diffusion", "diffusion_state"])
 @pytest.mark.parametrize("env", [env for env in choices("env") if env != "recorded"])
 def test_what_is_delivered_is_in_range(env, policy) -> None:
-    fitting = ["policy.crop_shape=null", "policy.pretrained_backbone_weights=null"]
-    compose_settings([f"env={env}", f"policy={policy}", SEED, *(fitting if policy == "diffusion" else [])])
+    fitting = ["policy.crop_shape=null", "policy.pretrained_backbone_weights=null"] if policy == "diffusion" else []
+    fitting += ["env.state_dim=9", "env.environment_state_dim=10", "env.action_dim=7"] if env == "robosuite" else []
+    compose_settings([f"env={env}", f"policy={policy}", SEED, *fitting])
 
 
 def test_models_say_what_the_code_knows() -> None:

@@ -8,6 +8,7 @@ import torch
 from demo_score.config.settings import compose_settings
 from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.lists import read_list
+from demo_score.envs import NO_ROBOSUITE
 from demo_score.envs.base import no_opengl
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.hardware import memory_advice, select_device
@@ -67,8 +68,8 @@ def test_shown_errors_are_what_is_printed(mistake, tmp_path, monkeypatch) -> Non
 def test_other_shown_errors_are_in_the_code() -> None:
     for document in WITH_ERRORS:
         errors = shown_errors(document)
-        assert len(errors) == len(MISTAKES | {"no GPU": None}) + 2
-        assert tracking.INSTALL in errors
+        assert len(errors) == len(MISTAKES | {"no GPU": None}) + 3
+        assert {tracking.INSTALL, NO_ROBOSUITE} <= {*errors}
         line = "the loss is no longer finite at step {row['step']}; set a smaller training.lr"
         assert line.replace("{row['step']}", "120") in errors and line in Path(loop.__file__).read_text()
         assert line.replace("{row['step']}", "120") in TUTORIAL.read_text()

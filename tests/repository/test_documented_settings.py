@@ -19,7 +19,7 @@ TREES = {
     "env aloha": [["env=aloha", "policy=act"], ["env=aloha_cube_state", "policy=act_state"]],
     "env pusht": [["env=pusht", "policy=diffusion"], ["env=pusht_state", "policy=diffusion_state"]],
     "env metaworld": [["env=metaworld_assembly", "policy=act_state"]],
-    "env robosuite": [["env=robosuite", "policy=act_state"], ["env=robosuite_lift", "policy=act_state"]],
+    "env robosuite": [["env=robosuite_lift", "policy=act_state"]],
     "env recorded": [["env=recorded", "policy=act_state", "env.state_dim=4", "env.action_dim=2"]],
     "policy act": [["env=aloha", "policy=act"]],
     "policy diffusion": [["env=pusht", "policy=diffusion"]],

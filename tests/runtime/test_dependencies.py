@@ -115,8 +115,12 @@ def test_what_changes_no_result_reruns_nothing(library, edit) -> None:
     assert changed(library, "data/formats/lerobot.py", edit) == set()
 
 
-DEMONSTRATORS = {"collect_demonstrations", "record_demonstrations"}  # the latter where not commands were recorded
-INTERVALS = {"collect_rollouts", "eval", "make_tables", "publish", "train", "verify"}
+DEMONSTRATORS = {
+    "collect_demonstrations",
+    "record_demonstrations",
+    "play_back",
+}  # the latter where not commands were recorded
+INTERVALS = {"collect_rollouts", "document_results", "eval", "make_tables", "publish", "train", "verify"}
 
 
 @pytest.mark.parametrize(

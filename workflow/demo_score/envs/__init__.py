@@ -11,6 +11,8 @@ from demo_score.envs.base import Environment, asks_for_images, no_opengl
 from demo_score.runtime.errors import UserError
 from demo_score.simulators import RECORDED
 
+NO_ROBOSUITE = "env.name=robosuite: robosuite is not installed; type make robosuite"
+
 
 def make_env(settings: Mapping[str, Any], drawing: bool = False) -> Environment:
     """The environment that `settings` describe (the keys of configs/env/*.yaml); with `drawing`, one that can draw().
@@ -32,7 +34,7 @@ def _make_metaworld(settings: Mapping[str, Any], drawing: bool) -> Environment:
 
 def _make_robosuite(settings: Mapping[str, Any], drawing: bool) -> Environment:
     if find_spec("robosuite") is None:
-        raise UserError("env.name=robosuite: robosuite is not installed; type make robosuite")
+        raise UserError(NO_ROBOSUITE)
     return _drawable(_with_mujoco("robosuite", settings, drawing).RobosuiteEnv(settings, drawing), drawing)
 
 
