@@ -75,14 +75,9 @@ test-gpu: $(INSTALLED)
 gpu-wheels: $(INSTALLED)
 	$(BIN)/python tests/gpu/pack_wheels.py
 
-wandb: .venv/.wandb_installed
-.venv/.wandb_installed: envs/wandb.lock $(INSTALLED)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r envs/wandb.lock
-	touch $@
-
-robosuite: .venv/.robosuite_installed
-.venv/.robosuite_installed: envs/robosuite.lock $(INSTALLED)
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r envs/robosuite.lock
+wandb robosuite: %: .venv/.%_installed
+.venv/.%_installed: envs/%.lock $(INSTALLED)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r $<
 	touch $@
 
 lint: $(INSTALLED)

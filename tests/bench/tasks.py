@@ -96,26 +96,17 @@ def played_back(name: str, env: dict, experts: list[Episode], n: int, folder: Pa
 def speeds_of(name: str, env: dict, expert: Episode) -> pd.DataFrame:
     """Control steps a second of both, in turns, through the actions of one demonstration, its reset included."""
     ours = make_env(env | {"episode_length": 500 if env["name"] == "metaworld" else 10**6})
+    mine = _through(ours.step, lambda seed: ours.reset(seed=seed))
     theirs, draws = stock(env)
     steps = {"ours": 0.0, "stock": 0.0}
     spent = {"ours": 0.0, "stock": 0.0}
     while min(spent.values()) < SECONDS:
-        for who, step in (("ours", _through(ours, expert)), ("stock", theirs)):
+        for who, step in (("ours", mine), ("stock", theirs)):
             start = time.perf_counter()
             steps[who] += step(expert.actions, expert.seed)
             spent[who] += time.perf_counter() - start
     rates = {who: steps[who] / spent[who] for who in steps}
     return pd.DataFrame([{"env": name, **rates, "stock_draws": int(draws)}])
-
-
-def _through(env: gymnasium.Env, expert: Episode) -> Callable[[np.ndarray, int], int]:
-    def run(actions: np.ndarray, seed: int) -> int:
-        env.reset(seed=seed)
-        for action in actions:
-            env.step(action)
-        return len(actions)
-
-    return run
 
 
 def stock(env: dict) -> tuple[Callable[[np.ndarray, int], int], bool]:
@@ -126,24 +117,24 @@ def stock(env: dict) -> tuple[Callable[[np.ndarray, int], int], bool]:
         benchmark = metaworld.MT1(env["task"], seed=1)
         made = benchmark.train_classes[env["task"]]()
         made.set_task(benchmark.train_tasks[0])
-        return _through_stock(made, lambda seed: made.reset()), False
+        return _through(made.step, lambda seed: made.reset()), False
     if env["name"] == "robosuite":
         from robosuite_recording import Stock
 
         made = Stock(env["task"])
-        return _through_stock(made.robosuite, made.reset), False
+        return _through(made.robosuite.step, made.reset), False
     handles = {"aloha": "gym_aloha", "pusht": "gym_pusht"}
     package = handles[env["name"]]
     kind = "pixels" if env["name"] == "aloha" else "state"
     made = gymnasium.make(f"{package}:{package}/{env['task']}", obs_type=kind, max_episode_steps=10**9)
-    return _through_stock(made, lambda seed: made.reset(seed=seed)), kind == "pixels"
+    return _through(made.step, lambda seed: made.reset(seed=seed)), kind == "pixels"
 
 
-def _through_stock(made: object, reset: Callable[[int], object]) -> Callable[[np.ndarray, int], int]:
+def _through(step: Callable[[np.ndarray], object], reset: Callable[[int], object]) -> Callable[[np.ndarray, int], int]:
     def run(actions: np.ndarray, seed: int) -> int:
         reset(seed)
         for action in actions:
-            made.step(np.asarray(action, dtype=float))
+            step(np.asarray(action, dtype=float))
         return len(actions)
 
     return run

@@ -7,19 +7,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import random_episode
-from demo_score.config.settings import compose_settings
+from demo_score.config.settings import compose_settings, environment_of
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.demonstrations.collect import collect_demonstrations
-from omegaconf import OmegaConf
 from places import SCRIPTS
 
 pytestmark = pytest.mark.slow
 
 
 def environment(env: str) -> dict:
-    composed, _ = compose_settings([f"env={env}", "policy=act_state", "seed=0"], complete=False)
-    return OmegaConf.to_container(composed.env, resolve=True)
+    return environment_of(compose_settings([f"env={env}"], complete=False)[0])
 
 
 def collected(path: Path, env: str, strategy: str) -> Path:

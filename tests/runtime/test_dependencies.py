@@ -115,11 +115,8 @@ def test_what_changes_no_result_reruns_nothing(library, edit) -> None:
     assert changed(library, "data/formats/lerobot.py", edit) == set()
 
 
-DEMONSTRATORS = {
-    "collect_demonstrations",
-    "record_demonstrations",
-    "play_back",
-}  # the latter where not commands were recorded
+# The latter two where not commands were recorded.
+DEMONSTRATORS = {"collect_demonstrations", "play_back", "record_demonstrations"}
 INTERVALS = {"collect_rollouts", "document_results", "eval", "make_tables", "publish", "train", "verify"}
 
 

@@ -44,7 +44,7 @@ def test_policies_learn_from_the_file_and_are_tried_in_its_environment(finished)
     assert {"observation.state", "observation.robot0_eef_pos", "observation.object"} <= rollouts.features().keys()
     outcomes = [episode.success for episode in rollouts.read(keys=[])]
     assert any(outcomes) and not all(outcomes)
-    assert json.loads(json.dumps(rollouts.env_args()))["env_name"] == "TinyLift"
+    assert rollouts.env_args()["env_name"] == "TinyLift"
 
 
 def test_operators_are_strategies_and_masks_are_honoured(finished) -> None:

@@ -7,6 +7,7 @@ from demo_score.runtime.errors import UserError
 
 ACTION = "action"
 STATE, ENVIRONMENT_STATE, IMAGE = "observation.state", "observation.environment_state", "observation.image"
+SIZES = {STATE: "state_dim", ENVIRONMENT_STATE: "environment_state_dim"}  # observation -> setting of its width
 
 
 def observation_shapes(env: Mapping[str, Any]) -> dict[str, list[int]]:

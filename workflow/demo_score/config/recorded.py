@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from demo_score.observations import ACTION, ENVIRONMENT_STATE, STATE
+from demo_score.observations import ACTION, SIZES
 from demo_score.runtime.errors import UserError
 
-SIZES = {"state_dim": STATE, "environment_state_dim": ENVIRONMENT_STATE, "action_dim": ACTION}
+WIDTHS = {setting: key for key, setting in SIZES.items()} | {"action_dim": ACTION}  # setting -> whose width it is
 COMPARED = ("task", "robots", "control_freq", "controller_configs")  # of a file, with what the settings say
 
 
@@ -17,7 +17,7 @@ def as_recorded(env: dict[str, Any]) -> dict[str, Any]:
     what the policy is to see.
     """
     if not (path := env.get("recorded_in")):
-        if unknown := [key for key in SIZES if "recorded_in" in env and env.get(key) is None and _is_seen(key, env)]:
+        if unknown := [key for key in WIDTHS if "recorded_in" in env and env.get(key) is None and _is_seen(key, env)]:
             raise UserError(f"env.{unknown[0]}: is not given; set it, or env.recorded_in to a robomimic file")
         return env
     from demo_score.data.formats.robomimic import RobomimicFile  # takes a tenth of a second to import
@@ -57,10 +57,10 @@ def _is_seen(key: str, env: dict[str, Any]) -> bool:
 
 
 def _sizes(env: dict[str, Any], features: dict[str, tuple[int, ...]], path: str) -> dict[str, int]:
-    names = {**{key: [key] for key in SIZES.values()}, **(env.get("observed") or {})}
-    asked = {key: names[SIZES[key]] for key in SIZES if key in env and env[key] is None}
+    names = {**{key: [key] for key in WIDTHS.values()}, **(env.get("observed") or {})}
+    asked = {key: names[WIDTHS[key]] for key in WIDTHS if key in env and env[key] is None}
     for key, parts in asked.items():
         if missing := [name for name in parts if name not in features]:
             known = ", ".join(sorted(features))
-            raise UserError(f"{path}: has no {missing[0]}; set dataset_keys.{SIZES[key]} to some of {known}")
+            raise UserError(f"{path}: has no {missing[0]}; set dataset_keys.{WIDTHS[key]} to some of {known}")
     return {key: sum(features[name][0] if features[name] else 1 for name in parts) for key, parts in asked.items()}

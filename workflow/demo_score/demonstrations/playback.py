@@ -18,6 +18,7 @@ from demo_score.envs.base import Environment, Observation
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.progress import progress_bar
 from demo_score.runtime.stopping import check
+from demo_score.simulators import simulator_in
 from demo_score.tables import PLAYBACK
 
 DONE = 1.0  # robosuite's sparse reward where the task is done, which tells the success of an episode that says none
@@ -29,7 +30,7 @@ def play_back(path: Path, out: Path, n_episodes: int | None = None) -> pd.DataFr
     Raises UserError where the file does not tell which environment recorded it.
     """
     dataset = open_dataset(path)
-    env = make_env(recorded_environment(dataset))
+    env = make_env(_recorded_environment(dataset))
     numbers, rows = dataset.episode_indices[:n_episodes], []
     with progress_bar(len(numbers), path.name, "episode") as progress:
         for number, episode in zip(numbers, dataset.read(numbers), strict=True):
@@ -41,22 +42,21 @@ def play_back(path: Path, out: Path, n_episodes: int | None = None) -> pd.DataFr
     return table
 
 
-def recorded_environment(dataset: DataSet) -> dict:
+def _recorded_environment(dataset: DataSet) -> dict:
     """The settings `env` of the environment that recorded a file of ours, or robosuite's of a robomimic file."""
     described = dataset.env_args()
     if "name" in described:
         return described
-    if not {"env_name", "env_kwargs"} <= described.keys():
+    if not simulator_in(described):
         raise UserError(
             f"{dataset.path}: does not tell which environment recorded it; give a file that was collected here, or one "
             "of robomimic's"
         )
-    rate = (described["env_kwargs"] or {}).get("control_freq", 20)
-    overrides = ["env=robosuite", f"env.recorded_in={dataset.path}", f"fps={rate}"]
+    overrides = ["env=robosuite", f"env.recorded_in={dataset.path}", f"fps={dataset.fps or 20}"]
     return environment_of(compose_settings(overrides, complete=False)[0])
 
 
-def begin(env: Environment, dataset: DataSet, number: int, episode: Episode) -> Observation:
+def _begin(env: Environment, dataset: DataSet, number: int, episode: Episode) -> Observation:
     """Reset the environment to where an episode began."""
     start = dataset.start(number) if isinstance(dataset, RobomimicFile) else None
     return (env.reset(seed=episode.seed) if start is None else env.reset_to(*start))[0]
@@ -71,7 +71,7 @@ def commands(env: Environment, episode: Episode) -> Iterable[np.ndarray]:
 
 
 def _again(env: Environment, dataset: DataSet, number: int, episode: Episode) -> dict:
-    observed, succeeded = begin(env, dataset, number, episode), False
+    observed, succeeded = _begin(env, dataset, number, episode), False
     differences = [_difference(observed, episode, 0)]
     for step, action in enumerate(commands(env, episode), start=1):
         observed, _, _, _, info = env.step(action)

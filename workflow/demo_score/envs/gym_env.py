@@ -14,11 +14,10 @@ import numpy as np
 from gymnasium import spaces
 
 from demo_score.envs.base import Environment, Observation, check_sizes
-from demo_score.observations import ENVIRONMENT_STATE, IMAGE, STATE, observation_shapes
+from demo_score.observations import ENVIRONMENT_STATE, IMAGE, SIZES, STATE, observation_shapes
 from demo_score.runtime.errors import UserError
 
 NAMES = {"agent_pos": STATE, "environment_state": ENVIRONMENT_STATE, "pixels": IMAGE}
-SIZES = {STATE: "state_dim", ENVIRONMENT_STATE: "environment_state_dim"}
 
 
 class GymEnv(Environment):

@@ -25,6 +25,7 @@ from demo_score.envs.base import (
     no_opengl,
     step_info,
 )
+from demo_score.envs.physics import broke_down
 from demo_score.observations import ENVIRONMENT_STATE, STATE, image_size
 from demo_score.runtime.errors import UserError
 
@@ -32,10 +33,7 @@ SIZES = {"state_dim": 4, "environment_state_dim": 17, "action_dim": 4}
 OBSERVATION_TYPES = ("pixels", "pixels_agent_pos", "environment_state_agent_pos")
 HAND, OBJECTS, GOAL = slice(0, 4), slice(4, 18), slice(36, 39)  # of Meta-World's observation (39,)
 LONGEST = 500  # steps of an episode
-UNSTABLE = (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
 DRAWING_CAMERA, DRAWING_SIZE = "corner", (360, 480)  # of draw()
-
-mujoco.set_mju_user_warning(lambda message: None)  # else it writes files; `step` looks for them
 
 
 class MetaWorldEnv(Environment):
@@ -99,7 +97,7 @@ class MetaWorldEnv(Environment):
         """Advance 1 / fps seconds. After broken physics, reset."""
         self._steps += 1
         self._observation, reward, _, _, info = self.metaworld.step(np.asarray(action))
-        if any(self.metaworld.data.warning[kind].number for kind in UNSTABLE):
+        if broke_down(self.metaworld.data):
             return self._observed(), 0.0, True, False, step_info(success=False, physics_error=True)
         success = bool(info["success"])
         truncated = self._steps >= self.episode_length

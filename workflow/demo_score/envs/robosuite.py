@@ -14,7 +14,6 @@ os.environ.setdefault("MUJOCO_GL", "disable")  # as in envs.aloha
 if not (log := logging.getLogger("robosuite_logs")).filters:  # else it advises to install what no task here needs
     log.addFilter(lambda record: record.levelno >= logging.ERROR)
 
-import mujoco
 import numpy as np
 import robosuite
 from gymnasium import spaces
@@ -32,20 +31,17 @@ from demo_score.envs.base import (
     step_info,
     unbounded,
 )
-from demo_score.observations import image_size
+from demo_score.envs.physics import broke_down
+from demo_score.observations import SIZES, image_size
 from demo_score.runtime.errors import UserError
 
 OBJECT_STATE, OBJECT = "object-state", "object"  # robosuite's name of what robomimic calls so
 NEVER_KEPT = "proprio-state"  # of an arm: all its observations once more
 ALWAYS_ACTIVE = ("joint_pos", "eef_vel")  # which robomimic records, too
 TWO_ARMED = ("Baxter", "GR1", "Tiago")
-SIZES = {"observation.state": "state_dim", "observation.environment_state": "environment_state_dim"}
 DRAWING_CAMERA, DRAWING_SIZE = "frontview", (360, 480)  # of draw()
-UNSTABLE = (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
 # Of robosuite.make, whatever a file says: numbers at every step, images when asked for, and no end but ours.
 OURS = {"has_renderer": False, "use_camera_obs": False, "use_object_obs": True, "ignore_done": True}
-
-mujoco.set_mju_user_warning(lambda message: None)  # else it writes files; `step` looks for them
 
 
 class RobosuiteEnv(Environment):
@@ -110,7 +106,7 @@ class RobosuiteEnv(Environment):
         self._steps += 1
         seen, reward, _, _ = self.robosuite.step(np.asarray(action, dtype=np.float64))
         self.named = _by_robomimics_names(seen)
-        if any(self.robosuite.sim.data._data.warning[kind].number for kind in UNSTABLE):
+        if broke_down(self.robosuite.sim.data._data):
             return self._observed(), 0.0, True, False, step_info(success=False, physics_error=True)
         success, truncated = self._succeeds(), self._steps >= self.episode_length
         return self._observed(), float(reward), success, truncated, step_info(success, physics_error=False)

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import pandas as pd
-from omegaconf import OmegaConf
 
 from demo_score.analysis.formatting import NONE, cells, estimate, percent
 from demo_score.analysis.statistics import wilson_interval
 from demo_score.conditions import BASE
-from demo_score.config.settings import compose_settings
+from demo_score.config.settings import compose_settings, environment_of
 from demo_score.config.tree import CONFIGS
 from demo_score.config.yaml_files import read_yaml
 from demo_score.runtime.errors import UserError
@@ -26,7 +25,7 @@ def tasks_table(published: Path) -> str:
     """A row a task: what is observed and done, when it has succeeded, and how often published base policies succeed."""
     rows = []
     for name in _read(published, "strategies")["env"].unique():
-        env = OmegaConf.to_container(compose_settings([f"env={name}"], complete=False)[0].env, resolve=True)
+        env = environment_of(compose_settings([f"env={name}"], complete=False)[0])
         widths = ", ".join(str(env[key]) for key in ("state_dim", "environment_state_dim") if env.get(key))
         rate = f"{env['fps']}, {env['episode_length']}"
         success = simulator(env["name"]).success

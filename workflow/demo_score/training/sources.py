@@ -36,8 +36,9 @@ def training_episodes(settings: DictConfig) -> list[Episode]:
     datasets = [(open_dataset(source, *options), indices) for source, indices in selection.items()]
     if any(len(shape) == 3 for shape in settings.policy.input_shapes.values()):
         say_notes([dataset for dataset, _ in datasets])
+    env = OmegaConf.to_container(settings.env)
     for dataset, _ in datasets:
-        check_recorded(dataset.env_args(), OmegaConf.to_container(settings.env), dataset.path)
+        check_recorded(dataset.env_args(), env, dataset.path)
     fps = _rate([dataset for dataset, _ in datasets], settings.env.get("fps"))
     episodes = [episode for dataset, indices in datasets for episode in _read(dataset, indices, settings, fps)]
     if not episodes:
@@ -47,7 +48,9 @@ def training_episodes(settings: DictConfig) -> list[Episode]:
 
 
 def _read(dataset: DataSet, indices: list[int] | None, settings: DictConfig, fps: float | None) -> Iterable[Episode]:
-    wanted = named_in(names_of(settings), dataset.features())
+    wanted = names_of(settings)
+    if settings.get("dataset_keys"):
+        wanted = named_in(wanted, dataset.features())
     keys = {key for group in wanted.values() for key in group}
     for episode in dataset.read(indices, keys):
         if contradicts(step := look_at(episode.times).step, fps):
