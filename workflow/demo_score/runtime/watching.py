@@ -130,7 +130,9 @@ def _waits_for(main_thread: int) -> str:
 
 
 def _end(message: str) -> NoReturn:
+    """A pool starts a worker anew for each that is killed: those say nothing, and end with their parent."""
     say(message)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     for process in _children():
         with suppress(psutil.Error):
             process.kill()
