@@ -48,7 +48,7 @@ test: $(INSTALLED) wandb robosuite
 test-quick: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
-test-peers: $(PEERS)/.installed
+test-peers: $(PEERS)/.installed robosuite
 	HF_HUB_OFFLINE=1 PYTHONPATH=workflow:tests/helpers $(PEERS)/bin/python -m pytest --confcutdir=tests/peers tests/peers
 
 $(PEERS)/.installed: envs/peers.lock envs/peers_robomimic.lock $(INSTALLED)
