@@ -23,6 +23,7 @@ os.environ.setdefault("MUJOCO_GL", "disable")
 import gymnasium
 import numpy as np
 import pandas as pd
+import yaml
 from demo_score.config.settings import compose_settings
 from demo_score.config.tree import choices
 from demo_score.data.episodes import Episode
@@ -31,6 +32,7 @@ from demo_score.demonstrations.collect import demonstrate
 from demo_score.demonstrations.playback import play_back
 from demo_score.demonstrations.strategies import strategies_of
 from demo_score.envs import make_env
+from demo_score.provenance.manifest import describe_machine
 from omegaconf import OmegaConf
 
 SEED = 95_000_000  # of the first attempt: seen by no experiment
@@ -155,6 +157,8 @@ def main() -> None:
         _add(arguments.out / "strategies.csv", strategies)
         _add(arguments.out / "playback.csv", played_back(name, env, experts, arguments.play_back, arguments.out))
         _add(arguments.out / "speed.csv", speeds_of(name, env, experts[0]))
+        run = {"command": " ".join(["python", *sys.argv]), **describe_machine()}
+        (arguments.out / "run.yaml").write_text(yaml.safe_dump(run, sort_keys=False))
 
 
 def _holds(path: Path, name: str) -> bool:

@@ -71,6 +71,7 @@ OPERATORS = {
     "okay": replace(OPERATOR, actions=robosuite_strategies.okay),
     "worse": replace(OPERATOR, actions=robosuite_strategies.worse),
 }
+RISKY = {"risky": replace(METAWORLD, actions=metaworld_strategies.risky)}
 STRATEGIES: dict[str, dict[str, Demonstrator]] = {
     "AlohaTransferCube-v0": {
         "reliable": CUBE,
@@ -88,6 +89,7 @@ STRATEGIES: dict[str, dict[str, Demonstrator]] = {
         "measured_actions": replace(PUSHT, records="measured"),
     },
     **dict.fromkeys(robosuite_strategies.STEPS, OPERATORS),
+    **dict.fromkeys(metaworld_strategies.LOOSE, RISKY),
 }
 
 
@@ -96,14 +98,13 @@ OF_ANY_TASK: dict[str, dict[str, Demonstrator]] = {
         "expert": METAWORLD,
         "noisy": replace(METAWORLD, actions=metaworld_strategies.noisy),
         "defective": replace(METAWORLD, actions=metaworld_strategies.defective),
-        "risky": replace(METAWORLD, actions=metaworld_strategies.risky),
     },
 }
 
 
 def strategies_of(simulator: str, task: str) -> dict[str, Demonstrator]:
     """Those of a task of a simulator, by name; none of one for which nobody wrote any."""
-    return OF_ANY_TASK.get(simulator) or STRATEGIES.get(task, {})
+    return OF_ANY_TASK.get(simulator, {}) | STRATEGIES.get(task, {})
 
 
 def get_strategy(simulator: str, task: str, name: str) -> Demonstrator:
