@@ -12,7 +12,7 @@ from demo_score.policies.base import Policy
 
 Batch = dict[str, Tensor]
 BLOCK = 2**24  # entries of a projection's matrix that are drawn together
-KEPT = 2**28  # entries of one that is not drawn anew for every batch: 1 GiB
+KEPT = 2**29  # entries of one that is not drawn anew for every batch: 2 GiB. To draw takes longer than to multiply
 GRADIENTS = 2**26  # entries of a batch's gradients: 256 MiB, and about as much again while they are made
 MOST_SAMPLES = 128  # a batch; more are no faster
 
@@ -71,10 +71,10 @@ def samples_at_once(policy: Policy) -> int:
     return min(MOST_SAMPLES, max(1, GRADIENTS // n_parameters(policy)))
 
 
-def sample_gradients(policy: Policy, batch: Batch, draws: Batch) -> Tensor:
+def sample_gradients(policy: Policy, batch: Batch, draws: Batch, out: Tensor | None = None) -> Tensor:
     """The gradient of each sample's mean output over its draws: (B, n_parameters), in the parameters' order.
 
-    batch: key -> (B, ...); draws: key -> (B, n_draws, ...), or nothing.
+    batch: key -> (B, ...); draws: key -> (B, n_draws, ...), or nothing. out: where to write them.
     """
     module = _Output(policy)
     parameters = {name: parameter.detach() for name, parameter in module.named_parameters()}
@@ -87,17 +87,19 @@ def sample_gradients(policy: Policy, batch: Batch, draws: Batch) -> Tensor:
 
     with sdpa_kernel(SDPBackend.MATH):  # the only one that vmap does not run sample by sample
         gradients = vmap(grad(output), in_dims=(None, 0, 0))(parameters, batch, draws)
-    return torch.cat([values.flatten(1) for values in gradients.values()], dim=1)
+    return torch.cat([values.flatten(1) for values in gradients.values()], dim=1, out=out)
 
 
 def projected_gradients(
     policy: Policy, batches: Iterable[Batch], n_draws: int, projection: Projection, generator: torch.Generator
 ) -> Tensor:
     """Of all samples of some batches: (samples, projection.size) float64, on the CPU."""
-    rows = []
+    rows, memory = [], torch.empty(0)
     for batch in batches:
         n = len(batch["action"])
+        if n > len(memory):  # once: fresh memory takes longer to get than gradients to copy
+            memory = torch.empty(n, projection.n, device=projection.device)
         drawn = policy.output_draws(n * n_draws, generator)
         draws = {key: values.unflatten(0, (n, n_draws)).to(projection.device) for key, values in drawn.items()}
-        rows.append(projection(sample_gradients(policy, batch, draws)).double().cpu())
+        rows.append(projection(sample_gradients(policy, batch, draws, memory[:n])).double().cpu())
     return torch.cat(rows)
