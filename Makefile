@@ -43,7 +43,7 @@ compare: $(INSTALLED)
 	@$(BIN)/python workflow/scripts/tools/compare.py
 
 test: $(INSTALLED) wandb robosuite
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=40
 
 test-quick: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
