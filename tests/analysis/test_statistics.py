@@ -260,8 +260,8 @@ def test_pairs_in_order_give_the_published_area_under_the_curve():
 
 
 def bench():
-    """tests/bench/coverage.py, whose name a package bears, too."""
-    path = TESTS / "bench/coverage.py"
+    """tests/bench/interval_coverage.py, which is no package."""
+    path = TESTS / "bench/interval_coverage.py"
     spec = importlib.util.spec_from_file_location("bench_coverage", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -100,15 +100,14 @@ def played_back(name: str, env: dict, experts: list[Episode], n: int, folder: Pa
 def speeds_of(name: str, env: dict, expert: Episode) -> pd.DataFrame:
     """Control steps a second of both, in turns, through the first actions of one demonstration, without the reset."""
     ours = make_env(env | {"episode_length": 500 if env["name"] == "metaworld" else 10**6})
-    mine = _through(ours.step, lambda seed: ours.reset(seed=seed))
     theirs, draws = stock(env)
-    spent = {"ours": 0.0, "stock": 0.0}
-    rounds, actions = 0, expert.actions[:STEPS]
-    while min(spent.values()) < SECONDS:
-        rounds += 1
-        spent["ours"] += mine(actions, expert.seed)
-        spent["stock"] += theirs(actions, expert.seed)
-    rates = {who: rounds * len(actions) / seconds for who, seconds in spent.items()}
+    through = {"ours": _through(ours.step, lambda seed: ours.reset(seed=seed)), "stock": theirs}
+    spent, rounds, actions = dict.fromkeys(through, 0.0), dict.fromkeys(through, 0), expert.actions[:STEPS]
+    while waiting := [who for who in through if spent[who] < SECONDS]:
+        for who in waiting:
+            rounds[who] += 1
+            spent[who] += through[who](actions, expert.seed)
+    rates = {who: rounds[who] * len(actions) / spent[who] for who in through}
     return pd.DataFrame([{"env": name, **rates, "stock_draws": int(draws)}])
 
 

@@ -1,6 +1,6 @@
 """How often 95% intervals hold the truth, and how often a test finds what is not there, in made-up studies.
 
-Run: python tests/bench/coverage.py [studies]
+Run: python tests/bench/interval_coverage.py [studies]
 A study has K runs. A run's true difference, curated minus base, is normal around the truth, with a standard deviation
 (run SD) that training and the choice of demonstrations would give it. Both conditions are then tested on the same 200
 starts: a hard start is hard for both. Truth: 20 points from 45%; for the test 0, from 50%. The tables' own functions
