@@ -33,6 +33,7 @@ from demo_score.demonstrations.playback import play_back
 from demo_score.demonstrations.strategies import strategies_of
 from demo_score.envs import make_env
 from demo_score.provenance.manifest import describe_machine
+from demo_score.runtime.files import write_text
 from omegaconf import OmegaConf
 
 SEED = 95_000_000  # of the first attempt: seen by no experiment
@@ -163,7 +164,7 @@ def main() -> None:
         _add(arguments.out / "playback.csv", played_back(name, env, experts, arguments.play_back, arguments.out))
         _add(arguments.out / "speed.csv", speeds_of(name, env, experts[0]))
         run = {"command": " ".join(["python", *sys.argv]), **describe_machine()}
-        (arguments.out / "run.yaml").write_text(yaml.safe_dump(run, sort_keys=False))
+        write_text(arguments.out / "run.yaml", yaml.safe_dump(run, sort_keys=False))
 
 
 def _holds(path: Path, name: str) -> bool:

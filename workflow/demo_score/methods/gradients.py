@@ -12,7 +12,7 @@ from demo_score.policies.base import Policy
 
 Batch = dict[str, Tensor]
 BLOCK = 2**24  # entries of a projection's matrix that are drawn together
-KEPT = 2**29  # entries of one that is not drawn anew for every batch: 2 GiB. To draw takes longer than to multiply
+KEPT = 3 * 2**27  # entries of one that is not drawn anew for every batch, which takes longer than to multiply: 1.5 GiB
 GRADIENTS = 2**26  # entries of a batch's gradients: 256 MiB, and about as much again while they are made
 MOST_SAMPLES = 128  # a batch; more are no faster
 
