@@ -4,6 +4,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from conftest import one_line_error
 from demo_score.config.settings import compose_settings
 from demo_score.demonstrations.collect import collect_demonstrations, demonstrate
 from demo_score.demonstrations.metaworld_strategies import (
@@ -18,7 +19,7 @@ from demo_score.demonstrations.metaworld_strategies import (
     risky,
 )
 from demo_score.demonstrations.paths import effector_positions
-from demo_score.demonstrations.strategies import strategies_of
+from demo_score.demonstrations.strategies import get_strategy, strategies_of
 from demo_score.envs import make_env
 from omegaconf import OmegaConf
 
@@ -44,6 +45,11 @@ def actions_of(env, strategy, seed):
 def test_every_strategy_is_found_by_the_simulator_s_name() -> None:
     assert STRATEGIES == ["expert", "noisy", "defective", "risky"]
     assert list(strategies_of("metaworld", "any-task-v3")) == STRATEGIES[:3]
+
+
+def test_a_task_without_strategies_is_told_which_have_some() -> None:
+    with one_line_error("no scripted strategy for task 'Door'", "Lift, PickPlaceCan, all of metaworld"):
+        get_strategy("robosuite", "Door", "better")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

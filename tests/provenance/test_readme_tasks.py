@@ -8,6 +8,7 @@ TABLES = {
     "strategies": (
         "env,strategy,n,successes,steps\nmetaworld_assembly,expert,200,190,130\nmetaworld_assembly,risky,200,0,\n"
     ),
+    "experts": "env,strategy,n,successes,steps\npush-v3,expert,50,50,160\nsweep-v3,expert,50,25,160\n",
     "playback": "env,n,recorded,same,difference\nmetaworld_assembly,100,100,100,0\nrobosuite_lift,100,100,99,0.012\n",
     "speed": "env,ours,stock,stock_draws\nmetaworld_assembly,1200,1000,0\naloha_cube_state,1500,8,1\n",
 }
@@ -45,6 +46,10 @@ def test_strategies_have_n_and_an_interval(published) -> None:
         "| `metaworld_assembly` | `expert` | 200 | 95.0 [91.0, 97.3] | 130 |",
         "| `metaworld_assembly` | `risky` | 200 | 0.0 [0.0, 1.9] | – |",
     ]
+
+
+def test_experts_of_other_tasks_come_hardest_first(published) -> None:
+    assert [row.split(" | ")[0] for row in block("task_experts", published)] == ["| `sweep-v3`", "| `push-v3`"]
 
 
 def test_playback_and_speed_say_who_recorded_and_who_draws(published) -> None:

@@ -110,7 +110,8 @@ def strategies_of(simulator: str, task: str) -> dict[str, Demonstrator]:
 def get_strategy(simulator: str, task: str, name: str) -> Demonstrator:
     """The strategy `name` of `task`. Raises UserError that lists what exists."""
     if not (known := strategies_of(simulator, task)):
-        tasks = [*STRATEGIES, *(f"all of {other}" for other in OF_ANY_TASK)]
+        tasks = [name for name in STRATEGIES if name not in metaworld_strategies.LOOSE]
+        tasks += [f"all of {other}" for other in OF_ANY_TASK]
         raise UserError(f"no scripted strategy for task '{task}'; there are some for {', '.join(tasks)}")
     if name not in known:
         raise UserError(f"task {task} has no strategy '{name}'; choose from {', '.join(known)}")

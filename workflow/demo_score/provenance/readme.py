@@ -9,7 +9,13 @@ from demo_score.analysis.formatting import NONE, cells, estimate
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS, RANDOM, markdown_table
 from demo_score.methods.reference import methods_reference
 from demo_score.provenance.readme_arenas import uplifts_of_arenas, verdicts_of_arenas
-from demo_score.provenance.readme_tasks import playback_table, speed_table, strategies_table, tasks_table
+from demo_score.provenance.readme_tasks import (
+    experts_table,
+    playback_table,
+    speed_table,
+    strategies_table,
+    tasks_table,
+)
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import read_text
 from demo_score.tables import ALL_RUNS, TABLES
@@ -24,6 +30,7 @@ OF_ALL = {  # blocks of all published arenas, and of all tasks
     "arena_verdicts": verdicts_of_arenas,
     "tasks": tasks_table,
     "task_strategies": strategies_table,
+    "task_experts": experts_table,
     "task_playback": playback_table,
     "task_speed": speed_table,
 }

@@ -17,6 +17,7 @@ from demo_score.tables import ALL_RUNS, TABLES
 FOLDER = "tasks"  # below results/published
 TASKS = ("Settings file", "Task", "Observed", "Action", "Hz, steps", "Success", "Base policy")
 STRATEGIES = ("Settings file", "Strategy", "n", "Success (%)", "Mean length")
+EXPERTS = ("`env.task`", "n", "Success of `expert` (%)")
 PLAYBACK = ("Settings file", "Recorded by", "n", "Successes", "End as recorded (%)", "Observations differ by")
 SPEED = ("Settings file", "Ours, steps a second", "Stock", "Times stock")
 
@@ -49,6 +50,13 @@ def strategies_table(published: Path) -> str:
             for row in found
         ],
     )
+
+
+def experts_table(published: Path) -> str:
+    """A row for each of Meta-World's tasks without a settings file, the hardest for its expert first."""
+    found = _read(published, "experts").sort_values(["successes", "env"]).to_dict("records")
+    rows = [[f"`{row['env']}`", str(row["n"]), _share(row["successes"], row["n"])] for row in found]
+    return _table(EXPERTS, rows)
 
 
 def playback_table(published: Path) -> str:
