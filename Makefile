@@ -12,6 +12,7 @@
 # make gpu-wheels  packs what a machine with nothing but PyTorch lacks for that (docs/gpu.md)
 # make wandb       install Weights & Biases, for wandb.enable=true
 # make robosuite   install robosuite, for env=robosuite
+# make lerobot     install LeRobot, for policies that only it knows; needs Python 3.12, downloads 3 GB
 # make lint        ruff, snakefmt, snakemake --lint
 # make verify      which reported number no longer follows from its inputs
 # make docs        tables in docs/ and workflow/schemas, from settings files, models and results/published
@@ -23,10 +24,11 @@ ODDITIES_SECONDS ?= 3600
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PEERS := .venv-peers
+LEROBOT := .venv-lerobot
 # Importing torch takes twice as long without its byte code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all report arena compare test test-quick test-peers test-oddities test-slurm test-faults test-gpu gpu-wheels wandb robosuite lint verify docs lock clean
+.PHONY: all report arena compare test test-quick test-peers test-oddities test-slurm test-faults test-gpu gpu-wheels wandb robosuite lerobot lint verify docs lock clean
 all: $(INSTALLED)
 	$(BIN)/python workflow/scripts/tools/run_workflow.py --cores $(CORES)
 	@cat results/*/tables/summary.md
@@ -51,12 +53,16 @@ test-quick: $(INSTALLED)
 test-peers: $(PEERS)/.installed robosuite
 	HF_HUB_OFFLINE=1 PYTHONPATH=workflow:tests/helpers $(PEERS)/bin/python -m pytest --confcutdir=tests/peers tests/peers
 
-$(PEERS)/.installed: envs/peers.lock envs/peers_robomimic.lock $(INSTALLED)
+lerobot: $(LEROBOT)/.installed
+
+$(LEROBOT)/.installed: envs/lerobot.lock
+$(PEERS)/.installed: envs/peers.lock envs/peers_robomimic.lock
+$(LEROBOT)/.installed $(PEERS)/.installed: $(INSTALLED)
 	@$(PEERS_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2> /dev/null || \
 		{ echo "error: $(PEERS_PYTHON) is no Python 3.12 or newer, which lerobot needs; set PEERS_PYTHON=PATH"; exit 2; }
-	test -x $(PEERS)/bin/python || $(PEERS_PYTHON) -m venv --without-pip $(PEERS)
-	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --no-deps --require-hashes -r envs/peers.lock \
-		-r envs/peers_robomimic.lock
+	test -x $(@D)/bin/python || $(PEERS_PYTHON) -m venv --without-pip $(@D)
+	$(BIN)/uv pip install --quiet --python $(@D)/bin/python --no-deps --require-hashes \
+		$(addprefix -r ,$(filter envs/%,$^))
 	touch $@
 
 test-oddities: $(INSTALLED)
@@ -106,9 +112,10 @@ lock: $(INSTALLED)
 	$(COMPILE) --override envs/overrides.in envs/requirements.in -o envs/requirements.lock
 	$(COMPILE) envs/wandb.in -o envs/wandb.lock
 	$(COMPILE) --no-deps envs/robosuite.in -o envs/robosuite.lock
+	$(subst 3.11,3.12,$(COMPILE)) envs/lerobot.in -o envs/lerobot.lock
 	$(subst 3.11,3.12,$(COMPILE)) envs/peers.in -o envs/peers.lock
 	$(COMPILE) --no-deps envs/peers_robomimic.in -o envs/peers_robomimic.lock
 	echo "uv==$$($(BIN)/uv --version | cut -d' ' -f2)" | $(COMPILE) - -o envs/uv.lock
 
 clean:
-	rm -rf .venv $(PEERS) .snakemake
+	rm -rf .venv $(PEERS) $(LEROBOT) .snakemake

@@ -77,7 +77,7 @@ def test_every_command_line_is_valid(reader, monkeypatch) -> None:
     others = {"--help", "$O", "run_workflow.py"}
     for command in sorted(line for line in commands if not others & set(re.split(r"[\s/]", line))):
         arguments = vars(parse(command, monkeypatch))
-        if "checkpoint" in arguments:
+        if {"checkpoint", "overrides"} <= arguments.keys():
             compose_settings(["env=aloha_cube_state", "policy=act_state", *arguments["overrides"]])
         elif "overrides" in arguments:
             folder = settings_tree.CONFIGS if arguments["config_path"] == CONFIGS else arguments["config_path"]

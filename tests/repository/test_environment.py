@@ -45,10 +45,10 @@ def test_conda_environment_has_the_locked_pins():
     assert pins == {name: locked()[name] for name in pins}
 
 
-@pytest.mark.parametrize("path", list((TESTS / "peers").glob("test_*.py")), ids=lambda path: path.stem)
-def test_peers_environment_has_what_the_library_needs_there(path: Path):
+def test_peers_environment_has_what_the_library_needs_there():
     """make test-peers installs LeRobot and robomimic with it, and is not run with the other tests."""
     distributions = packages_distributions()
-    library = set().union(*(imported(file) for file in source_files(path)))
+    files = {file for path in (TESTS / "peers").glob("test_*.py") for file in source_files(path)}
+    library = set().union(*map(imported, files))
     here = {name.lower().replace("_", "-") for package in library for name in distributions.get(package, [])}
     assert {"h5py", "psutil"} <= here <= set(locked("peers.lock")) | set(locked("peers_robomimic.lock"))

@@ -10,8 +10,8 @@ from demo_score.rollout.runs import collect_rollouts
 
 def main() -> str:
     arguments = rollout_arguments(checkpoint_parser(__doc__))
-    collect_rollouts(arguments.checkpoint, arguments.overrides, arguments.out_dir)
-    return f"{arguments.out_dir / arguments.checkpoint.name}.hdf5: the rollouts"
+    path = collect_rollouts(arguments.checkpoint, arguments.overrides, arguments.out_dir)
+    return f"{path}: the rollouts"
 
 
 if __name__ == "__main__":

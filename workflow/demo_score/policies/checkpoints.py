@@ -1,4 +1,4 @@
-"""Checkpoints: a folder with model.safetensors (weights and normalisation) and settings.yaml."""
+"""Checkpoints: a folder with model.safetensors (weights and normalisation) and settings.yaml, or one of LeRobot's."""
 
 from pathlib import Path
 
@@ -10,6 +10,9 @@ from torch import nn
 
 from demo_score.config import settings as settings_files
 from demo_score.policies import make_policy
+from demo_score.policies.lerobot.folder import PRETRAINED, LeRobotFolder, find_folder
+from demo_score.policies.lerobot.process import NAME, LeRobotProcess
+from demo_score.policies.lerobot.settings import settings_of
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_path
 from demo_score.runtime.weights import check_finite
@@ -26,7 +29,9 @@ def save_checkpoint(folder: Path, policy: nn.Module, settings: DictConfig) -> No
 
 
 def read_checkpoint_settings(folder: str | Path, overrides: list[str]) -> DictConfig:
-    """The settings a checkpoint was trained with, changed by `overrides`."""
+    """The settings a checkpoint was trained with, changed by `overrides`; of LeRobot's, those choose an environment."""
+    if theirs := find_folder(Path(folder)):
+        return settings_of(LeRobotFolder(theirs), overrides)
     if missing := [name for name in (WEIGHTS, SETTINGS) if not (Path(folder) / name).is_file()]:
         raise UserError(f"{folder}: not a checkpoint (no {missing[0]}); -p takes a folder such as checkpoints/003000")
     return settings_files.compose_settings(overrides, folder, Path(SETTINGS).stem)[0]
@@ -34,16 +39,36 @@ def read_checkpoint_settings(folder: str | Path, overrides: list[str]) -> DictCo
 
 def load_policy(folder: str | Path, settings: DictConfig, device: torch.device) -> nn.Module:
     """The policy of `settings` with a checkpoint's weights, ready to act."""
+    if settings.policy.name == NAME:
+        return LeRobotProcess(settings.policy).to(device)
     policy = make_policy(settings)
+    if theirs := find_folder(Path(folder)):
+        LeRobotFolder(theirs).fill(policy, settings)
+    else:
+        _fill(policy, Path(folder), settings)
+    check_finite(folder, policy.state_dict(), "use an earlier checkpoint, or train again with a smaller training.lr")
+    return policy.to(device).eval()
+
+
+def _fill(policy: nn.Module, folder: Path, settings: DictConfig) -> None:
     try:
-        policy.load_state_dict(load_file(Path(folder) / WEIGHTS))
+        policy.load_state_dict(load_file(folder / WEIGHTS))
     except (SafetensorError, RuntimeError) as error:
-        if changed := _different(settings_files.load(Path(folder) / SETTINGS), settings, "policy."):
+        if changed := _different(settings_files.load(folder / SETTINGS), settings, "policy."):
             raise UserError(f"{changed[0]}; leave policy settings as the weights were trained, or train anew") from None
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder}: damaged, or of another policy ({reason}); train it again") from None
-    check_finite(folder, policy.state_dict(), "use an earlier checkpoint, or train again with a smaller training.lr")
-    return policy.to(device).eval()
+
+
+def checkpoint_name(folder: Path) -> str:
+    """What a checkpoint is called: its training step, by which its folder is named, or that around LeRobot's."""
+    return folder.parent.name if folder.name == PRETRAINED else folder.name
+
+
+def checkpoint_files(folder: Path) -> list[Path]:
+    """The files, beside settings, that decide what a checkpoint's policy does."""
+    theirs = find_folder(folder)
+    return sorted(theirs.glob("*.safetensors")) + sorted(theirs.glob("*.json")) if theirs else [folder / WEIGHTS]
 
 
 def check_run_dir(run_dir: Path, settings: DictConfig) -> None:

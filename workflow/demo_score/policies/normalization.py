@@ -62,14 +62,24 @@ class Normalization(nn.Module):
                 for name, value in zip(self._names(key), (offset, np.maximum(scale, min_std)), strict=True):
                     self.get_buffer(name).copy_(torch.from_numpy(value))
 
+    def scale(self, key: str) -> tuple[Tensor, Tensor]:
+        """What is subtracted from values of `key`, and what they are divided by then: (features,) each."""
+        offset, scale = (self.get_buffer(name) for name in self._names(key))
+        return offset, scale
+
+    def set_scale(self, key: str, offset: Tensor, scale: Tensor) -> None:
+        """Set what `scale` tells."""
+        for name, value in zip(self._names(key), (offset, scale), strict=True):
+            self.get_buffer(name).copy_(value)
+
     def normalize(self, key: str, values: Tensor) -> Tensor:
         """Raw units (images: [0, 1]) to the mode's scale."""
-        offset, scale = (self.get_buffer(name) for name in self._names(key))
+        offset, scale = self.scale(key)
         return (values - offset) / scale
 
     def restore(self, key: str, values: Tensor) -> Tensor:
         """The inverse of `normalize`."""
-        offset, scale = (self.get_buffer(name) for name in self._names(key))
+        offset, scale = self.scale(key)
         return values * scale + offset
 
     def _names(self, key: str) -> list[str]:

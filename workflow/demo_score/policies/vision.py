@@ -98,11 +98,11 @@ def _sines(length: int, dim: int, device: torch.device | None) -> Tensor:
 
 
 def crop(images: Tensor, size: tuple[int, int], at_random: bool) -> Tensor:
-    """(N, C, H, W) -> (N, C, *size): from a place drawn for each image, or from the centre."""
+    """(N, C, H, W) -> (N, C, *size): from a place drawn for each image, or from torchvision's centre."""
     height, width = size
     room = images.shape[-2] - height, images.shape[-1] - width
     if not at_random:
-        top, left = room[0] // 2, room[1] // 2
+        top, left = round(room[0] / 2), round(room[1] / 2)
         return images[..., top : top + height, left : left + width]
     top, left = (torch.randint(extra + 1, (len(images), 1), device=images.device) for extra in room)
     rows = top + torch.arange(height, device=images.device)

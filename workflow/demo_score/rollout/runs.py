@@ -11,7 +11,7 @@ from demo_score.analysis.statistics import wilson_interval
 from demo_score.config.settings import to_yaml
 from demo_score.data.episodes import Episode
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.policies.checkpoints import WEIGHTS, load_policy, read_checkpoint_settings
+from demo_score.policies.checkpoints import checkpoint_files, checkpoint_name, load_policy, read_checkpoint_settings
 from demo_score.rollout.finished import FinishedBatches
 from demo_score.rollout.loop import rollout_settings
 from demo_score.rollout.observers import Observer, RolloutProgress
@@ -24,19 +24,22 @@ from demo_score.runtime.resume import ResumeFolder
 from demo_score.tables.run_options import BY_HAND, OfRun
 
 
-def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> None:
-    """Store eval.n_episodes rollouts from environment seed `seed` on: <out_dir>/<checkpoint>.hdf5.
+def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> Path:
+    """Store eval.n_episodes rollouts from environment seed `seed` on: <out_dir>/<checkpoint>.hdf5, which is returned.
 
     What the environment observes is stored at every step, images too, so that policies can be trained on it.
     """
     check_writable(out_dir, folder=True)
-    finished = finished_batches(checkpoint, overrides, out_dir, checkpoint.name)
+    name = checkpoint_name(checkpoint)
+    finished = finished_batches(checkpoint, overrides, out_dir, name)
     episodes, env_settings = run_checkpoint(checkpoint, overrides, record_images=True, observers=[finished])
     report(episodes)
     for episode in episodes:
-        episode.checkpoint = checkpoint.name
-    write_episodes(out_dir / f"{checkpoint.name}.hdf5", episodes, {"env_name": env_settings["task"], **env_settings})
+        episode.checkpoint = name
+    path = out_dir / f"{name}.hdf5"
+    write_episodes(path, episodes, {"env_name": env_settings["task"], **env_settings})
     finished.remove()
+    return path
 
 
 def evaluate(
@@ -51,16 +54,16 @@ def evaluate(
     finished = finished_batches(checkpoint, overrides, out_dir, name)
     episodes, _ = run_checkpoint(checkpoint, overrides, observers=[finished])
     report(episodes)
-    write_outcomes(out_dir / f"{name}.csv", episodes, checkpoint.name, of_run)
+    write_outcomes(out_dir / f"{name}.csv", episodes, checkpoint_name(checkpoint), of_run)
     finished.remove()
 
 
 def finished_batches(checkpoint: Path, overrides: list[str], out_dir: Path, name: str) -> FinishedBatches:
     """Where the job `name` stores its batches in `out_dir`: of the same checkpoint, settings, device and code only."""
     settings = read_checkpoint_settings(checkpoint, overrides)
-    weights = (checkpoint / WEIGHTS).read_bytes()
+    files = [path.read_bytes() for path in checkpoint_files(checkpoint)]
     device = select_device(settings.device).type
-    made_with = digest(to_yaml(settings), weights, device, code_digest(Path(__file__)))
+    made_with = digest(to_yaml(settings), *files, device, code_digest(Path(__file__)))
     only = settings.eval.n_episodes <= settings.eval.batch_size
     return FinishedBatches(ResumeFolder(out_dir, name, made_with), only)
 
