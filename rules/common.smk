@@ -105,11 +105,13 @@ def stage(wildcards):
 
 def policy_overrides(wildcards):
     """Hydra overrides of a condition's training, complete."""
+    start = start_of_training(wildcards)
     overrides = experiment(wildcards).training_overrides(
         stage(wildcards),
         int(wildcards.seed),
         f"{wildcards.experiment}_seed{wildcards.seed}_{'_'.join(Path(wildcards.condition).parts)}",
         datasets_file(wildcards),
+        str(Path(start).parent) if start else None,
     )
     return shlex.join(overrides)
 

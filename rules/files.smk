@@ -37,6 +37,10 @@ def base_checkpoint(wildcards):
     return paths(wildcards).final_checkpoint(wildcards.seed, "base")
 
 
+def start_of_training(wildcards):
+    return paths(wildcards).start_of_training(wildcards.seed, wildcards.condition) or []
+
+
 def candidate_classifiers(wildcards):
     return paths(wildcards).candidate_classifiers(wildcards.seed)
 

@@ -30,6 +30,7 @@ for experiment_name, stage_name in trained_stages():
             settings="results/{experiment}/seed{seed}/{condition}/settings.yaml",
             datasets_file=datasets_file,
             episodes=listed_episodes,
+            start=start_of_training,
         output:
             metrics="results/{experiment}/seed{seed}/{condition}/metrics.csv",
             checkpoints=expand(

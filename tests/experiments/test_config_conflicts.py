@@ -231,3 +231,21 @@ def test_what_does_not_go_with_collected_data_is_named(experiment, change, parts
 def test_collected_rollouts_may_end_in_keep_lists_alone(experiment) -> None:
     del experiment["final_policy"], experiment["evaluation"]
     check_experiment(experiment)
+
+
+def test_final_policies_go_on_from_a_base_policy_of_their_sizes(experiment) -> None:
+    experiment["final_policy"]["init_from"] = "base"
+    check_experiment(experiment)
+    overrides = experiment["final_policy"]["overrides"]
+    experiment["final_policy"]["overrides"] = [*overrides, "policy.dim_model=128"]
+    with one_line_error("final_policy.init_from", "other sizes"):
+        check_experiment(experiment)
+
+
+def test_without_a_base_policy_there_is_nothing_to_go_on_from() -> None:
+    experiment = delivered()["experiments"]["bring_your_own_arena"]
+    experiment.pop("arena")
+    base = experiment.pop("base_policy")
+    final = {"seed_offset": 4000, "conditions": ["curated_demos"], "oracle": [], "init_from": "base"}
+    with one_line_error("final_policy.init_from: there is no base policy"):
+        check_experiment(experiment | {"final_policy": base | final})

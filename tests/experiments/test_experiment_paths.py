@@ -64,6 +64,14 @@ def test_each_condition_trains_on_its_list_and_the_files_it_names(experiment) ->
     assert paths.final_checkpoint(10000, "random") == f"{RUN}/random/checkpoints/000060/model.safetensors"
 
 
+def test_conditions_go_on_from_the_base_policy_where_they_are_to(experiment) -> None:
+    assert paths_of("tiny", experiment).start_of_training(10000, "random") is None
+    experiment["final_policy"]["init_from"] = "base"
+    paths = paths_of("tiny", experiment)
+    assert paths.start_of_training(10000, "random") == paths.final_checkpoint(10000, "base")
+    assert paths.start_of_training(10000, "base") is None
+
+
 def test_candidates_are_those_of_the_architecture_that_filters(experiment) -> None:
     best = paths_of("tiny", experiment).candidate_classifiers(10000)
     assert len(best) == 4

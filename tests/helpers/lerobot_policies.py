@@ -62,7 +62,8 @@ def difference(folder: Path) -> float:
     draws, actions = answers.pop("draws"), answers.pop("actions")
     images = [f"env.image_size={list(seen.shape[-2:])}" for key, seen in answers.items() if "images" in key]
     cameras = [*IMAGES[1:2], "env.obs_type=pixels_agent_pos", *images] if images else []
-    policy = load_policy(folder, read_checkpoint_settings(folder, [*RECORDED, *cameras]), torch.device("cpu"))
+    overrides = [] if (folder / "settings.yaml").is_file() else [*RECORDED, *cameras]
+    policy = load_policy(folder, read_checkpoint_settings(folder, overrides), torch.device("cpu"))
     assert len(actions) == 20 and actions.std() > 0.01
     return ((actions_of(policy, answers, draws) - actions).abs().max() / actions.abs().max()).item()
 

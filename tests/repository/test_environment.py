@@ -6,7 +6,6 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-import pytest
 import yaml
 from demo_score.runtime.dependencies import source_files
 from places import TESTS

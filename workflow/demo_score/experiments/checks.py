@@ -46,6 +46,7 @@ def check_experiment(experiment: Experiment) -> None:
     for stage in experiment.stages():
         if stage in POLICY_STAGES or experiment.stage(stage).overrides:
             _check_stage(experiment, stage)
+    _check_start(experiment)
     _check_inputs(experiment)
     if "rollouts" in experiment.stages():
         _check_saved(experiment)
@@ -82,6 +83,18 @@ def _check_weights(experiment: Experiment, stage: str, settings: DictConfig) -> 
                     f"{stage}.overrides: {', '.join(overrides)}: the weights are of other sizes, as {trained} trains "
                     f"them; set it in {trained}.overrides, or remove it"
                 )
+
+
+def _check_start(experiment: Experiment) -> None:
+    """Final policies that go on from the base policy's weights are of its sizes."""
+    if not (experiment.final_policy and experiment.final_policy.init_from):
+        return
+    base, final = (stage_settings(experiment, stage) for stage in POLICY_STAGES)
+    if base.policy != final.policy:
+        from demo_score.policies import weight_shapes  # as above
+
+        if weight_shapes(base) != weight_shapes(final):
+            raise UserError("final_policy.init_from: base_policy trains weights of other sizes; set the same policy.*")
 
 
 def _check_simulator(experiment: Experiment) -> None:

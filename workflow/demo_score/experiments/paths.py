@@ -76,6 +76,11 @@ class ExperimentPaths:
         step = config.final_step(self.experiment, config.training_stage(condition))
         return f"{self.run(seed)}/{condition}/checkpoints/{step}/model.safetensors"
 
+    def start_of_training(self, seed: object, condition: str) -> str | None:
+        """The checkpoint that a condition's training starts from; None: it starts from scratch."""
+        goes_on = condition != BASE and self.experiment.final_policy.init_from == BASE
+        return self.final_checkpoint(seed, BASE) if goes_on else None
+
     def classifiers(self, seeds: Iterable[object], model_archs: Iterable[str], suffix: str) -> list[str]:
         """A file of each classifier of some runs."""
         splits = self.experiment.classifiers.eps_dict

@@ -10,9 +10,10 @@ from torch import nn
 
 from demo_score.config import settings as settings_files
 from demo_score.policies import make_policy
+from demo_score.policies.base import Policy
 from demo_score.policies.lerobot.folder import PRETRAINED, LeRobotFolder, find_folder
 from demo_score.policies.lerobot.process import NAME, LeRobotProcess
-from demo_score.policies.lerobot.settings import settings_of
+from demo_score.policies.lerobot.settings import check_same, settings_of
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_path
 from demo_score.runtime.weights import check_finite
@@ -32,9 +33,13 @@ def read_checkpoint_settings(folder: str | Path, overrides: list[str]) -> DictCo
     """The settings a checkpoint was trained with, changed by `overrides`; of LeRobot's, those choose an environment."""
     if theirs := find_folder(Path(folder)):
         return settings_of(LeRobotFolder(theirs), overrides)
-    if missing := [name for name in (WEIGHTS, SETTINGS) if not (Path(folder) / name).is_file()]:
-        raise UserError(f"{folder}: not a checkpoint (no {missing[0]}); -p takes a folder such as checkpoints/003000")
+    _check_files(Path(folder))
     return settings_files.compose_settings(overrides, folder, Path(SETTINGS).stem)[0]
+
+
+def _check_files(folder: Path) -> None:
+    if missing := [name for name in (WEIGHTS, SETTINGS) if not (folder / name).is_file()]:
+        raise UserError(f"{folder}: not a checkpoint (no {missing[0]}); name a folder such as checkpoints/003000")
 
 
 def load_policy(folder: str | Path, settings: DictConfig, device: torch.device) -> nn.Module:
@@ -42,12 +47,22 @@ def load_policy(folder: str | Path, settings: DictConfig, device: torch.device) 
     if settings.policy.name == NAME:
         return LeRobotProcess(settings.policy).to(device)
     policy = make_policy(settings)
-    if theirs := find_folder(Path(folder)):
+    initialise(policy, Path(folder), settings)
+    return policy.to(device).eval()
+
+
+def initialise(policy: Policy, folder: Path, settings: DictConfig) -> None:
+    """Give a policy made of `settings` the weights and the normalisation of a checkpoint, ours or LeRobot's.
+
+    Raises UserError for what is none, for one of another policy, and for weights that are not finite.
+    """
+    if theirs := find_folder(folder):
+        check_same(LeRobotFolder(theirs), settings)
         LeRobotFolder(theirs).fill(policy, settings)
     else:
-        _fill(policy, Path(folder), settings)
+        _check_files(folder)
+        _fill(policy, folder, settings)
     check_finite(folder, policy.state_dict(), "use an earlier checkpoint, or train again with a smaller training.lr")
-    return policy.to(device).eval()
 
 
 def _fill(policy: nn.Module, folder: Path, settings: DictConfig) -> None:

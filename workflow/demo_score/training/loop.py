@@ -16,7 +16,7 @@ from demo_score.data.images import prepare_observations
 from demo_score.envs import make_env
 from demo_score.observations import IMAGE
 from demo_score.policies import action_offsets, check_memory, make_policy
-from demo_score.policies.checkpoints import METRICS, check_run_dir, save_checkpoint
+from demo_score.policies.checkpoints import METRICS, check_run_dir, checkpoint_files, initialise, save_checkpoint
 from demo_score.runtime.dependencies import code_digest
 from demo_score.runtime.digests import digest
 from demo_score.runtime.errors import UserError
@@ -88,7 +88,7 @@ def train(settings: DictConfig, run_dir: Path) -> None:
         make_env(OmegaConf.to_container(settings.env)).close()  # what an evaluation lacks is said before the training
     data = load_data(settings)
     torch.set_num_threads(available_threads(settings.training.num_workers if data.images else 0))
-    made_with = digest(settings_files.to_yaml(settings), data.digest(), code_digest(Path(__file__)))
+    made_with = digest(settings_files.to_yaml(settings), data.digest(), code_digest(Path(__file__)), *initial(settings))
     folder = ResumeFolder(run_dir, "training", made_with)
     run = start_run(settings, data, device)
     if settings.resume and (state := folder.load()):
@@ -155,14 +155,23 @@ def load_data(settings: DictConfig) -> ChunkDataset:
     )
 
 
+def initial(settings: DictConfig) -> list[bytes]:
+    """The content of the files that the training starts from."""
+    start = settings.training.init_from
+    return [] if start is None else [path.read_bytes() for path in checkpoint_files(Path(start))]
+
+
 def start_run(settings: DictConfig, data: ChunkDataset, device: torch.device) -> Run:
-    """An untrained policy with its optimiser; all randomness follows from settings.seed."""
+    """A policy at its start with its optimiser; all randomness follows from settings.seed."""
     check_memory(settings, device)
     torch.manual_seed(settings.seed)
-    policy = make_policy(settings, pretrained=True)
-    policy.normalization.set_statistics(data.statistics(), settings.policy.min_std)
-    policy.to(device).train()
     training = settings.training
+    policy = make_policy(settings, pretrained=training.init_from is None)
+    if training.init_from is None:
+        policy.normalization.set_statistics(data.statistics(), settings.policy.min_std)
+    else:
+        initialise(policy, Path(training.init_from), settings)
+    policy.to(device).train()
     optimizer = torch.optim.AdamW(
         policy.parameter_groups(training),
         lr=training.lr,

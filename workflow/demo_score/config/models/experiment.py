@@ -128,10 +128,13 @@ class Experiment(AsWritten):
         """The seed of a stage in the run `seed`."""
         return seed + getattr(self.stage(stage), "seed_offset", 0)
 
-    def training_overrides(self, stage: str, seed: int, job_name: str, datasets_file: str) -> list[str]:
-        """Hydra overrides of a training run, complete."""
+    def training_overrides(
+        self, stage: str, seed: int, job_name: str, datasets_file: str, start: str | None = None
+    ) -> list[str]:
+        """Hydra overrides of a training run, complete; `start`: the checkpoint that it starts from."""
         own = [f"hydra.job.name={job_name}", f"+datasets_file={datasets_file}"]
-        return [*own, *self.stage_overrides(stage), f"seed={self.stage_seed(stage, seed)}"]
+        goes_on = [f"training.init_from={start}"] if start else []
+        return [*own, *self.stage_overrides(stage), f"seed={self.stage_seed(stage, seed)}", *goes_on]
 
     def rollout_seed(self, seed: int, step: str) -> int:
         """The first environment seed of a checkpoint's rollouts: every checkpoint starts where no other does."""
@@ -202,6 +205,8 @@ def _stage_conflicts(experiment: Experiment) -> Iterator[str]:
         yield "problems: is about user-supplied data, and there are none; remove it"
     if "evaluation" in has and not {"base_policy", "final_policy"} & set(has):
         yield "evaluation: no policy is trained that could be tested; add final_policy, or remove evaluation"
+    if experiment.final_policy and experiment.final_policy.init_from and "base_policy" not in has:
+        yield "final_policy.init_from: there is no base policy to start from; add base_policy, or remove init_from"
     needed, why = _needed(has, bool(collected))
     if missing := [key for key in needed if getattr(experiment, key) is None]:
         yield f"{missing[0]}: is missing, but {why}; add it"

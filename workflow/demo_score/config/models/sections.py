@@ -90,6 +90,8 @@ class FinalPolicy(Section):
     """Conditions beside `base` ([below](#the-conditions))"""
     oracle: list[str]
     """Strategies that the condition `oracle` keeps"""
+    init_from: Literal["base"] = ABSENT
+    """`base`: the conditions go on from the base policy's weights, instead of from scratch (optional)"""
 
 
 class Evaluation(Section):

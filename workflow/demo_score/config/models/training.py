@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from demo_score.config.models.base import ABSENT, Count, OpenSection, number, pair, whole
+from demo_score.config.models.base import ABSENT, Count, OpenSection, Text, number, pair, whole
 
 MAX_CHECKPOINTS = 100000
 Amount = whole(0, 1000000000)
@@ -47,6 +47,7 @@ class ImageTransforms(OpenSection):
 class Training(OpenSection):
     """The settings `training`."""
 
+    init_from: Text | None = ABSENT
     offline_steps: Count = ABSENT
     eval_freq: Amount = ABSENT
     log_freq: Count = ABSENT

@@ -12,6 +12,10 @@ from demo_score.policies.lerobot.folder import LeRobotFolder
 from demo_score.policies.lerobot.process import NAME
 from demo_score.runtime.errors import UserError
 
+# What the weights of a policy do not depend on.
+ACTING = ["n_action_steps", "dropout", "kl_weight", "kl_free_nats", "sample_latent", "temporal_ensemble_coeff"]
+ACTING += ["num_inference_steps", "do_mask_loss_for_padding", "crop_is_random", "pretrained_backbone_weights"]
+
 
 def settings_of(folder: LeRobotFolder, overrides: list[str]) -> DictConfig:
     """Settings of the folder's policy in the environment that `overrides` choose, with what else they change.
@@ -35,6 +39,21 @@ def settings_of(folder: LeRobotFolder, overrides: list[str]) -> DictConfig:
                 settings.policy[key] = value
     _check_observed(policy["input_shapes"], OmegaConf.to_container(settings.env), folder)
     return settings
+
+
+def check_same(folder: LeRobotFolder, settings: DictConfig) -> None:
+    """Raise UserError where the folder's weights are of another policy than that of `settings`."""
+    if reason := folder.why_not_ours():
+        raise UserError(f"{folder.folder}: only LeRobot itself can train this policy ({reason}); use lerobot-train")
+    theirs, ours = folder.policy_settings(), OmegaConf.to_container(settings.policy)
+    for key, value in theirs.items():
+        if not isinstance(value, str | dict) and key not in ACTING and ours.get(key) != value:
+            raise UserError(f"policy.{key}={ours.get(key)}: {folder.folder} has {value}; set that")
+    for key in ("name", "input_shapes", "output_shapes"):
+        if ours[key] != theirs[key]:
+            raise UserError(
+                f"policy.{key} is {ours[key]}, and of {folder.folder} {theirs[key]}; set env, policy to match"
+            )
 
 
 def _foreign(folder: LeRobotFolder, reason: str, overrides: list[str], changed: set[str]) -> DictConfig:
