@@ -45,6 +45,7 @@ ARENA_PATHS = {name: ArenaPaths(paths) for name, paths in PATHS.items() if paths
 ARENAS = list(ARENA_PATHS)
 EXTERNAL = sorted({method for e in EXPERIMENTS.values() if e.arena for method in e.arena.external or {}})
 USER_DATA = [name for name, paths in PATHS.items() if paths.user_data]
+TAKEN = [name for name, e in EXPERIMENTS.items() if e.takes_base_policy()]
 EVALUATED = [name for name, paths in PATHS.items() if paths.is_evaluated]
 CURATED_ONLY = [name for name in PATHS if name not in EVALUATED]
 FINAL_CONDITIONS = sorted({condition for e in EXPERIMENTS.values() for condition in e.final_conditions()})
@@ -121,6 +122,11 @@ def resolved_settings(wildcards):
     return str(workflow_config.stage_settings(experiment(wildcards), stage(wildcards)))
 
 
+def taken_overrides(wildcards):
+    """Hydra overrides of a checkpoint that was trained elsewhere; its seed is that of the run."""
+    return shlex.join([*experiment(wildcards).stage_overrides("base_policy"), f"seed={wildcards.seed}"])
+
+
 def rollout_overrides(wildcards):
     e = experiment(wildcards)
     seed = e.rollout_seed(int(wildcards.seed), wildcards.step)
@@ -169,7 +175,12 @@ def oracle_of_tables(wildcards):
 
 def trained_stages():
     """Every experiment with each of the stages that it trains policies in."""
-    return [(name, stage) for name, e in EXPERIMENTS.items() for stage in STAGE_CONDITIONS if e.stage(stage)]
+    return [
+        (name, stage)
+        for name, e in EXPERIMENTS.items()
+        for stage in STAGE_CONDITIONS
+        if e.stage(stage) and not (stage == "base_policy" and e.takes_base_policy())
+    ]
 
 
 def per_seed(pattern):

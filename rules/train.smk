@@ -61,3 +61,32 @@ for experiment_name, stage_name in trained_stages():
         shell:
             "python workflow/scripts/train.py --config-path {params.run_dir} --config-name settings"
             " hydra.run.dir={params.run_dir} > {log} 2>&1"
+
+
+# A base policy that was trained elsewhere: each of its checkpoints becomes one of ours.
+rule take_checkpoint:
+    input:
+        lambda wildcards: paths(wildcards).taken_files(wildcards.seed, wildcards.step),
+    output:
+        model="results/{experiment}/seed{seed}/base/checkpoints/{step}/model.safetensors",
+        settings="results/{experiment}/seed{seed}/base/checkpoints/{step}/settings.yaml",
+    log:
+        "logs/{experiment}/seed{seed}/base/{step}.log",
+    wildcard_constraints:
+        experiment=one_of(TAKEN),
+        step="[0-9]+",
+    conda:
+        "../envs/demo_score.yaml"
+    resources:
+        mem_mb=grows(STATE_MEMORY),
+        runtime=grows(20),
+    params:
+        code=code("take_checkpoint.py"),
+        checkpoint=lambda wildcards: paths(wildcards).taken_checkpoint(wildcards.seed, wildcards.step),
+        out_dir=subpath(output.model, parent=True),
+        overrides=taken_overrides,
+    message:
+        "Take checkpoint {wildcards.step} of a base policy that was trained elsewhere, seed {wildcards.seed}"
+    shell:
+        "python workflow/scripts/take_checkpoint.py {params.checkpoint:q} {params.overrides} --out {params.out_dir}"
+        " > {log} 2>&1"

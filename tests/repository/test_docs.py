@@ -84,7 +84,7 @@ def test_every_command_line_is_valid(reader, monkeypatch) -> None:
             compose_settings(arguments["overrides"], folder, arguments["config_name"], "--strategy" not in command)
 
 
-@in_each("config.md", "data.md", "tutorial.md")
+@in_each("config.md", "data.md", "lerobot.md", "tutorial.md")
 def test_shown_configuration_is_valid(document) -> None:
     blocks_shown = [block for block in blocks(document, "yaml") if block.startswith("# config.yaml")]
     ours = (REPOSITORY / "config.yaml").read_text()

@@ -1,7 +1,8 @@
 """What config.yaml must satisfy beyond its models: that its settings compose, and all that follows from these."""
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
@@ -29,9 +30,19 @@ def check_config(values: Any) -> Config:
             if name in config.run:
                 check_places(experiment.user_data(), "user-supplied data")
                 check_external(experiment)
+                check_taken(experiment)
         except UserError as error:
             raise UserError(f"experiments.{name}: {error}") from None
     return config
+
+
+def check_taken(experiment: Experiment) -> None:
+    """Raise UserError where a checkpoint of a base policy that was trained elsewhere is not there."""
+    if not experiment.takes_base_policy():
+        return
+    for name, seed in product(experiment.base_policy.names(), experiment.seeds):
+        if not Path(folder := experiment.base_policy.checkpoint(name, seed)).is_dir():
+            raise UserError(f"base_policy.checkpoints: {folder}: no such folder; train it, or correct the path")
 
 
 def check_experiment(experiment: Experiment) -> None:
@@ -43,6 +54,8 @@ def check_experiment(experiment: Experiment) -> None:
     for strategy in experiment.collected_strategies():
         env = environment_settings(experiment)
         get_strategy(env.name, env.task, strategy)
+    if not _is_there(experiment):
+        return
     for stage in experiment.stages():
         if stage in POLICY_STAGES or experiment.stage(stage).overrides:
             _check_stage(experiment, stage)
@@ -56,10 +69,16 @@ def check_experiment(experiment: Experiment) -> None:
         check_arena(experiment)
 
 
+def _is_there(experiment: Experiment) -> bool:
+    """Whether a base policy that was trained elsewhere can be looked at; an experiment to run must have it."""
+    taken, seed = experiment.base_policy, experiment.seeds[0]
+    return not experiment.takes_base_policy() or Path(taken.checkpoint(taken.names()[-1], seed)).is_dir()
+
+
 def _check_stage(experiment: Experiment, stage: str) -> None:
     """The settings of a stage compose, and name a policy that there is."""
     settings = stage_settings(experiment, stage)
-    if settings.policy.name not in POLICIES:
+    if settings.policy.name not in POLICIES and not (stage != "final_policy" and experiment.takes_base_policy()):
         from demo_score.policies import policy_class  # imports torch, which takes seconds: ours need not be asked for
 
         policy_class(settings)

@@ -23,10 +23,13 @@ def environment_settings(experiment: Experiment) -> DictConfig:
 
 def stage_settings(experiment: Experiment, stage: str) -> DictConfig:
     """The resolved settings of a stage; its seed, which differs between runs, is 0."""
-    overrides = experiment.stage_overrides(stage)
+    overrides, trained = experiment.stage_overrides(stage), stage
     if stage not in POLICY_STAGES:  # these change the settings stored with a checkpoint
         trained = "base_policy" if experiment.base_policy else "final_policy"
         overrides = experiment.stage_overrides(trained) + overrides
+    if trained == "base_policy" and experiment.takes_base_policy():
+        taken = experiment.base_policy
+        return _taken(taken.checkpoint(taken.names()[-1], experiment.seeds[0]), (*overrides, "seed=0"))
     return _compose((*overrides, "seed=0"))
 
 
@@ -44,6 +47,13 @@ def _compose(overrides: tuple[str, ...], complete: bool = True) -> DictConfig:
     return compose_stored(list(overrides), complete, _Store.folder)
 
 
+@cache
+def _taken(checkpoint: str, overrides: tuple[str, ...]) -> DictConfig:
+    from demo_score.policies.taking import taken_settings  # imports torch, which takes seconds
+
+    return taken_settings(Path(checkpoint), list(overrides))
+
+
 def final_step(experiment: Experiment, stage: str) -> str:
     """The name of the last checkpoint of base_policy or final_policy."""
     return saved_checkpoints(experiment, stage)[-1]
@@ -51,4 +61,6 @@ def final_step(experiment: Experiment, stage: str) -> str:
 
 def saved_checkpoints(experiment: Experiment, stage: str) -> list[str]:
     """The names of all checkpoints of base_policy or final_policy."""
+    if stage == "base_policy" and experiment.takes_base_policy():
+        return experiment.base_policy.names()
     return [checkpoint_name(step) for step in saved_steps(stage_settings(experiment, stage))]

@@ -7,6 +7,7 @@ tables/, pages/, figures/  what all runs say together
 
 from collections.abc import Iterable
 from itertools import product
+from pathlib import Path
 
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS, DATASET_LISTS
 from demo_score.config.models.experiment import Experiment
@@ -81,6 +82,17 @@ class ExperimentPaths:
         goes_on = condition != BASE and self.experiment.final_policy.init_from == BASE
         return self.final_checkpoint(seed, BASE) if goes_on else None
 
+    def taken_checkpoint(self, seed: object, step: str) -> str:
+        """Where a checkpoint of the base policy comes from, which was trained elsewhere."""
+        return self.experiment.base_policy.checkpoint(step, seed)
+
+    def taken_files(self, seed: object, step: str) -> list[str]:
+        """The files that it is made of; its folder, where there is none."""
+        from demo_score.policies.checkpoints import checkpoint_files  # imports torch: only where one is taken
+
+        folder = Path(self.taken_checkpoint(seed, step))
+        return [str(path) for path in checkpoint_files(folder)] if folder.is_dir() else [str(folder)]
+
     def classifiers(self, seeds: Iterable[object], model_archs: Iterable[str], suffix: str) -> list[str]:
         """A file of each classifier of some runs."""
         splits = self.experiment.classifiers.eps_dict
@@ -149,7 +161,8 @@ class ExperimentPaths:
             for step in self.experiment.rollouts.eps:
                 files += [f"rollouts/{step}.hdf5", f"base/checkpoints/{step}/model.safetensors"]
         for condition in self.experiment.trained_conditions():
-            files.append(f"{condition}/settings.yaml")
+            if condition != BASE or not self.experiment.takes_base_policy():
+                files.append(f"{condition}/settings.yaml")
             if self.is_evaluated:
                 files.append(f"{condition}/evaluation.csv")
         final = [self.final_checkpoint(seed, condition) for condition in self.experiment.trained_conditions()]

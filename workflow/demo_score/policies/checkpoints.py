@@ -11,7 +11,7 @@ from torch import nn
 from demo_score.config import settings as settings_files
 from demo_score.policies import make_policy
 from demo_score.policies.base import Policy
-from demo_score.policies.lerobot.folder import PRETRAINED, LeRobotFolder, find_folder
+from demo_score.policies.lerobot.folder import LeRobotFolder, find_folder
 from demo_score.policies.lerobot.process import NAME, LeRobotProcess
 from demo_score.policies.lerobot.settings import check_same, settings_of
 from demo_score.runtime.errors import UserError
@@ -73,11 +73,6 @@ def _fill(policy: nn.Module, folder: Path, settings: DictConfig) -> None:
             raise UserError(f"{changed[0]}; leave policy settings as the weights were trained, or train anew") from None
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder}: damaged, or of another policy ({reason}); train it again") from None
-
-
-def checkpoint_name(folder: Path) -> str:
-    """What a checkpoint is called: its training step, by which its folder is named, or that around LeRobot's."""
-    return folder.parent.name if folder.name == PRETRAINED else folder.name
 
 
 def checkpoint_files(folder: Path) -> list[Path]:

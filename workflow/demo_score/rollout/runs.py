@@ -8,10 +8,11 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from demo_score.analysis.statistics import wilson_interval
+from demo_score.config.checkpoint_names import checkpoint_name
 from demo_score.config.settings import to_yaml
 from demo_score.data.episodes import Episode
 from demo_score.data.formats.robomimic import write_episodes
-from demo_score.policies.checkpoints import checkpoint_files, checkpoint_name, load_policy, read_checkpoint_settings
+from demo_score.policies.checkpoints import checkpoint_files, load_policy, read_checkpoint_settings
 from demo_score.rollout.finished import FinishedBatches
 from demo_score.rollout.loop import rollout_settings
 from demo_score.rollout.observers import Observer, RolloutProgress

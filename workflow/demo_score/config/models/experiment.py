@@ -49,6 +49,10 @@ class Experiment(AsWritten):
     evaluation: Evaluation = ABSENT
     arena: Arena = ABSENT
 
+    def takes_base_policy(self) -> bool:
+        """Whether the base policy was trained elsewhere."""
+        return bool(self.base_policy and self.base_policy.checkpoints)
+
     def stages(self) -> list[str]:
         """Which of the stages that need a policy the experiment has; user-supplied rollouts are none."""
         named = [stage for stage in STAGES if getattr(self, stage)]
@@ -117,9 +121,12 @@ class Experiment(AsWritten):
     def stage_overrides(self, stage: str) -> list[str]:
         """Hydra overrides of a stage, or of demonstrations; no seed or data."""
         env, common = f"env={self.env}", self.overrides or []
+        of_env = [env, *(override for override in common if override.lstrip("+").startswith(("env.", "fps=")))]
         if stage == "demonstrations":
-            return [env, *(override for override in common if override.lstrip("+").startswith(("env.", "fps=")))]
-        own = self.stage(stage).overrides
+            return of_env
+        own = self.stage(stage).overrides or []
+        if stage == "base_policy" and self.takes_base_policy():
+            return [*of_env, *own]
         if stage in POLICY_STAGES:
             return [env, f"policy={self.policy}", *common, *own]
         return [f"eval.n_episodes={self.stage(stage).n_episodes}", *own]
@@ -207,7 +214,11 @@ def _stage_conflicts(experiment: Experiment) -> Iterator[str]:
         yield "evaluation: no policy is trained that could be tested; add final_policy, or remove evaluation"
     if experiment.final_policy and experiment.final_policy.init_from and "base_policy" not in has:
         yield "final_policy.init_from: there is no base policy to start from; add base_policy, or remove init_from"
+    if experiment.base_policy:
+        yield from experiment.base_policy.conflicts()
     needed, why = _needed(has, bool(collected))
+    if experiment.takes_base_policy() and not experiment.final_policy:
+        needed = [key for key in needed if key != "policy"]
     if missing := [key for key in needed if getattr(experiment, key) is None]:
         yield f"{missing[0]}: is missing, but {why}; add it"
 
@@ -227,7 +238,7 @@ def _owned_overrides(experiment: Experiment) -> Iterator[str]:
         if owned := _owned(override, tested=""):
             yield f"overrides: {override} is not for overrides: {owned}; remove it"
     for stage in experiment.stages():
-        for override in experiment.stage(stage).overrides:
+        for override in experiment.stage(stage).overrides or []:
             if owned := _owned(override, tested="" if stage in POLICY_STAGES else stage):
                 yield f"{stage}.overrides: {override} is not for overrides: {owned}; remove it"
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from demo_score.conditions import FINAL
-from demo_score.config.models.base import ABSENT, Section, Seed, different, text, whole
+from demo_score.config.checkpoint_names import checkpoint_name
+from demo_score.config.models.base import ABSENT, Section, Seed, Text, different, text, whole
 from demo_score.config.models.classifiers import Checkpoints
 from demo_score.config.models.user_data import Source, UserRollouts
 
@@ -63,10 +64,31 @@ class Rollouts(UserRollouts, _Tries):
 
 
 class BasePolicy(Section):
-    """Training on all demonstrations (step 1)."""
+    """Training on all demonstrations (step 1), or checkpoints of a policy that was trained elsewhere."""
 
-    overrides: Overrides
-    """Hydra overrides of the base policy's training (step 1)"""
+    overrides: Overrides = ABSENT
+    """Hydra overrides of the base policy's training (step 1); of `checkpoints`, what changes how they act"""
+    checkpoints: different(Text) = ABSENT
+    """Instead of training: checkpoints from elsewhere, ours or LeRobot's folders, `{seed}` in them the run's
+    ([lerobot.md](lerobot.md)); they are called by their training steps (optional)"""
+
+    def conflicts(self) -> Iterator[str]:
+        if self.overrides is None and self.checkpoints is None:
+            yield "base_policy: has no overrides; add overrides: [], or checkpoints: [FOLDER] of a trained policy"
+        names = [checkpoint_name(path) for path in self.checkpoints or []]
+        if unnamed := [path for path in self.checkpoints or [] if not checkpoint_name(path).isdigit()]:
+            yield f"base_policy.checkpoints: {unnamed[0]} is not called by a training step (003000); rename or link it"
+        if shared := [name for name in names if names.count(name) > 1]:
+            yield f"base_policy.checkpoints: two are called {shared[0]}; name each by its training step"
+
+    def names(self) -> list[str]:
+        """The names of the checkpoints, where they come from elsewhere."""
+        return sorted(checkpoint_name(path) for path in self.checkpoints or [])
+
+    def checkpoint(self, name: str, seed: object) -> str:
+        """The folder of the checkpoint so called, in the run `seed`."""
+        found = next(path for path in self.checkpoints if checkpoint_name(path) == name)
+        return found.replace("{seed}", str(seed))
 
 
 class DemoScore(Section):

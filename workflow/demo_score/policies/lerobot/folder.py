@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from demo_score.config.checkpoint_names import PRETRAINED
 from demo_score.observations import ACTION
 from demo_score.policies.base import Policy
 from demo_score.policies.lerobot.config import features_of, from_config, to_config, why_not_ours
@@ -29,7 +30,6 @@ from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_folder, read_text
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-PRETRAINED = "pretrained_model"  # below a checkpoint's folder of lerobot-train
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 IDENTITY = "mean_std"  # the mode, with mean 0 and deviation 1, of what is not normalised
 OLD = "python -m lerobot.processor.migrate_policy_normalization --pretrained-path"
@@ -71,7 +71,7 @@ class LeRobotFolder:
         missing = [name for name in (PREPROCESSOR, POSTPROCESSOR) if not (folder / f"{name}.json").is_file()]
         if missing:
             raise UserError(f"{folder}: has no {missing[0]}.json; of LeRobot before 0.4, convert it: {OLD} {folder}")
-        self.processors = {name: _json(folder / f"{name}.json") for name in (PREPROCESSOR, POSTPROCESSOR)}
+        self.processors = {name: _pipeline(folder / f"{name}.json") for name in (PREPROCESSOR, POSTPROCESSOR)}
 
     def why_not_ours(self) -> str:
         """Why the policy is none of those here, and runs through LeRobot itself; empty: it is one."""
@@ -123,6 +123,15 @@ class LeRobotFolder:
             return load_file(path)
         except (SafetensorError, OSError) as error:
             raise UserError(f"{path}: damaged ({str(error).splitlines()[0]}); copy it, or train it, again") from None
+
+
+def _pipeline(path: Path) -> dict[str, Any]:
+    """A processor's file: `steps`, each of a registered name, or a class, and its config."""
+    content = _json(path)
+    steps = content.get("steps")
+    if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+        raise UserError(f"{path}: holds no steps; copy it, or train the policy, again")
+    return content
 
 
 def _json(path: Path) -> dict[str, Any]:
