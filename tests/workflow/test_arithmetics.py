@@ -1,6 +1,6 @@
 """The whole workflow in miniature once more, under another arithmetic: nothing hangs on the last bits of one CPU's.
 
-Its arena, too, which no other test runs whole.
+Its arena, too, which no other test runs whole; the figures, which torch has no part in, are test_workflow's.
 """
 
 import os
@@ -16,6 +16,8 @@ from demo_score.data.lists import read_list
 from miniature import RUN, TINY, command, copy_repository, snakemake
 
 pytestmark = pytest.mark.slow
+
+MANIFEST = "results/tiny/tables/manifest.json"
 
 
 def capability(**variables: str) -> str:
@@ -42,14 +44,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory, other: dict[str, str]) ->
     config = yaml.safe_load((folder / TINY).read_text())
     config["experiments"]["tiny"]["final_policy"]["conditions"] = ["curated_demos"]  # the arena has others like it
     (folder / TINY).write_text(yaml.safe_dump(config, sort_keys=False))
-    run = snakemake(folder, "all", "arena", **other)
+    run = snakemake(folder, MANIFEST, "arena", **other)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     return folder
 
 
-def test_run_ends_in_tables_and_figures(finished: Path) -> None:
-    assert (finished / "results/tiny/tables/manifest.json").is_file()
-    assert len(list((finished / "results/tiny/figures").glob("*.png"))) == 8
+def test_run_ends_in_tables(finished: Path) -> None:
+    assert (finished / MANIFEST).is_file()
+    assert {"curated_demos", "base"} <= set(pd.read_csv(finished / "results/tiny/tables/success.csv")["condition"])
 
 
 def test_policies_are_others(finished: Path, tmp_path: Path) -> None:
