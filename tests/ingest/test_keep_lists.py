@@ -124,6 +124,7 @@ def test_every_source_is_exported_in_its_own_form(tmp_path, sources) -> None:
     assert {path.name: path.read_text() for path in (tmp_path / "out").glob("*.txt")} == {
         "pusht.kept.txt": "--dataset.episodes=[0,3]\n",
         "pusht.remaining.txt": "--dataset.episodes=[1,2]\n",
+        "pusht.delete.txt": "--operation.type=delete_episodes --operation.episode_indices=[1,2]\n",
         "arms.kept.txt": "episode_1.hdf5\nepisode_2.hdf5\n",
         "arms.remaining.txt": "episode_0.hdf5\n",
     }
@@ -140,6 +141,7 @@ def test_sources_of_which_nothing_is_kept_are_exported_too(tmp_path, sources) ->
     keep_list = listed(tmp_path / "lists", {sources[1]: [4]})
     export_keep_list(keep_list, tmp_path / "out", sources=sources)
     assert (tmp_path / "out/pusht.kept.txt").read_text() == "--dataset.episodes=[]\n"
+    assert (tmp_path / "out/pusht.delete.txt").read_text() == ""  # all cannot be deleted
     assert (tmp_path / "out/arms.kept.txt").read_text() == ""
     assert len((tmp_path / "out/arms.remaining.txt").read_text().split()) == 3
     assert RobomimicFile(tmp_path / "out/some demos.hdf5").filter_keys()["demo_score"] == [4]
@@ -160,7 +162,7 @@ def test_export_again_replaces_what_is_there(tmp_path, sources) -> None:
         export_keep_list(listed(tmp_path / "lists", dict.fromkeys(sources, kept)), tmp_path / "out")
     assert (tmp_path / "out/pusht.kept.txt").read_text() == "--dataset.episodes=[1,2]\n"
     assert RobomimicFile(tmp_path / "out/some demos.hdf5").filter_keys()["demo_score"] == [1, 2]
-    assert len(list((tmp_path / "out").iterdir())) == 6
+    assert len(list((tmp_path / "out").iterdir())) == 7
 
 
 @pytest.mark.parametrize("place", ["robo", "pusht", "pusht/meta", "lists"])

@@ -1,6 +1,8 @@
 """Our LeRobot data sets through the real lerobot's eyes, and its through ours. `make test-peers` runs this."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import torch
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset, read_episodes
 from demo_score.data.formats.lerobot_writer import write_lerobot
+from demo_score.ingest.keep_lists import delete_options
 from fixture_content import small_episodes, smooth_images
 from lerobot.configs.video import RGBEncoderConfig
 from lerobot.datasets.compute_stats import aggregate_stats, compute_episode_stats
@@ -236,6 +239,14 @@ def test_lerobots_tools_take_our_data_sets(folders, way, tmp_path) -> None:
     assert_frames(opened(parts["a"].root), [1, 4])
     merged = merge_datasets(list(parts.values()), "tests/merged", output_dir=tmp_path / "merged")
     assert_frames(opened(merged.root), [1, 4, 0, 2, 3])
+
+
+def test_lerobot_deletes_what_is_not_kept(folders, tmp_path) -> None:
+    program = Path(sys.executable).with_name("lerobot-edit-dataset")
+    options = delete_options(open_dataset(folders["png"]), [1, 4]).split()
+    places = [f"--root={folders['png']}", "--new_repo_id=tests/kept", f"--new_root={tmp_path}/kept"]
+    subprocess.run([program, "--repo_id=tests/ours", *places, *options], check=True)
+    assert_frames(opened(tmp_path / "kept"), [1, 4])
 
 
 def test_lerobot_merges_our_data_sets_as_they_are(folders, tmp_path) -> None:

@@ -35,6 +35,17 @@ def lerobot_options(dataset: DataSet, kept: list[int]) -> tuple[str, str]:
     return _option(kept), _option(dropped)
 
 
+def delete_options(dataset: DataSet, kept: list[int]) -> str:
+    """Options of lerobot-edit-dataset that delete what is not kept, a line; none where all are kept, or none.
+
+    LeRobot 0.6.1 refuses both: it deletes something, and leaves something.
+    """
+    kept, dropped = _split(dataset, kept)
+    if not kept or not dropped:
+        return ""
+    return f"--operation.type=delete_episodes --operation.episode_indices=[{','.join(map(str, dropped))}]\n"
+
+
 def write_mask(source: Path, kept: list[int], key: str, out: Path) -> None:
     """Copy a robomimic file and add filter keys: mask/<key> of the kept, mask/<key>_dropped of the other episodes.
 
@@ -67,8 +78,9 @@ def export_keep_list(
 
     Returns how many episodes are kept, and how many are not.
 
-    LeRobot folders: <name>.kept.txt and <name>.remaining.txt with the option; robomimic files: a copy <name>.hdf5 with
-    the filter key `key`; ALOHA folders: <name>.kept.txt and <name>.remaining.txt with names of files, one a line.
+    LeRobot folders: <name>.kept.txt and <name>.remaining.txt with the option, and
+    <name>.delete.txt with those of lerobot-edit-dataset; robomimic files: a copy <name>.hdf5 with the filter key `key`;
+    ALOHA folders: <name>.kept.txt and <name>.remaining.txt with names of files, one a line.
     episodes.csv tells source (relative to `out`), format, episode and kept of all. `sources`: data sets, or lists of
     them, that were considered, as a list leaves out those of which nothing was kept. Sources of one name are numbered
     in their order, those of `sources` first. Raises UserError for what cannot be read, and an `out` in which the list
@@ -101,6 +113,7 @@ def _export(dataset: DataSet, kept: list[int], target: Path, key: str) -> None:
         write_mask(dataset.path, kept, key, Path(f"{target}.hdf5"))
     if isinstance(dataset, LeRobotFolder):
         _write_halves(target, *(f"{option}\n" for option in lerobot_options(dataset, kept)))
+        write_text(Path(f"{target}.delete.txt"), delete_options(dataset, kept))
     if isinstance(dataset, AlohaFolder):
         halves = _split(dataset, kept)
         _write_halves(target, *("".join(f"{dataset.file(n).name}\n" for n in indices) for indices in halves))
