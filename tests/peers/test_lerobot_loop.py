@@ -5,7 +5,6 @@ What is learned in 20 steps is nothing; the start decides who succeeds (tests/ti
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     experiment["classifiers"] |= {
         "eps_dict": {"last_held_out": {"train": STEPS[:1], "cross_val": STEPS[1:]}},
         "epochs": 200,
+        "max_frames": 5,
     }
     (folder / "config.yaml").write_text(yaml.safe_dump({"run": ["loop"], "experiments": {"loop": experiment}}))
     collected = ["--strategy", "reliable", "--n-episodes", "8", "--seed", "7000000", "--out", "data/mine.hdf5"]
@@ -70,7 +70,8 @@ def lerobot_train(folder: Path, out: str, *options: str) -> None:
 def test_the_loop(folder) -> None:
     lerobot_train(folder, "outputs/base")
     run(folder, OURS / "snakemake", "--cores", "2", f"{KEPT}", "results/loop/seed10000/base/evaluation.csv")
-    (option,) = re.findall(r"--dataset\.episodes=\S+", "\n".join(p.read_text() for p in (folder / KEPT).rglob("*.txt")))
+    (kept_file,) = (folder / KEPT).glob("*.kept.txt")
+    option = kept_file.read_text().strip()
     kept = json.loads(option.partition("=")[2])
     assert 0 < len(kept) < 8
     lerobot_train(folder, "outputs/final", option)
