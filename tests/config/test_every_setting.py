@@ -165,6 +165,7 @@ DEFAULT: dict[str, tuple] = {
     "video_backend": (training_data, "no_such"),
     "aloha_jpeg": (training_data, "no_such"),
     "training.init_from": (trained, "no_such"),
+    "training.sample_weights": (trained, "no_such"),
     "training.offline_steps": (trained, 11),
     "training.eval_freq": (trained, 12),
     "training.log_freq": (trained, 3),

@@ -62,6 +62,9 @@ def test_rollouts_are_collected_with_checkpoints_from_elsewhere(tmp_path) -> Non
 
 def test_what_an_experiment_to_run_takes_must_be_there(folder) -> None:
     check_config(config())
+    (folder / OURS / "settings.yaml").unlink()
+    with one_line_error(OURS, "not a checkpoint (no settings.yaml)"):
+        check_config(config())
     shutil.rmtree(folder / OURS)
     with one_line_error("base_policy.checkpoints", OURS, "no such folder"):
         check_config(config())

@@ -43,6 +43,9 @@ def check_taken(experiment: Experiment) -> None:
     for name, seed in product(experiment.base_policy.names(), experiment.seeds):
         if not Path(folder := experiment.base_policy.checkpoint(name, seed)).is_dir():
             raise UserError(f"base_policy.checkpoints: {folder}: no such folder; train it, or correct the path")
+        from demo_score.policies.checkpoints import checkpoint_files  # imports torch: only where one is taken
+
+        checkpoint_files(Path(folder))
 
 
 def check_experiment(experiment: Experiment) -> None:

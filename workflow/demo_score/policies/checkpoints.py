@@ -76,9 +76,11 @@ def _fill(policy: nn.Module, folder: Path, settings: DictConfig) -> None:
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
-    """The files, beside settings, that decide what a checkpoint's policy does."""
-    theirs = find_folder(folder)
-    return sorted(theirs.glob("*.safetensors")) + sorted(theirs.glob("*.json")) if theirs else [folder / WEIGHTS]
+    """The files, beside settings, that decide what a checkpoint's policy does. Raises UserError for no checkpoint."""
+    if theirs := find_folder(folder):
+        return sorted(theirs.glob("*.safetensors")) + sorted(theirs.glob("*.json"))
+    _check_files(folder)
+    return [folder / WEIGHTS]
 
 
 def check_run_dir(run_dir: Path, settings: DictConfig) -> None:

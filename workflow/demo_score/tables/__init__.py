@@ -1,7 +1,14 @@
 """The workflow's tables (CSV): their columns, types and missing values, said once for all who write and read them."""
 
 from demo_score.tables.arena import ARENA_AGREEMENT, ARENA_DETECTION, ARENA_MEAN_COSTS, ARENA_TABLES, ARENA_UPLIFT
-from demo_score.tables.arena_inputs import ARENA_COSTS, ARENA_INPUTS, ARENA_KEPT, ARENA_SCORES, EXTERNAL_SCORES
+from demo_score.tables.arena_inputs import (
+    ARENA_COSTS,
+    ARENA_INPUTS,
+    ARENA_KEPT,
+    ARENA_SCORES,
+    EXTERNAL_SCORES,
+    WEIGHTS,
+)
 from demo_score.tables.declared import (
     ALL_RUNS,
     CHECKPOINTS,
@@ -56,6 +63,7 @@ __all__ = [
     "TABLES",
     "TRACES",
     "UNNAMED",
+    "WEIGHTS",
     "Column",
     "Table",
 ]

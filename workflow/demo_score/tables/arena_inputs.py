@@ -64,9 +64,26 @@ EXTERNAL_SCORES = Table(
         "seed": Column(WHOLE, "Seed of the run; without this column the scores are those of all runs"),
     },
 )
+WEIGHTS = Table(
+    file="training.sample_weights",
+    made_by="weigh_episodes.py",
+    row="an episode, or a frame of one",
+    key=("file", "episode"),
+    columns={
+        "file": Column(TEXT, "Its data set, seen from this table's folder"),
+        "episode": SCORES.columns["episode"],
+        "frame": Column(
+            WHOLE,
+            "Frame, from 0; without this column, or with nothing in it, a weight is of the whole episode",
+            may_lack=True,
+        ),
+        "weight": Column(NUMBER, "How often its frames are drawn, in proportion; 0: never"),
+    },
+)
 ARENA_INPUTS = {
     "arena_scores": ARENA_SCORES,
     "arena_kept": ARENA_KEPT,
     "arena_run_costs": ARENA_COSTS,
     "external_scores": EXTERNAL_SCORES,
+    "weights": WEIGHTS,
 }

@@ -30,7 +30,8 @@ class ChunkDataset:
     `observation_keys` are the arrays a batch holds, at the frame and the n_obs_steps - 1 before it. `action_offsets`
     are the actions' steps relative to the frame. What would lie outside the episode repeats its first or last step.
     The last `drop_n_last_frames` of an episode are never drawn; of the others each is as likely as any other,
-    except that `start_fraction` of a batch comes from the first `start_frames` frames of the episodes.
+    except that `start_fraction` of a batch comes from the first `start_frames` frames of the episodes, and that frames
+    with `weights`, one for each frame of all episodes, are drawn in proportion to them.
 
     Images are read when a batch is made; everything else is held in memory.
     """
@@ -44,6 +45,7 @@ class ChunkDataset:
         drop_n_last_frames: int = 0,
         start_fraction: float = 0.0,
         start_frames: int = 5,
+        weights: np.ndarray | None = None,
     ):
         _check(episodes, observation_keys)
         lengths = np.array([len(episode) for episode in episodes])
@@ -68,6 +70,14 @@ class ChunkDataset:
         self.drawable = torch.from_numpy(np.flatnonzero(drawable))
         self.starts = torch.from_numpy(np.flatnonzero(drawable & (within < start_frames)))
         self.start_fraction = start_fraction
+        self.weights = None if weights is None else torch.from_numpy(weights)
+        self.ends_of_weights = [self._ends(frames) for frames in (self.drawable, self.starts)]
+        if any(ends is not None and ends[-1] <= 0 for ends in self.ends_of_weights[: 1 + bool(start_fraction)]):
+            raise UserError("training.sample_weights: all frames that may be drawn weigh 0; set other weights")
+
+    def _ends(self, frames: Tensor) -> Tensor | None:
+        """Where each frame's share of all their weights ends; None: all weigh the same."""
+        return None if self.weights is None or not len(frames) else self.weights[frames].cumsum(0)
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -82,9 +92,10 @@ class ChunkDataset:
 
     def draw(self, batch_size: int, generator: torch.Generator) -> Tensor:
         """Frames for a batch, with replacement: (B,). `generator` lives on the CPU, whatever the device."""
-        frames = self.drawable[torch.randint(len(self.drawable), (batch_size,), generator=generator)]
+        ends, ends_of_starts = self.ends_of_weights
+        frames = _draw(self.drawable, ends, batch_size, generator)
         if n_starts := round(self.start_fraction * batch_size):
-            frames[:n_starts] = self.starts[torch.randint(len(self.starts), (n_starts,), generator=generator)]
+            frames[:n_starts] = _draw(self.starts, ends_of_starts, n_starts, generator)
         return frames
 
     def __getitems__(self, frames: Tensor | list[int]) -> dict[str, Tensor]:
@@ -123,7 +134,8 @@ class ChunkDataset:
         offsets = self.observation_offsets.tolist(), self.action_offsets.tolist()
         shape = (*offsets, len(self.drawable), self.start_fraction, len(self.starts), [*self.arrays], [*self.images])
         digest = hashlib.sha256(str(shape).encode())
-        for values in (*self.arrays.values(), self.actions, self.last_frame):
+        weights = [] if self.weights is None else [self.weights]
+        for values in (*self.arrays.values(), self.actions, self.last_frame, *weights):
             digest.update(values.cpu().numpy().tobytes())
         for images in (images for episodes in self.images.values() for images in episodes):
             digest.update(images.identity().encode() if isinstance(images, Frames) else images.tobytes())
@@ -132,6 +144,14 @@ class ChunkDataset:
     def statistics(self) -> dict[str, ColumnStatistics]:
         """Of each observation key but images, and of the action, over all frames."""
         return {key: _statistics(values) for key, values in {**self.arrays, ACTION: self.actions}.items()}
+
+
+def _draw(frames: Tensor, ends: Tensor | None, n: int, generator: torch.Generator) -> Tensor:
+    """`n` of the frames; `ends`: the sums of weights up to each, to which they are drawn in proportion."""
+    if ends is None:
+        return frames[torch.randint(len(frames), (n,), generator=generator)]
+    places = torch.rand(n, generator=generator, dtype=torch.float64) * ends[-1]
+    return frames[torch.searchsorted(ends, places, right=True).clamp(max=len(frames) - 1)]
 
 
 def _statistics(values: Tensor) -> ColumnStatistics:

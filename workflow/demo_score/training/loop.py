@@ -31,7 +31,7 @@ from demo_score.training.evaluation import evaluate_in_training
 from demo_score.training.generators import capture_generators, restore_generators
 from demo_score.training.image_transforms import ImageTransforms
 from demo_score.training.metrics import MetricsTable
-from demo_score.training.sources import training_episodes
+from demo_score.training.sources import training_episodes, training_weights
 from demo_score.training.steps import checkpoint_name, is_due
 from demo_score.training.tracking import Tracker
 
@@ -144,14 +144,16 @@ def log(run: Run, tracker: Tracker, progress: tqdm) -> None:
 def load_data(settings: DictConfig) -> ChunkDataset:
     """The frames that batches are drawn from."""
     training, offsets = settings.training, action_offsets(settings)
+    episodes = training_episodes(settings)
     return ChunkDataset(
-        training_episodes(settings),
+        episodes,
         list(settings.policy.input_shapes),
         settings.policy.n_obs_steps,
         offsets,
         training.drop_n_last_frames,
         training.start_fraction,
         training.start_frames,
+        training_weights(settings, [len(episode) for episode in episodes]),
     )
 
 

@@ -18,6 +18,7 @@ from demo_score.data.lists import read_list
 from demo_score.data.rates import agreed_rate, contradicts, describe, look_at
 from demo_score.observations import ENVIRONMENT_STATE, STATE
 from demo_score.runtime.errors import UserError
+from demo_score.training.weights import frame_weights
 
 
 def training_episodes(settings: DictConfig) -> list[Episode]:
@@ -26,14 +27,7 @@ def training_episodes(settings: DictConfig) -> list[Episode]:
     Raises UserError when neither is set or nothing is selected, and when the episodes have other sizes or another
     frame rate than the settings.
     """
-    if path := settings.get("datasets_file"):
-        selection = read_list(path)
-    elif path := settings.get("dataset_repo_id"):
-        selection = {Path(path) if is_dataset(Path(path)) else resolve_dataset(path): None}
-    else:
-        raise UserError("no training data: give dataset_repo_id=FOLDER_OR_HUB_NAME or +datasets_file=LIST.txt")
-    options = (settings.video_backend, settings.get("aloha_jpeg", ACT))
-    datasets = [(open_dataset(source, *options), indices) for source, indices in selection.items()]
+    datasets = _selected(settings)
     if any(len(shape) == 3 for shape in settings.policy.input_shapes.values()):
         say_notes([dataset for dataset, _ in datasets])
     env = OmegaConf.to_container(settings.env)
@@ -42,9 +36,34 @@ def training_episodes(settings: DictConfig) -> list[Episode]:
     fps = _rate([dataset for dataset, _ in datasets], settings.env.get("fps"))
     episodes = [episode for dataset, indices in datasets for episode in _read(dataset, indices, settings, fps)]
     if not episodes:
+        path = settings.get("datasets_file") or settings.get("dataset_repo_id")
         raise UserError(f"{path}: selects no episode; there is nothing to train on")
     _check_images(episodes[0], settings)
     return episodes
+
+
+def training_weights(settings: DictConfig, lengths: Sequence[int]) -> np.ndarray | None:
+    """The weight of every frame of these episodes, which have `lengths`; None: all weigh the same."""
+    if (table := settings.training.sample_weights) is None:
+        return None
+    episodes = [
+        (dataset.path, number)
+        for dataset, indices in _selected(settings)
+        for number in (dataset.episode_indices if indices is None else indices)
+    ]
+    return frame_weights(Path(table), episodes, lengths)
+
+
+def _selected(settings: DictConfig) -> list[tuple[DataSet, list[int] | None]]:
+    """The data sets to train on, and which of their episodes; None: all."""
+    if path := settings.get("datasets_file"):
+        selection = read_list(path)
+    elif path := settings.get("dataset_repo_id"):
+        selection = {Path(path) if is_dataset(Path(path)) else resolve_dataset(path): None}
+    else:
+        raise UserError("no training data: give dataset_repo_id=FOLDER_OR_HUB_NAME or +datasets_file=LIST.txt")
+    options = (settings.video_backend, settings.get("aloha_jpeg", ACT))
+    return [(open_dataset(source, *options), indices) for source, indices in selection.items()]
 
 
 def _read(dataset: DataSet, indices: list[int] | None, settings: DictConfig, fps: float | None) -> Iterable[Episode]:

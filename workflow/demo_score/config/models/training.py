@@ -48,6 +48,7 @@ class Training(OpenSection):
     """The settings `training`."""
 
     init_from: Text | None = ABSENT
+    sample_weights: Text | None = ABSENT
     offline_steps: Count = ABSENT
     eval_freq: Amount = ABSENT
     log_freq: Count = ABSENT
