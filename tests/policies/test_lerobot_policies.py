@@ -9,7 +9,7 @@ import torch
 from conftest import one_line_error
 from demo_score.config.checkpoint_names import checkpoint_name
 from demo_score.policies.checkpoints import load_policy, read_checkpoint_settings, save_checkpoint
-from demo_score.policies.lerobot.export import export_policy
+from demo_score.policies.exporting import export_policy
 from demo_score.policies.lerobot.folder import LeRobotFolder, write_folder
 from lerobot_policies import IMAGES, OURS, RECORDED, actions_of, difference, draws_of, our_policy, our_settings
 from places import TESTS

@@ -15,7 +15,7 @@ def main() -> str:
     parser.add_argument("--to", choices=["lerobot"], required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder, which must not exist")
     arguments = parser.parse_args()
-    from demo_score.policies.lerobot.export import export_policy  # torch takes seconds to import
+    from demo_score.policies.exporting import export_policy  # torch takes seconds to import
 
     export_policy(arguments.checkpoint, arguments.out)
     return f"{arguments.out}: the policy, for LeRobot's --policy.path"

@@ -38,15 +38,14 @@ def write_progress(scores: Path, source: Path, chunk: int, out: Path) -> int:
     """
     table = _scores(scores)
     dataset = _lerobot(source)
-    own = [(scores.parent / file).resolve() == source.resolve() for file in table["file"]]
-    of_episode = dict(zip(table["episode"][own], table["score"][own], strict=True))
-    if missing := [number for number in dataset.episode_indices if number not in of_episode]:
+    own = table[[(scores.parent / file).resolve() == source.resolve() for file in table["file"]]].set_index("episode")
+    if missing := [number for number in dataset.episode_indices if number not in own.index]:
         raise UserError(f"{scores}: has no score of {source} episode {missing[0]}; score all of its episodes")
-    values = np.array([of_episode[number] for number in dataset.episode_indices], dtype=float)
+    own = own.loc[dataset.episode_indices]
+    values = own["score"].to_numpy()
     _check_differ(values, scores)
     steps = MOST * (values - values.min()) / np.ptp(values)
-    lengths = [dataset.length(number) for number in dataset.episode_indices]
-    rows = zip(dataset.episode_indices, lengths, steps, strict=True)
+    rows = zip(dataset.episode_indices, own["length"], steps, strict=True)
     progress = [_staircase(number, length, step, chunk) for number, length, step in rows]
     frames = pd.concat(progress, ignore_index=True)
     frames["index"] = np.arange(len(frames))

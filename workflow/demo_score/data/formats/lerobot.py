@@ -107,10 +107,6 @@ class LeRobotFolder(DataSet):
     def fps(self) -> float:
         return self.info["fps"]
 
-    def length(self, number: int) -> int:
-        """Frames of an episode."""
-        return self._locations[number]["length"]
-
     def contradictions(self) -> Iterator[tuple[int | None, str]]:
         if (known := self.info["total_episodes"]) != len(self.episode_indices):
             yield (
