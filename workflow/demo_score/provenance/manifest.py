@@ -32,6 +32,7 @@ SCRIPTS = [  # every command that a table depends on
     "list_episodes.py",
     "compose_settings.py",
     "train.py",
+    "take_checkpoint.py",
     "collect_rollouts.py",
     "list_outcomes.py",
     "train_classifiers.py",
