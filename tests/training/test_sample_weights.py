@@ -119,6 +119,8 @@ def test_progress_rises_by_the_same_from_every_frame_to_a_chunk_later(tmp_path) 
         progress = frames.loc[frames["episode_index"] == number, "progress_sparse"].to_numpy()
         later = progress[np.minimum(np.arange(LENGTHS[number]) + chunk, LENGTHS[number] - 1)]
         np.testing.assert_allclose((later - progress)[:-1], step, atol=1e-9)
+    with one_line_error("--chunk 0", "chunk_size"):
+        write_progress(path, tmp_path / "set", 0, tmp_path / "progress.parquet")
     with one_line_error("no data set of LeRobot's"):
         write_episodes(tmp_path / "ours.hdf5", episodes, {})
         write_progress(path, tmp_path / "ours.hdf5", chunk, tmp_path / "progress.parquet")

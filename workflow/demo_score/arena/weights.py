@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from demo_score.data.formats import open_dataset
 from demo_score.data.formats.lerobot import LeRobotFolder
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_path
@@ -36,6 +37,8 @@ def write_progress(scores: Path, source: Path, chunk: int, out: Path) -> int:
     episode's score on a scale to MOST; only at an episode's last frame it is 0, as LeRobot has it. Returns how many
     frames there are. Raises UserError where an episode of `source` has no score, or `source` is not LeRobot's.
     """
+    if chunk < 1:
+        raise UserError(f"--chunk {chunk}: is no number of steps; give the policy's chunk_size")
     table = _scores(scores)
     dataset = _lerobot(source)
     own = table[[(scores.parent / file).resolve() == source.resolve() for file in table["file"]]].set_index("episode")
@@ -77,8 +80,6 @@ def _scores(path: Path) -> pd.DataFrame:
 
 
 def _lerobot(source: Path) -> LeRobotFolder:
-    from demo_score.data.formats import open_dataset
-
     if not isinstance(dataset := open_dataset(source), LeRobotFolder):
         raise UserError(
             f"{source}: is no data set of LeRobot's; name one, or export yours (export_data.py --to lerobot)"

@@ -57,8 +57,9 @@ def initialise(policy: Policy, folder: Path, settings: DictConfig) -> None:
     Raises UserError for what is none, for one of another policy, and for weights that are not finite.
     """
     if theirs := find_folder(folder):
-        check_same(LeRobotFolder(theirs), settings)
-        LeRobotFolder(theirs).fill(policy, settings)
+        stored = LeRobotFolder(theirs)
+        check_same(stored, settings)
+        stored.fill(policy, settings)
     else:
         _check_files(folder)
         _fill(policy, folder, settings)

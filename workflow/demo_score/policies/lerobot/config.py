@@ -96,22 +96,20 @@ def _without_counterpart(policy: Mapping[str, Any]) -> Iterator[str]:
         yield f"policy.horizon={policy['horizon']}: train with a multiple of 2 for each of policy.down_dims"
 
 
-def from_config(config: Mapping[str, Any], path: object) -> dict[str, Any]:
-    """The settings `policy` that say the same as config.json, with input_shapes by the names in it.
+def from_config(config: Mapping[str, Any], images: bool, path: object) -> dict[str, Any]:
+    """The settings `policy` that say the same as config.json, beside the features; `images`: those that it sees count.
 
     For one of which `why_not_ours` says nothing. Raises UserError for a file that lacks what it needs.
     """
-    name, features = config["type"], features_of(config, path)
-    shapes = features["input_shapes"]
+    name = config["type"]
     if missing := [field for field in FIELDS[name] if field not in config and field not in _OF_IMAGES]:
         raise UserError(f"{path}: lacks {missing[0]}, which LeRobot 0.6.1 writes; train or export it with that version")
     fields = {field: config[field] for field in FIELDS[name] if field in config}
-    images = any(len(shape) == 3 for shape in shapes.values())
     if not images:
         fields = {field: value for field, value in fields.items() if field not in _OF_IMAGES}
     fields |= {"pretrained_backbone_weights": None} if images else {}  # the checkpoint has them
     fields |= {"actions_per_query": 1, "sample_latent": False, "kl_free_nats": 0.0} if name == "act" else {}
-    return {"name": name, **features, **fields}
+    return {"name": name, **fields}
 
 
 def features_of(config: Mapping[str, Any], path: object) -> dict[str, Any]:

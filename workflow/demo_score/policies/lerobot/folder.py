@@ -79,7 +79,9 @@ class LeRobotFolder:
 
     def policy_settings(self) -> dict[str, Any]:
         """The settings `policy` that make the same policy, but for its weights. Keys are those of the robot's data."""
-        policy = from_config(self.config, self.folder / CONFIG) | self.features()
+        features = self.features()
+        images = any(len(shape) == 3 for shape in features["input_shapes"].values())
+        policy = from_config(self.config, images, self.folder / CONFIG) | features
         modes = {key: mode for key, (mode, _) in self._normalization().items()}
         policy["input_normalization_modes"] = {key: modes.get(key, IDENTITY) for key in policy["input_shapes"]}
         policy["output_normalization_modes"] = {ACTION: modes.get(ACTION, IDENTITY)}

@@ -11,12 +11,12 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
+from demo_score.config.models.policy import REDUCTION
 from demo_score.observations import ENVIRONMENT_STATE, STATE
 from demo_score.policies import weight_shapes
 from demo_score.policies.transformer import sinusoidal_positions
 from demo_score.runtime.errors import UserError
 
-REDUCTION = 32  # pixels of an image a cell of a backbone's last feature map
 POSITIONS = "model.vae_encoder_pos_enc"  # LeRobot stores these two, which are constants
 GRID = "pool.pos_grid"
 CAMERA = "diffusion.rgb_encoder"
@@ -191,4 +191,4 @@ def _constants(policy: DictConfig) -> dict[str, Tensor]:
 
 def _one_camera(name: str) -> str:
     """LeRobot numbers the encoders of cameras, each its own; of a policy with one camera that is here the one."""
-    return name.replace(f"{CAMERA}.0.", f"{CAMERA}.") if name.startswith(f"{CAMERA}.0.") else name
+    return name.replace(f"{CAMERA}.0.", f"{CAMERA}.")
