@@ -10,13 +10,11 @@ from demo_score.demonstrations.collect import collect_demonstrations, demonstrat
 from demo_score.demonstrations.metaworld_strategies import (
     DRIFT,
     HAND_NOISE,
-    LOOSE,
     MEMORY,
+    OFF_CENTRE,
     WRONG,
     _drifting,
     _steady,
-    expert,
-    risky,
 )
 from demo_score.demonstrations.paths import effector_positions
 from demo_score.demonstrations.strategies import get_strategy, strategies_of
@@ -83,18 +81,19 @@ def test_defective_moves_wrongly_for_a_moment_only(env) -> None:
     assert WRONG[0] <= longest + 1 <= WRONG[1]
 
 
-def test_risky_holds_loosely_and_moves_like_the_expert(env) -> None:
-    env.reset(seed=23)
-    acted = zip(risky(env, np.random.default_rng(23)), expert(env, np.random.default_rng(23)), strict=True)
-    both = []
-    for loose, firm in acted:
-        both.append((loose, firm))
-        env.step(loose)
-    loose, firm = map(np.array, zip(*both, strict=True))
-    np.testing.assert_array_equal(loose[:, :3], firm[:, :3])
-    held = firm[:, 3] > 0
-    np.testing.assert_array_equal(loose[~held, 3], firm[~held, 3])
-    assert held.sum() > 20 and set(loose[held, 3]) == {np.float32(LOOSE[SETTINGS["task"]])}
+def grip_of(strategy) -> np.ndarray:
+    """Hand minus object, as the fingers begin to close, mean over demonstrations."""
+    found = []
+    for episode in collect_demonstrations(SETTINGS, strategy, 4, 5000, 1):
+        closing = np.argmax(episode.actions[:, 3] > 0)
+        hand, thing = (episode.observations[f"observation.{key}"][closing] for key in ("state", "environment_state"))
+        found.append(hand[:3] - thing[:3])
+    return np.mean(found, axis=0)
+
+
+def test_risky_takes_hold_at_the_edge() -> None:
+    away = grip_of("risky") - grip_of("expert")
+    np.testing.assert_allclose(away, [*OFF_CENTRE[SETTINGS["task"]], 0], atol=0.012)  # it is still on its way
 
 
 def test_the_hand_is_what_moves(env) -> None:

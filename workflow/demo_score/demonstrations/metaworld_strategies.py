@@ -15,13 +15,21 @@ if TYPE_CHECKING:  # the workflow reads this as it starts
 
 STEPS = {"assembly-v3": 130, "pick-place-v3": 100, "shelf-place-v3": 140}  # of a demonstration
 OTHER_STEPS = 160
+HAND = slice(0, 3)  # of Meta-World's observation: where the hand is, m
 HAND_NOISE = 0.1  # standard deviation of an expert's action, of +-1, drawn anew at each step: a steady person's
 DRIFT, MEMORY = 0.2, 0.9  # of noisy: standard deviation of an action, and correlation of one step's with the next
 WRONG = 8, 12  # of defective: steps of a wrong action, least and most
 WRONG_FROM = 10, 50  # the step at which it begins, least and most
-# Of risky: effort with which the gripper closes, in place of the expert's .6 or .7: an attempt in three or so succeeds.
-LOOSE = {"assembly-v3": 0.19, "peg-insert-side-v3": 0.09, "pick-place-v3": 0.16, "shelf-place-v3": 0.115}
+# Of risky: how far from where the expert's would be its hand is, x and y, m: an attempt in six or so succeeds.
+OFF_CENTRE = {
+    "assembly-v3": (-0.032, 0),
+    "peg-insert-side-v3": (0, -0.016),
+    "pick-place-v3": (-0.024, 0),
+    "shelf-place-v3": (-0.034, 0),
+}
+SIDE, APPROACH = 0.1, 30  # it comes from so far beside that place, m, within so many steps
 Noise = Callable[[np.random.Generator], Iterator[np.ndarray]]  # -> what is added to the hand's motion, (3,) a step
+Beside = Callable[[int], np.ndarray]  # step -> by how much the hand is elsewhere than the expert's would be, (3,) m
 
 
 def expert(env: "MetaWorldEnv", generator: np.random.Generator) -> Iterator[np.ndarray]:
@@ -45,19 +53,24 @@ def defective(env: "MetaWorldEnv", generator: np.random.Generator) -> Iterator[n
 
 
 def risky(env: "MetaWorldEnv", generator: np.random.Generator) -> Iterator[np.ndarray]:
-    """It holds things loosely, so that they may slip or turn. For tasks in LOOSE."""
-    for action in _acts(env, generator, _steady):
-        yield np.append(action[:3], min(action[3], np.float32(LOOSE[env.task])))
+    """It comes from the side and takes hold near an edge, from where things slip or turn. For tasks in OFF_CENTRE."""
+    edge = np.append(OFF_CENTRE[env.task], 0)
+    side = SIDE * edge / np.linalg.norm(edge)
+    return _acts(env, generator, _steady, lambda step: edge + side * max(0, 1 - step / APPROACH))
 
 
-def _acts(env: "MetaWorldEnv", generator: np.random.Generator, noise: Noise) -> Iterator[np.ndarray]:
-    """The expert's actions with `noise` upon the hand's motion."""
+def _acts(
+    env: "MetaWorldEnv", generator: np.random.Generator, noise: Noise, beside: Beside = lambda step: np.zeros(3)
+) -> Iterator[np.ndarray]:
+    """The expert's actions, somewhere beside where its hand would be, with `noise` upon the hand's motion."""
     from metaworld.policies import ENV_POLICY_MAP  # the simulator, loaded when needed
 
     warnings.filterwarnings("ignore", message="Constant")  # its actions may be beyond +-1, where they are cut
     policy, added = ENV_POLICY_MAP[env.task](), noise(generator)
-    for _ in range(STEPS.get(env.task, OTHER_STEPS)):
-        action = np.clip(policy.get_action(env.full_observation), -1, 1)
+    for step in range(STEPS.get(env.task, OTHER_STEPS)):
+        seen = env.full_observation.copy()
+        seen[HAND] -= beside(step)
+        action = np.clip(policy.get_action(seen), -1, 1)
         action[:3] = np.clip(action[:3] + next(added), -1, 1)
         yield action.astype(np.float32)
 

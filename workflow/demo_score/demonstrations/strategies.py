@@ -89,7 +89,7 @@ STRATEGIES: dict[str, dict[str, Demonstrator]] = {
         "measured_actions": replace(PUSHT, records="measured"),
     },
     **dict.fromkeys(robosuite_strategies.STEPS, OPERATORS),
-    **dict.fromkeys(metaworld_strategies.LOOSE, RISKY),
+    **dict.fromkeys(metaworld_strategies.OFF_CENTRE, RISKY),
 }
 
 
@@ -110,7 +110,7 @@ def strategies_of(simulator: str, task: str) -> dict[str, Demonstrator]:
 def get_strategy(simulator: str, task: str, name: str) -> Demonstrator:
     """The strategy `name` of `task`. Raises UserError that lists what exists."""
     if not (known := strategies_of(simulator, task)):
-        tasks = [name for name in STRATEGIES if name not in metaworld_strategies.LOOSE]
+        tasks = [name for name in STRATEGIES if name not in metaworld_strategies.OFF_CENTRE]
         tasks += [f"all of {other}" for other in OF_ANY_TASK]
         raise UserError(f"no scripted strategy for task '{task}'; there are some for {', '.join(tasks)}")
     if name not in known:
