@@ -35,7 +35,8 @@ def publish(experiment: Path, config: Path, command: str, out: Path, figures: bo
     check_writable(out, folder=True)
     missing = {part: [name for name in names if not (experiment / name).is_file()] for part, names in FINISHED.items()}
     if all(missing.values()):
-        raise UserError(f"{experiment}: has no {missing[''][0]}; run snakemake for this experiment first")
+        nearest = min(missing.values(), key=len)
+        raise UserError(f"{experiment}: has no {nearest[0]}; run snakemake for this experiment first")
     parts = [part for part, names in missing.items() if not names]
     if problems := verify_experiment(experiment)[0]:
         raise UserError(f"{problems[0]}; run snakemake for this experiment again")
