@@ -33,10 +33,9 @@ def here(policy: Path, out: Path) -> list[bool]:
 
 def there(policy: Path, out: Path) -> list[bool]:
     tried = ["--env.type=aloha", "--env.task=AlohaTransferCube-v0", f"--seed={START}", f"--eval.n_episodes={N}"]
+    tried += [f"--env.episode_length={STEPS}", "--eval.batch_size=10", "--eval.use_async_envs=false"]
     program = Path(sys.executable).with_name("lerobot-eval")
-    run(
-        program, f"--policy.path={policy}", "--policy.device=cpu", *tried, "--eval.batch_size=10", f"--output_dir={out}"
-    )
+    run(program, f"--policy.path={policy}", "--policy.device=cpu", *tried, f"--output_dir={out}")
     (task,) = json.loads((out / "eval_info.json").read_text())["per_task"]
     return task["metrics"]["successes"]
 

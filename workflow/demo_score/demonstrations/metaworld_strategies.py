@@ -20,7 +20,7 @@ HAND_NOISE = 0.1  # standard deviation of an expert's action, of +-1, drawn anew
 DRIFT, MEMORY = 0.2, 0.9  # of noisy: standard deviation of an action, and correlation of one step's with the next
 WRONG = 8, 12  # of defective: steps of a wrong action, least and most
 WRONG_FROM = 10, 50  # the step at which it begins, least and most
-# Of risky: how far from where the expert's would be its hand is, x and y, m: an attempt in six or so succeeds.
+# Of risky: how far from where the expert's would be its hand is, x and y, m: an attempt in ten or so succeeds.
 OFF_CENTRE = {
     "assembly-v3": (-0.032, 0),
     "peg-insert-side-v3": (0, -0.016),
