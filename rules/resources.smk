@@ -3,6 +3,8 @@
 # command line or in a profile, go before all of it. Without a cluster only threads, and what --resources limits, count.
 from functools import cache
 
+from demo_score.simulators import simulator
+
 STATE_MEMORY, IMAGE_MEMORY = 4000, 16000
 
 
@@ -39,9 +41,11 @@ def needs(name, stage):
     else:  # environments may have processes of their own
         threads = min(testing.batch_size, testing.n_episodes, 8) if testing.use_async_envs else 1
         episodes = testing.n_episodes
+    environments = min(testing.batch_size, episodes)  # at once
     return {
         "threads": threads,
-        "memory": IMAGE_MEMORY if sees_images or images else STATE_MEMORY,
+        "memory": (IMAGE_MEMORY if sees_images or images else STATE_MEMORY)
+        + environments * simulator(settings.env.name).megabytes,
         "minutes": episode_minutes(images, episodes) + (training.offline_steps // 300 if trains else 0),
         "gpus": int(settings.device.startswith("cuda") or (settings.device == "auto" and sees_images)),
     }

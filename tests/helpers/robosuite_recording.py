@@ -39,6 +39,15 @@ class Stock:
         self.robosuite.rng.bit_generator.state = generator.bit_generator.state
         self.observe(self.robosuite.reset())
 
+    def begin_at(self, model: str, state: np.ndarray) -> None:
+        """As robomimic does with what its files store of an episode's start."""
+        self.robosuite.reset()
+        self.robosuite.reset_from_xml_string(self.robosuite.edit_model_xml(model))
+        self.robosuite.sim.reset()
+        self.robosuite.sim.set_state_from_flattened(state)
+        self.robosuite.sim.forward()
+        self.observe(self.robosuite._get_observations(force_update=True))
+
     def observe(self, seen: dict) -> None:
         robot = {name: np.array(values) for name, values in seen.items() if name.startswith("robot0_")}
         robot.pop("robot0_proprio-state", None)
@@ -48,7 +57,7 @@ class Stock:
 
 def record(path: Path, task: str, operators: dict[str, int], first_seed: int = 0) -> Path:
     """So many successes of each operator, as robomimic's tools convert them; masks name the operators' episodes."""
-    stock, numbers = Stock(task), {}
+    stock, converter, numbers = Stock(task), Stock(task), {}
     with h5py.File(path, "w") as file:
         data = file.create_group("data")
         described = {"env_name": task, "env_version": robosuite.__version__, "type": 1}
@@ -59,6 +68,8 @@ def record(path: Path, task: str, operators: dict[str, int], first_seed: int = 0
                 episode = attempt(stock, operator, seed)
                 seed += 1
                 if episode is not None:
+                    converter.begin_at(episode["model_file"], episode["states"][0])
+                    episode["obs"][0] = _recorded(converter.named)
                     numbers[operator].append(len(data))
                     total += _write(data.create_group(f"demo_{len(data)}"), episode)
         data.attrs["total"] = total
@@ -74,12 +85,16 @@ def attempt(stock: Stock, operator: str, seed: int) -> dict | None:
     episode = {"model_file": sim.model.get_xml(), "states": [], "actions": [], "rewards": [], "obs": []}
     for action in get_strategy("robosuite", stock.task, operator).actions(stock, np.random.default_rng(seed)):
         episode["states"].append(np.array(sim.get_state().flatten()))
-        episode["obs"].append({name.removeprefix("observation."): values for name, values in stock.named.items()})
+        episode["obs"].append(_recorded(stock.named))
         seen, reward, _, _ = stock.robosuite.step(action.astype(np.float64))
         stock.observe(seen)
         episode["actions"].append(action.astype(np.float64))
         episode["rewards"].append(float(reward))
     return episode if max(episode["rewards"]) > 0 else None
+
+
+def _recorded(named: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix("observation."): values for name, values in named.items()}
 
 
 def _write(group: h5py.Group, episode: dict) -> int:

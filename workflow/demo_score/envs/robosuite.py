@@ -7,7 +7,9 @@ give them, of which it is put together. Source: robosuite 1.5.2, environments/ba
 import copy
 import logging
 import os
+import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 os.environ.setdefault("MUJOCO_GL", "disable")  # as in envs.aloha
@@ -15,7 +17,6 @@ if not (log := logging.getLogger("robosuite_logs")).filters:  # else it advises 
     log.addFilter(lambda record: record.levelno >= logging.ERROR)
 
 import numpy as np
-import robosuite
 from gymnasium import spaces
 from robosuite.controllers.composite.composite_controller_factory import refactor_composite_controller_config
 from robosuite.environments.base import REGISTERED_ENVS
@@ -42,6 +43,9 @@ TWO_ARMED = ("Baxter", "GR1", "Tiago")
 DRAWING_CAMERA, DRAWING_SIZE = "frontview", (360, 480)  # of draw()
 # Of robosuite.make, whatever a file says: numbers at every step, images when asked for, and no end but ours.
 OURS = {"has_renderer": False, "use_camera_obs": False, "use_object_obs": True, "ignore_done": True}
+# What MuJoCo computes contacts and constraints in, for each environment: tasks use .1 to 1 MB of it. The sizes that
+# robosuite asks for make it 1.3 GB, of which 50 environments have not enough.
+ARENA = "64M"
 
 
 class RobosuiteEnv(Environment):
@@ -85,7 +89,8 @@ class RobosuiteEnv(Environment):
         # Of its own: a demonstrator draws from the same seed. In place, as what places objects has the generator, too.
         fresh = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
         self.robosuite.rng.bit_generator.state = fresh.bit_generator.state
-        return self._started(self.robosuite.reset())
+        self.robosuite.reset()
+        return self._started(self._look_first())
 
     def reset_to(self, model_xml: str, state: np.ndarray) -> tuple[Observation, dict[str, bool]]:
         """Start where an episode of a robomimic file did: its `model_file` and the first of its `states`."""
@@ -97,9 +102,7 @@ class RobosuiteEnv(Environment):
             robot._load_controller()
             robot.composite_controller.update_state()
             robot.composite_controller.reset()
-        for observable in self.robosuite._observables.values():  # each look, too, moves the moment of the next
-            observable.reset()
-        return self._started(self.robosuite._get_observations(force_update=True))
+        return self._started(self._look())
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, bool]]:
         """Advance 1 / fps seconds. After broken physics, reset."""
@@ -119,6 +122,27 @@ class RobosuiteEnv(Environment):
 
     def close(self) -> None:
         self.robosuite.close()
+
+    def _look_first(self) -> Mapping[str, np.ndarray]:
+        """What the first frame of robomimic's files shows, where each episode begins from a state that was stored.
+
+        What robosuite tells of an object as the hand sees it is of the hand at the look before: there it is that of an
+        arm that nobody has bent yet, and in robosuite's own first look it is zeros. Source: robomimic 0.5,
+        envs/env_robosuite.py, reset_to.
+        """
+        sim = self.robosuite.sim
+        state = sim.get_state()
+        sim.reset()
+        sim.forward()
+        self._look()
+        sim.set_state(state)
+        sim.forward()
+        return self._look()
+
+    def _look(self) -> Mapping[str, np.ndarray]:
+        for observable in self.robosuite._observables.values():  # each look, too, moves the moment of the next
+            observable.reset()
+        return self.robosuite._get_observations(force_update=True)
 
     def _started(self, seen: Mapping[str, np.ndarray]) -> tuple[Observation, dict[str, bool]]:
         self.named, self._steps = _by_robomimics_names(seen), 0
@@ -162,6 +186,21 @@ def _by_robomimics_names(seen: Mapping[str, np.ndarray]) -> Observation:
     return {f"{OBSERVATION_PREFIX}{name}": np.array(values) for name, values in kept.items()}
 
 
+class _SmallArena:
+    """robosuite's environment with less memory."""
+
+    def edit_model_xml(self, xml: str) -> str:
+        return re.sub(r"<size\b[^>]*/>", f'<size memory="{ARENA}"/>', super().edit_model_xml(xml))
+
+
+@cache
+def _with_small_arena(task: str) -> type:
+    known = REGISTERED_ENVS[task]
+    made = type(task, (_SmallArena, known), {})
+    REGISTERED_ENVS[task] = known  # robosuite puts every class there
+    return made
+
+
 def _make_task(settings: Mapping[str, Any], images: bool) -> Any:
     """robosuite's environment, as robomimic makes it. Raises UserError for arguments that it does not take."""
     kwargs = copy.deepcopy(dict(settings["env_kwargs"])) | OURS | {"has_offscreen_renderer": images, "seed": 0}
@@ -171,7 +210,7 @@ def _make_task(settings: Mapping[str, Any], images: bool) -> Any:
             kwargs["controller_configs"], robots[0], ["right", "left"] if robots[0] in TWO_ARMED else ["right"]
         )
     try:
-        made = robosuite.make(settings["task"], **kwargs)
+        made = _with_small_arena(settings["task"])(**kwargs)
     except (TypeError, ValueError, KeyError, AssertionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
