@@ -20,6 +20,7 @@ from demo_score.demonstrations.paths import effector_positions
 from demo_score.demonstrations.robosuite_strategies import STEPS, better
 from demo_score.demonstrations.strategies import get_strategy
 from demo_score.envs import make_env
+from demo_score.runtime.hardware import memory_advice
 from demo_score.training.sources import training_episodes
 from omegaconf import OmegaConf
 from places import SCRIPTS
@@ -38,6 +39,7 @@ def settings(name: str = "lift", *overrides: str, **changes: object) -> dict:
     return OmegaConf.to_container(composed.env) | changes
 
 
+NO_MEMORY = "Error: engine error: Could not allocate memory"  # MuJoCo's
 TRAINING = ["experiment=small_act"]
 
 
@@ -217,6 +219,13 @@ def test_sizes_that_nobody_gives_are_asked_for() -> None:
 def test_what_it_cannot_meet_is_one_line(changes, parts) -> None:
     with one_line_error(*parts):
         make_env(settings() | changes)
+
+
+def test_memory_that_runs_out_is_no_fault_of_arguments(monkeypatch) -> None:
+    made = type("Lift", (), {"__init__": lambda self, **kwargs: (_ for _ in ()).throw(ValueError(NO_MEMORY))})
+    monkeypatch.setattr("demo_score.envs.robosuite._with_small_arena", lambda task: made)
+    with one_line_error("eval.batch_size=50", "set eval.batch_size=25"), memory_advice("eval.batch_size", 50):
+        make_env(settings())
 
 
 def test_where_it_is_not_installed_one_line_says_what_to_type(monkeypatch) -> None:

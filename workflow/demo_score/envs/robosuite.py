@@ -34,7 +34,7 @@ from demo_score.envs.base import (
 )
 from demo_score.envs.physics import broke_down
 from demo_score.observations import SIZES, image_size
-from demo_score.runtime.errors import UserError
+from demo_score.runtime.errors import UserError, out_of_memory
 
 OBJECT_STATE, OBJECT = "object-state", "object"  # robosuite's name of what robomimic calls so
 NEVER_KEPT = "proprio-state"  # of an arm: all its observations once more
@@ -212,6 +212,8 @@ def _make_task(settings: Mapping[str, Any], images: bool) -> Any:
     try:
         made = _with_small_arena(settings["task"])(**kwargs)
     except (TypeError, ValueError, KeyError, AssertionError) as error:
+        if out_of_memory(error):
+            raise MemoryError(str(error)) from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"{settings['task']}: robosuite does not take env.env_kwargs: {reason}; correct them"

@@ -10,12 +10,13 @@ from demo_score.conditions import BASE
 from demo_score.config.settings import compose_settings, environment_of
 from demo_score.config.tree import CONFIGS
 from demo_score.config.yaml_files import read_yaml
+from demo_score.entrants import ALL
 from demo_score.runtime.errors import UserError
 from demo_score.simulators import simulator
 from demo_score.tables import ALL_RUNS, TABLES
 
 FOLDER = "tasks"  # below results/published
-TASKS = ("Settings file", "Task", "Observed", "Action", "Hz, steps", "Success", "Base policy")
+TASKS = ("Settings file", "Task", "Observed", "Action", "Hz, steps", "Success", "Policy of all")
 STRATEGIES = ("Settings file", "Strategy", "n", "Success (%)", "Mean length")
 EXPERTS = ("`env.task`", "n", "Success of `expert` (%)")
 PLAYBACK = ("Settings file", "Recorded by", "n", "Successes", "End as recorded (%)", "Observations differ by")
@@ -93,15 +94,27 @@ def _title(name: str) -> str:
 
 
 def _base(published: Path, name: str) -> str:
-    """The success of base policies over runs, of each published experiment in this environment."""
-    found = []
-    for config in sorted(published.glob("*/config.yaml")):
-        table = config.parent / "tables/success.csv"
-        if read_yaml(config).get("env") == name and table.is_file():
-            success = TABLES["success"].read(table, ["condition", "seed", "n", "rate", "low", "high"])
-            rows = success[(success["condition"] == BASE) & (success["seed"] == ALL_RUNS)].to_dict("records")
-            found += [f"{estimate(row['rate'], row['low'], row['high'])} (n = {row['n']})" for row in rows]
-    return "; ".join(found) or NONE
+    """The success of policies of all demonstrations, over runs, of each published experiment in this environment."""
+    folders = [config.parent for config in sorted(published.glob("*/config.yaml")) if _env_of(config) == name]
+    return "; ".join(filter(None, map(_success_of_all, folders))) or NONE
+
+
+def _env_of(config: Path) -> str | None:
+    return read_yaml(config).get("env")
+
+
+def _success_of_all(folder: Path) -> str:
+    """Of base policies, or, where there is an arena alone, of its policies of all demonstrations."""
+    if (path := folder / "tables/success.csv").is_file():
+        table = TABLES["success"].read(path, ["condition", "seed", "n", "rate", "low", "high"])
+        rows = table[(table["condition"] == BASE) & (table["seed"] == ALL_RUNS)]
+    elif (path := folder / "arena/tables/arena_uplift.csv").is_file():
+        table = TABLES["arena_uplift"].read(path, ["entrant", "seed", "n", "rate", "rate_low", "rate_high"])
+        table = table.rename(columns={"rate_low": "low", "rate_high": "high"})
+        rows = table[(table["entrant"] == ALL) & (table["seed"] == ALL_RUNS)]
+    else:
+        return ""
+    return "; ".join(f"{estimate(row.rate, row.low, row.high)} (n = {row.n})" for row in rows.itertuples())
 
 
 def _share(successes: int, n: int) -> str:
