@@ -111,7 +111,8 @@ def test_from_recordings_to_a_curated_policy(folder) -> None:
     assert 0 < len(kept) < 6
     option = f"--dataset.episodes={json.dumps(kept, separators=(',', ':'))}"
     train(folder, "outputs/final", "--policy.path=outputs/base/checkpoints/000020/pretrained_model", option)
-    on_the_robot(folder, "outputs/final/checkpoints/last/pretrained_model", "data/final")
+    final = "--policy.path=outputs/final/checkpoints/last/pretrained_model"
+    lerobot(folder, "rollout", *ROBOT, "--strategy.type=base", "--fps=10", "--device=cpu", "--duration=2", final)
 
 
 def test_a_policy_of_ours_does_on_the_robot_what_it_does_here_and_goes_on_in_lerobot_train(folder) -> None:

@@ -142,6 +142,16 @@ def without_comments(block: str) -> str:
     return "\n".join(re.sub(r" *#.*", "", line) for line in block.splitlines() if not line.lstrip().startswith("#"))
 
 
+def test_both_chapters_with_lerobot_have_the_same_commands() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    (chapter,) = [part for part in re.split(r"^## ", text, flags=re.MULTILINE) if part.startswith("7. LeRobot")]
+    in_english = [block for kind in ("console", "yaml") for block in blocks(DOCS / "lerobot.md", kind)]
+    english = {line.strip() for line in "\n".join(in_english).splitlines()}
+    shown = without_comments("\n".join(re.findall(r"```(?:console|yaml)\n(.*?)```", chapter, re.DOTALL)))
+    lines = [line.strip() for line in shown.splitlines()]
+    assert len(lines) > 15 and [line for line in lines if line not in english] == []
+
+
 def test_tutorial_shows_the_commands_and_files_of_the_guide() -> None:
     text = GUIDE.read_text(encoding="utf-8")
     sections = {section[:2]: section for section in re.split(r"^## ", text, flags=re.MULTILINE)}
