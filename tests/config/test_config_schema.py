@@ -99,9 +99,9 @@ def test_a_mistake_that_others_inherit_is_named_where_it_stands() -> None:
     """YAML's anchors stand above their aliases: the first is the one that was edited."""
     values = delivered()
     default, *others = list(values["experiments"])
-    values["experiments"][default]["rollouts"]["n_episodes"] = 0  # shared with five others, as in the file
+    values["experiments"][default]["rollouts"]["n_episodes"] = 0  # shared with six others, as in the file
     heirs = [name for name in others if values["experiments"][name]["rollouts"].get("n_episodes") == 0]
-    assert len(heirs) == 5
+    assert len(heirs) == 6
     with one_line_error(f"config: experiments.{default}.rollouts.n_episodes: 0", f"likewise in {', '.join(heirs)}"):
         Config.read(values, "config")
 
