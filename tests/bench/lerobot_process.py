@@ -21,7 +21,7 @@ from demo_score.config.settings import compose_settings
 from demo_score.policies import make_policy
 from demo_score.policies.checkpoints import load_policy
 from demo_score.policies.lerobot.folder import LeRobotFolder, write_folder
-from demo_score.policies.lerobot.settings import _foreign, settings_of
+from demo_score.policies.lerobot.settings import settings_of
 from demo_score.rollout.environments import EnvironmentMaker
 from demo_score.rollout.loop import RolloutOptions, rollout
 from omegaconf import DictConfig
@@ -66,7 +66,7 @@ def main() -> None:
             with TemporaryDirectory() as folder:
                 place, where = exported(name, n_action_steps, Path(folder) / "policy")
                 stored = LeRobotFolder(place)
-                ways = [settings_of(stored, where), _foreign(stored, "a comparison", where, {"env"})]
+                ways = [settings_of(stored, where), settings_of(stored, where, why_not_ours="a comparison")]
                 rounds = [[seconds_of(way, place, arguments.episodes) for way in ways] for _ in range(arguments.rounds)]
             steps = SHORT[name] * arguments.episodes
             native, foreign = (steps / min(taken) for taken in zip(*rounds, strict=True))

@@ -17,17 +17,18 @@ ACTING = ["n_action_steps", "dropout", "kl_weight", "kl_free_nats", "sample_late
 ACTING += ["num_inference_steps", "do_mask_loss_for_padding", "crop_is_random", "pretrained_backbone_weights"]
 
 
-def settings_of(folder: LeRobotFolder, overrides: list[str]) -> DictConfig:
+def settings_of(folder: LeRobotFolder, overrides: list[str], why_not_ours: str = "") -> DictConfig:
     """Settings of the folder's policy in the environment that `overrides` choose, with what else they change.
 
-    Raises UserError where they choose none, and where the policy sees what that environment does not show.
+    It becomes ours where it can, unless `why_not_ours` gives a reason to leave it to LeRobot's own process. Raises
+    UserError where they choose none, and where the policy sees what that environment does not show.
     """
     changed = {override.lstrip("+~").partition("=")[0] for override in overrides}
     if "env" not in changed:
         raise UserError(f"{folder.folder}: a policy of LeRobot, which says not where to try it; add env=NAME")
     if "policy" in changed:
         raise UserError(f"{folder.folder}: has a policy of its own; leave policy=NAME out")
-    if reason := folder.why_not_ours():
+    if reason := why_not_ours or folder.why_not_ours():
         return _foreign(folder, reason, overrides, changed)
     policy = folder.policy_settings()
     base = policy["name"] if any(key.startswith(IMAGE) for key in policy["input_shapes"]) else f"{policy['name']}_state"
