@@ -5,7 +5,8 @@ import os
 import pytest
 import torch
 from conftest import one_line_error
-from demo_score.runtime.hardware import available_threads, compiled, select_device
+from demo_score.runtime.cores import available_threads
+from demo_score.runtime.hardware import compiled, select_device
 from torch._inductor import config as inductor
 
 

@@ -245,3 +245,22 @@ def test_a_home_that_cannot_be_written_is_not_needed(tmp_path, script) -> None:
         cwd=tmp_path,
     )
     assert run.returncode == 0 and "Traceback" not in run.stderr
+
+
+WITHOUT_TORCH = ["collect_demonstrations", "score_demonstrations", "take_external_scores", "keep_demonstrations"]
+HELP = """
+import runpy, sys
+sys.path.insert(0, {scripts!r})
+sys.argv = [{name!r}, "--help"]
+try:
+    runpy.run_path({path!r}, run_name="__main__")
+finally:
+    assert "torch" not in sys.modules, "loaded torch"
+"""
+
+
+@pytest.mark.parametrize("name", WITHOUT_TORCH)
+def test_commands_that_may_not_need_torch_do_not_wait_for_it(name) -> None:
+    code = HELP.format(scripts=str(SCRIPTS), name=name, path=str(SCRIPTS / f"{name}.py"))
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0 and "usage" in run.stdout, run.stderr

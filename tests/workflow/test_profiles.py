@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from demo_score.runtime import hardware
+from demo_score.runtime.cores import cores as available_cores
 from places import REPOSITORY
 from snakemake.api import ConfigSettings, OutputSettings, ResourceSettings, SnakemakeApi
 from snakemake.iocontainers import Wildcards
@@ -141,4 +141,4 @@ def test_threads_of_a_rule_reach_torch_and_what_computes_below(tmp_path: Path) -
 def test_images_are_read_by_no_more_processes_than_the_rule_has_threads(monkeypatch, threads, cores) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3})
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
-    assert hardware.cores() == cores
+    assert available_cores() == cores

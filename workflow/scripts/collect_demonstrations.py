@@ -10,8 +10,8 @@ from demo_score.command_line import read_environment, settings_parser
 from demo_score.config.seeds import count_argument, seed_argument
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.demonstrations.collect import collect_demonstrations
+from demo_score.runtime.cores import available_threads
 from demo_score.runtime.files import check_writable
-from demo_score.runtime.hardware import available_threads
 
 
 def main() -> str:

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from demo_score.config.models.base import Section
 from demo_score.data.episodes import Episode, place
@@ -20,9 +19,9 @@ from demo_score.data.lists import Entry, check_distinct, read_entries, read_entr
 from demo_score.data.rates import agreed_rate
 from demo_score.methods.base import CHECKPOINT, ENSEMBLE, FILTER, INFLUENCE, ROLLOUTS, Evidence, Method, Score
 from demo_score.methods.registry import load, method_file
+from demo_score.runtime.cores import limit_threads
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_outputs
-from demo_score.runtime.hardware import available_threads
 from demo_score.simulators import simulator, simulator_in
 from demo_score.tables import ARENA_SCORES, SCORES
 
@@ -45,7 +44,7 @@ def score_demonstrations(method: str, settings: dict, sources: Sources, seed: in
     not, unknown settings, and scores that are not finite.
     """
     check_outputs({"--out": out}, [sources.demonstrations, *sources.rollouts])
-    torch.set_num_threads(available_threads())
+    limit_threads()
     chosen = load(method)
     parsed = chosen.settings.checked(settings, f"arena.settings.{method}")
     entries = read_demonstrations(sources.demonstrations)

@@ -23,9 +23,9 @@ from demo_score.curation.storage import load_description, load_member
 from demo_score.curation.training import evaluation_logits
 from demo_score.data.episodes import Episode
 from demo_score.data.lists import Entry, check_distinct, read_entries, write_list
+from demo_score.runtime.cores import available_threads
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_outputs
-from demo_score.runtime.hardware import available_threads
 from demo_score.tables import SCORES
 
 KEPT, BELOW, FAILED = "score above threshold", "score not above threshold", "failed rollout"

@@ -9,7 +9,7 @@ import torch
 from demo_score.curation.features import read_frames
 from demo_score.curation.scoring import Scorer
 from demo_score.data.lists import Entry
-from demo_score.runtime.hardware import available_threads
+from demo_score.runtime.cores import available_threads
 from demo_score.tables import SCORES, TRACES
 
 POINTS = 26  # in time, evenly up to the longest episode that the classifier sees

@@ -17,8 +17,9 @@ from demo_score.data.images import prepare_observations
 from demo_score.policies import action_offsets
 from demo_score.policies.base import Policy
 from demo_score.policies.checkpoints import load_policy, read_checkpoint_settings
+from demo_score.runtime.cores import available_threads
 from demo_score.runtime.errors import UserError
-from demo_score.runtime.hardware import available_threads, select_device
+from demo_score.runtime.hardware import select_device
 from demo_score.training.chunks import ChunkDataset
 from demo_score.training.sources import named_in, names_of, renamed
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from demo_score.runtime.cores import cores
 from demo_score.runtime.errors import UserError
-from demo_score.runtime.hardware import cores
 from demo_score.runtime.stopping import check
 from demo_score.training.chunks import ChunkDataset
 
