@@ -95,12 +95,10 @@ def _title(name: str) -> str:
 
 def _base(published: Path, name: str) -> str:
     """The success of policies of all demonstrations, over runs, of each published experiment in this environment."""
-    folders = [config.parent for config in sorted(published.glob("*/config.yaml")) if _env_of(config) == name]
+    folders = [
+        config.parent for config in sorted(published.glob("*/config.yaml")) if read_yaml(config).get("env") == name
+    ]
     return "; ".join(filter(None, map(_success_of_all, folders))) or NONE
-
-
-def _env_of(config: Path) -> str | None:
-    return read_yaml(config).get("env")
 
 
 def _success_of_all(folder: Path) -> str:
