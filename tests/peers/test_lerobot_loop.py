@@ -4,16 +4,14 @@ What is learned in 20 steps is nothing; the start decides who succeeds (tests/ti
 """
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from places import REPOSITORY, TESTS
+from peer_programs import OURS, lerobot, linked_repository, run
+from places import TESTS
 
-OURS = REPOSITORY / ".venv/bin"
+PLACES = {"PYTHONPATH": str(TESTS / "tiny")}
 STEPS = ["000010", "000020"]
 SMALL = ["chunk_size=20", "n_action_steps=20", "dim_model=16", "n_heads=2", "dim_feedforward=16", "latent_dim=4"]
 SMALL += ["n_encoder_layers=1", "n_vae_encoder_layers=1", "device=cpu", "push_to_hub=false"]
@@ -24,9 +22,7 @@ KEPT = "results/loop/seed10000/demo_score_datasets/demo_score_demos_only"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository of an experiment whose demonstrations are in LeRobot's form."""
-    folder = tmp_path_factory.mktemp("loop")
-    for name in ("rules", "workflow", "profiles", "envs", "Snakefile", "README.md"):
-        (folder / name).symlink_to(REPOSITORY / name)
+    folder = linked_repository(tmp_path_factory.mktemp("loop"))
     tiny = yaml.safe_load((TESTS / "tiny/taken.yaml").read_text())["experiments"]["taken"]
     experiment = {key: value for key, value in tiny.items() if key not in ("policy", "final_policy")}
     experiment |= {
@@ -46,30 +42,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(folder: Path, *command: object) -> str:
-    places = {"PYTHONPATH": str(TESTS / "tiny"), "HF_HUB_OFFLINE": "1"}
-    command = [str(part) for part in command]
-    done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **places}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
-    return done.stdout
-
-
 def ours(folder: Path, script: str, *arguments: object) -> str:
-    return run(folder, OURS / "python", f"workflow/scripts/{script}", *arguments)
+    return run(folder, OURS / "python", f"workflow/scripts/{script}", *arguments, **PLACES)
 
 
 def lerobot_train(folder: Path, out: str, *options: str) -> None:
-    program = Path(sys.executable).with_name("lerobot-train")
     options = ["--policy.type=act", *(f"--policy.{option}" for option in SMALL), *options, f"--output_dir={out}"]
     options += ["--steps=20", "--save_freq=10", "--batch_size=4", "--num_workers=0", "--wandb.enable=false"]
-    run(folder, program, "--dataset.repo_id=tests/mine", "--dataset.root=data/mine", *options)
+    run(folder, lerobot("train"), "--dataset.repo_id=tests/mine", "--dataset.root=data/mine", *options, **PLACES)
 
 
 def test_the_loop(folder) -> None:
     lerobot_train(folder, "outputs/base")
-    run(folder, OURS / "snakemake", "--cores", "2", f"{KEPT}", "results/loop/seed10000/base/evaluation.csv")
+    run(folder, OURS / "snakemake", "--cores", "2", f"{KEPT}", "results/loop/seed10000/base/evaluation.csv", **PLACES)
     (kept_file,) = (folder / KEPT).glob("*.kept.txt")
     option = kept_file.read_text().strip()
     kept = json.loads(option.partition("=")[2])

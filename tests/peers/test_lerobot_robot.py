@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +11,10 @@ import yaml
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
 from demo_score.data.images import prepare_observations
+from peer_programs import OURS, lerobot, linked_repository, run
 from places import REPOSITORY, TESTS
 from safetensors.torch import save_file
 
-OURS = REPOSITORY / ".venv/bin"
 STEPS = ["000010", "000020"]
 SIZES = ["chunk_size=10", "n_action_steps=10", "dim_model=16", "n_heads=2", "dim_feedforward=16", "latent_dim=4"]
 SIZES += ["n_encoder_layers=1", "n_vae_encoder_layers=1", "pretrained_backbone_weights=null"]
@@ -32,43 +30,33 @@ PLUGIN = "lerobot_robot_tiny"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository, and an installed distribution of the robot's module."""
-    folder = tmp_path_factory.mktemp("robot")
-    for name in ("rules", "workflow", "profiles", "envs", "Snakefile", "README.md"):
-        (folder / name).symlink_to(REPOSITORY / name)
+    folder = linked_repository(tmp_path_factory.mktemp("robot"))
     described = folder / f"plugins/{PLUGIN}-1.dist-info/METADATA"
     described.parent.mkdir(parents=True)
     described.write_text(f"Metadata-Version: 2.1\nName: {PLUGIN}\nVersion: 1\n")
     return folder
 
 
-def run(folder: Path, *command: object) -> str:
+def run_here(folder: Path, *command: object) -> str:
     places = (folder / "plugins", TESTS / "helpers", REPOSITORY / "workflow")
-    own = {"PYTHONPATH": os.pathsep.join(map(str, places)), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    own["HF_LEROBOT_HOME"] = str(folder / "home")
-    command = [str(part) for part in command]
-    done = subprocess.run(command, cwd=folder, env={**os.environ, **own}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
-    return done.stdout
+    own = {"PYTHONPATH": os.pathsep.join(map(str, places)), "HF_LEROBOT_HOME": str(folder / "home")}
+    return run(folder, *command, **own, OMP_NUM_THREADS="1")
 
 
 def ours(folder: Path, script: str, *arguments: object) -> str:
-    return run(folder, OURS / "python", f"workflow/scripts/{script}", *arguments)
-
-
-def lerobot(folder: Path, command: str, *options: str) -> str:
-    return run(folder, Path(sys.executable).with_name(f"lerobot-{command}"), *options)
+    return run_here(folder, OURS / "python", f"workflow/scripts/{script}", *arguments)
 
 
 def train(folder: Path, out: str, *options: str) -> None:
     own = ["--dataset.repo_id=me/mine", "--dataset.root=data/mine", f"--output_dir={out}", *options]
     own += ["--steps=20", "--save_freq=10", "--batch_size=4", "--num_workers=0", "--wandb.enable=false"]
-    lerobot(folder, "train", *own)
+    run_here(folder, lerobot("train"), *own)
 
 
 def on_the_robot(folder: Path, policy: str, out: str, *options: str) -> None:
     recorded = [f"--dataset.repo_id=me/rollout_{Path(out).name}", f"--dataset.root={out}", *(options or FOUR)]
     tried = ["--strategy.type=episodic", "--fps=10", "--device=cpu", f"--policy.path={policy}"]
-    lerobot(folder, "rollout", *ROBOT, *RECORDED, *recorded, *tried)
+    run_here(folder, lerobot("rollout"), *ROBOT, *RECORDED, *recorded, *tried)
 
 
 def curate(folder: Path) -> list[int]:
@@ -84,14 +72,14 @@ def curate(folder: Path) -> list[int]:
     experiment["classifiers"] |= {"eps_dict": {"last_held_out": {"train": STEPS[:1], "cross_val": STEPS[1:]}}}
     experiment["classifiers"] |= {"inputs": ["observation.state"], "max_frames": None, "tr_dataset_size": None}
     (folder / "config.yaml").write_text(yaml.safe_dump({"run": ["mine"], "experiments": {"mine": experiment}}))
-    run(folder, OURS / "snakemake", "--cores", "2", KEPT)
+    run_here(folder, OURS / "snakemake", "--cores", "2", KEPT)
     (kept,) = (folder / KEPT).glob("*.kept.txt")
     return json.loads(kept.read_text().strip().partition("=")[2])
 
 
 def test_from_recordings_to_a_curated_policy(folder) -> None:
     recorded = ["--dataset.repo_id=me/mine", "--dataset.root=data/mine", "--dataset.num_episodes=6", *FOUR[1:]]
-    lerobot(folder, "record", *ROBOT, "--teleop.type=tiny", *RECORDED, *recorded)
+    run_here(folder, lerobot("record"), *ROBOT, "--teleop.type=tiny", *RECORDED, *recorded)
     act = ["--policy.type=act", "--policy.device=cpu", "--policy.push_to_hub=false"]
     train(folder, "outputs/base", *act, *(f"--policy.{option}" for option in SIZES))
     for step in STEPS:
@@ -101,7 +89,9 @@ def test_from_recordings_to_a_curated_policy(folder) -> None:
     option = f"--dataset.episodes={json.dumps(kept or [0], separators=(',', ':'))}"  # of a few frames who knows
     train(folder, "outputs/final", "--policy.path=outputs/base/checkpoints/000020/pretrained_model", option)
     final = "--policy.path=outputs/final/checkpoints/last/pretrained_model"
-    lerobot(folder, "rollout", *ROBOT, "--strategy.type=base", "--fps=10", "--device=cpu", "--duration=2", final)
+    run_here(
+        folder, lerobot("rollout"), *ROBOT, "--strategy.type=base", "--fps=10", "--device=cpu", "--duration=2", final
+    )
 
 
 def test_a_policy_of_ours_does_on_the_robot_what_it_does_here_and_goes_on_in_lerobot_train(folder) -> None:
@@ -116,7 +106,9 @@ def test_a_policy_of_ours_does_on_the_robot_what_it_does_here_and_goes_on_in_ler
     ours(folder, "export_policy.py", checkpoint, "--to", "lerobot", "--out", "outputs/there")
     on_the_robot(folder, "outputs/there", "data/of_ours", "--dataset.num_episodes=2", "--dataset.episode_time_s=4")
     write_answers([*open_dataset(folder / "data/of_ours").read()], checkpoint / "answers.safetensors")
-    assert float(run(folder, OURS / "python", TESTS / "helpers/lerobot_policies.py", "compare", checkpoint)) <= 1e-5
+    assert (
+        float(run_here(folder, OURS / "python", TESTS / "helpers/lerobot_policies.py", "compare", checkpoint)) <= 1e-5
+    )
     train(folder, "outputs/on", "--policy.path=outputs/there", "--policy.push_to_hub=false")
     assert (folder / "outputs/on/checkpoints/000020/pretrained_model/model.safetensors").is_file()
 
