@@ -23,7 +23,7 @@ FOREVER = 10**6  # steps
 PATIENCE = 60  # steps of a movement, at most
 HAND_NOISE = 0.05  # standard deviation of an action, drawn anew at each step
 DRIFT, MEMORY = 0.25, 0.9  # of okay and worse: standard deviation of an action, and correlation with the next
-OFF_CENTRE = 0.022  # of worse: how far along the fingers from an object's centre they close, at most, m
+OFF_CENTRE = 0.03  # of worse: how far beyond an object's centre, seen from the arm, the fingers close, at most, m
 HAND = "observation.robot0_eef_pos"
 
 
@@ -38,9 +38,8 @@ def okay(env: "RobosuiteEnv", generator: np.random.Generator) -> Iterator[np.nda
 
 
 def worse(env: "RobosuiteEnv", generator: np.random.Generator) -> Iterator[np.ndarray]:
-    """Takes hold of the object at its edge, from where it slips more easily."""
-    side = generator.choice([-1.0, 1.0]) * OFF_CENTRE * generator.uniform(0.7, 1)
-    return _acts(env, generator, HAND_NOISE, 0.0, side)
+    """Reaches too far and takes hold of the object at its far edge, from where it slips more easily."""
+    return _acts(env, generator, HAND_NOISE, 0.0, OFF_CENTRE * generator.uniform(0.8, 1))
 
 
 def _acts(
