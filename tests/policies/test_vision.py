@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 from conftest import one_line_error
+from demo_score.config.settings import compose_settings
 from demo_score.policies import make_policy
 from demo_score.policies.vision import (
     Keypoints,
+    channels_of,
     crop,
     expected_places,
     group_norm,
@@ -75,6 +77,28 @@ def test_group_norm_has_groups_of_sixteen_channels_and_no_batch_norm_is_left() -
 def test_backbone_that_cannot_be_is_reported(override, parts) -> None:
     with one_line_error(*parts):
         backbone(override)
+
+
+def test_the_small_network_sees_the_image_at_a_sixteenth() -> None:
+    network = backbone("policy.vision_backbone=small_cnn", "policy.pretrained_backbone_weights=null")
+    assert network(torch.rand(2, 3, 96, 128)).shape == (2, channels_of(network), 6, 8)
+    assert sum(parameter.numel() for parameter in network.parameters()) < 100_000
+
+
+@pytest.mark.parametrize(
+    ("policy", "override", "wanted"),
+    [
+        ("act", "policy.pretrained_backbone_weights=ResNet18_Weights.IMAGENET1K_V1", "null"),
+        ("act", "policy.replace_final_stride_with_dilation=true", "false"),
+        ("diffusion", "policy.use_group_norm=false", "true"),
+    ],
+)
+def test_what_the_small_network_has_not_is_refused(policy, override, wanted) -> None:
+    plain = ["policy.pretrained_backbone_weights=null"] * (wanted != "null")
+    name = override.partition("=")[0]
+    with one_line_error("small_cnn", f"{name}={wanted}"):
+        given = [f"policy={policy}", "env=aloha", "seed=0", "policy.vision_backbone=small_cnn", *plain, override]
+        compose_settings(given)
 
 
 def test_images_need_a_policy_file_with_a_backbone() -> None:

@@ -16,7 +16,7 @@ from demo_score.policies.base import Policy
 from demo_score.policies.ensembling import TemporalEnsemble
 from demo_score.policies.losses import kl_divergence, masked_l1, mean_square
 from demo_score.policies.transformer import Decoder, Encoder, sinusoidal_positions
-from demo_score.policies.vision import make_backbone, sinusoidal_positions_2d
+from demo_score.policies.vision import channels_of, make_backbone, sinusoidal_positions_2d
 
 
 class ACT(Policy):
@@ -46,8 +46,7 @@ class ACT(Policy):
 
         dilate = self.settings.replace_final_stride_with_dilation
         self.backbone = make_backbone(self.settings, FrozenBatchNorm2d, dilate)
-        channels = self.backbone.layer4[-1].conv2.out_channels
-        self.image_projection = nn.Conv2d(channels, self.settings.dim_model, kernel_size=1)
+        self.image_projection = nn.Conv2d(channels_of(self.backbone), self.settings.dim_model, kernel_size=1)
 
     @staticmethod
     def action_offsets(settings: DictConfig) -> range:
@@ -189,7 +188,7 @@ class VAEEncoder(nn.Module):
         x = torch.cat([cls, self.state_projection(state)[:, None], self.action_projection(groups)], dim=1)
         group_valid = valid.unflatten(1, (-1, self.group)).any(dim=2)
         mask = F.pad(group_valid, (2, 0), value=True)[:, None, None, :]
-        return self.latent(self.encoder(x, self.position, mask)[:, 0]).float().chunk(2, dim=1)
+        return self.latent(self.encoder(x, self.position, mask, n=1)[:, 0]).float().chunk(2, dim=1)
 
 
 def _layer(settings: DictConfig) -> dict:

@@ -13,7 +13,7 @@ from demo_score.policies.base import Policy
 from demo_score.policies.losses import masked_mse, mean_square
 from demo_score.policies.noise import denoise, draw_noise, make_scheduler
 from demo_score.policies.unet import ConditionalUnet
-from demo_score.policies.vision import Keypoints, crop, group_norm, make_backbone
+from demo_score.policies.vision import Keypoints, channels_of, crop, group_norm, make_backbone
 
 
 class DiffusionPolicy(Policy):
@@ -25,7 +25,7 @@ class DiffusionPolicy(Policy):
         if self.image_keys:
             self.backbone = make_backbone(settings, group_norm if settings.use_group_norm else nn.BatchNorm2d)
             n_keypoints = settings.spatial_softmax_num_keypoints
-            self.keypoints = Keypoints(self.backbone.layer4[-1].conv2.out_channels, n_keypoints)
+            self.keypoints = Keypoints(channels_of(self.backbone), n_keypoints)
             features += 2 * n_keypoints * len(self.image_keys)
         self.unet = ConditionalUnet(settings, self.action_dim, settings.n_obs_steps * features)
         self.scheduler = make_scheduler(settings)

@@ -4,10 +4,12 @@ Queries and keys get the position embedding added, values do not.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from demo_score.policies.dropout import Dropout, attend
 
 
 class Attention(nn.Module):
@@ -26,8 +28,7 @@ class Attention(nn.Module):
             project(x).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
             for project, x in ((self.query, query), (self.key, key), (self.value, value))
         )
-        dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+        mixed = attend(q, k, v, mask, self.dropout if self.training else 0.0)
         return self.out(mixed.transpose(1, 2).flatten(-2))
 
 
@@ -37,7 +38,7 @@ class FeedForward(nn.Sequential):
         super().__init__(
             nn.Linear(dim, dim_feedforward),
             activations[activation](),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(dim_feedforward, dim),
         )
 
@@ -48,13 +49,14 @@ class Residual(nn.Module):
     def __init__(self, dim: int, dropout: float, pre_norm: bool):
         super().__init__()
         self.norm = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.pre_norm = pre_norm
 
-    def forward(self, x: Tensor, f) -> Tensor:
+    def forward(self, x: Tensor, f: Callable[[Tensor], Tensor], n: int | None = None) -> Tensor:
+        """`n`: of the first so many elements of the sequence only, for which `f` gives its values; None: of all."""
         if self.pre_norm:
-            return x + self.dropout(f(self.norm(x)))
-        return self.norm(x + self.dropout(f(x)))
+            return x[:, :n] + self.dropout(f(self.norm(x)))
+        return self.norm(x[:, :n] + self.dropout(f(x)))
 
 
 class EncoderLayer(nn.Module):
@@ -66,9 +68,14 @@ class EncoderLayer(nn.Module):
         self.feed_forward = FeedForward(dim, dim_feedforward, activation, dropout)
         self.residuals = nn.ModuleList(Residual(dim, dropout, pre_norm) for _ in range(2))
 
-    def forward(self, x: Tensor, position: Tensor, mask: Tensor | None = None) -> Tensor:
-        x = self.residuals[0](x, lambda h: self.attention(h + position, h + position, h, mask))
-        return self.residuals[1](x, self.feed_forward)
+    def forward(self, x: Tensor, position: Tensor, mask: Tensor | None = None, n: int | None = None) -> Tensor:
+        """`n`: how many of the first elements are asked for; None: all."""
+
+        def mixed(h: Tensor) -> Tensor:
+            placed = h + position
+            return self.attention(placed[:, :n], placed, h, mask)
+
+        return self.residuals[1](self.residuals[0](x, mixed, n), self.feed_forward)
 
 
 class Encoder(nn.Module):
@@ -80,10 +87,11 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(dim) if pre_norm else nn.Identity()
         init_xavier(self)
 
-    def forward(self, x: Tensor, position: Tensor, mask: Tensor | None = None) -> Tensor:
-        for layer in self.layers:
+    def forward(self, x: Tensor, position: Tensor, mask: Tensor | None = None, n: int | None = None) -> Tensor:
+        """`n`: how many of the first elements are asked for, which saves the last layer the others; None: all."""
+        for layer in self.layers[:-1]:
             x = layer(x, position, mask)
-        return self.norm(x)
+        return self.norm(self.layers[-1](x, position, mask, n))
 
 
 class DecoderLayer(nn.Module):

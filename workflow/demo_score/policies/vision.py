@@ -1,4 +1,4 @@
-"""Looking at images: ResNets (He et al. 2016) of torchvision, position embeddings, crops and keypoints.
+"""Looking at images: ResNets (He et al. 2016) of torchvision, a smaller network, position embeddings, crops, keypoints.
 
 torchvision takes seconds to import: functions that need it import it, so that policies without images do not wait.
 """
@@ -18,15 +18,20 @@ from torch import Tensor, nn
 
 from demo_score.runtime.errors import UserError
 
+SMALL_CNN = "small_cnn"
+SMALL_CNN_CHANNELS = (32, 32, 64, 64)  # after each of its convolutions, all of stride 2
 TIMEOUT = 20.0  # seconds without an answer after which a download has failed
 
 
 def make_backbone(settings: DictConfig, norm_layer: Callable[[int], nn.Module], dilate: bool = False) -> nn.Sequential:
     """The untrained `policy.vision_backbone` without its classifier: (B, 3, H, W) -> (B, C, H / 32, W / 32).
 
-    `dilate`: the last stage keeps the resolution of the one before, H / 16 and W / 16, and spreads its filters
-    instead. Raises UserError for pretrained weights that are not the backbone's.
+    small_cnn gives (B, 64, H / 16, W / 16), and has group norm whatever `norm_layer`. `dilate`: the last stage keeps
+    the resolution of the one before, H / 16 and W / 16, and spreads its filters instead. Raises UserError for
+    pretrained weights that are not the backbone's.
     """
+    if settings.vision_backbone == SMALL_CNN:
+        return small_cnn()
     from torchvision.models import get_model, get_model_weights
 
     name, weights = settings.vision_backbone, settings.pretrained_backbone_weights
@@ -37,6 +42,21 @@ def make_backbone(settings: DictConfig, norm_layer: Callable[[int], nn.Module], 
     if dilate:
         _dilate(resnet.layer4)
     return nn.Sequential(OrderedDict((n, child) for n, child in resnet.named_children() if n not in ("avgpool", "fc")))
+
+
+def small_cnn() -> nn.Sequential:
+    """Four convolutions, each halving the image: for images of about a hundred pixels a side, and no GPU."""
+    layers, before = [], 3
+    for channels in SMALL_CNN_CHANNELS:
+        convolution = nn.Conv2d(before, channels, kernel_size=3, stride=2, padding=1, bias=False)
+        layers += [convolution, group_norm(channels), nn.ReLU()]
+        before = channels
+    return nn.Sequential(*layers)
+
+
+def channels_of(backbone: nn.Sequential) -> int:
+    """Of the feature map that it gives: what its last convolution puts out."""
+    return [module for module in backbone.modules() if isinstance(module, nn.Conv2d)][-1].out_channels
 
 
 def _dilate(stage: nn.Sequential) -> None:

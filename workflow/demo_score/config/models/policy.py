@@ -34,8 +34,19 @@ class Shared(OpenSection):
     input_normalization_modes: dict[str, Mode]
     output_normalization_modes: dict[str, Mode]
     min_std: number(gt=0)
-    vision_backbone: Literal["resnet18", "resnet34"] = ABSENT
+    vision_backbone: Literal["resnet18", "resnet34", "small_cnn"] = ABSENT
     pretrained_backbone_weights: Text | None = ABSENT
+
+    def backbone_conflicts(self) -> Iterator[str]:
+        """What a small_cnn does not have."""
+        if self.vision_backbone != "small_cnn":
+            return
+        if self.pretrained_backbone_weights is not None:
+            yield "policy.vision_backbone=small_cnn needs policy.pretrained_backbone_weights=null"
+        if getattr(self, "replace_final_stride_with_dilation", None):
+            yield "policy.vision_backbone=small_cnn needs policy.replace_final_stride_with_dilation=false"
+        if getattr(self, "use_group_norm", None) is False:
+            yield "policy.vision_backbone=small_cnn needs policy.use_group_norm=true"
 
 
 class Act(Shared):
@@ -75,6 +86,7 @@ class Act(Shared):
             yield f"policy.dim_model={dim} must be a multiple of 4 and of policy.n_heads={heads}"
         if self.temporal_ensemble_coeff is not None and actions != 1:
             yield "policy.temporal_ensemble_coeff needs policy.n_action_steps=1: it looks at every step"
+        yield from self.backbone_conflicts()
 
 
 class Diffusion(Shared):
@@ -118,6 +130,7 @@ class Diffusion(Shared):
         if (self.num_inference_steps or 1) > self.num_train_timesteps:
             yield "policy.num_inference_steps must lie between 1 and policy.num_train_timesteps"
         yield from self._image_conflicts()
+        yield from self.backbone_conflicts()
 
     def _image_conflicts(self) -> Iterator[str]:
         images = {key: shape[1:] for key, shape in (self.input_shapes or {}).items() if len(shape) == 3}

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from demo_score.observations import ACTION, ENVIRONMENT_STATE, IMAGE, STATE
+from demo_score.policies.vision import SMALL_CNN
 from demo_score.runtime.errors import UserError
 
 BOTH = ["n_obs_steps", "n_action_steps", "vision_backbone", "pretrained_backbone_weights"]
@@ -88,6 +89,8 @@ def _without_counterpart(policy: Mapping[str, Any]) -> Iterator[str]:
         yield f"a policy that sees {STATE} alone: train with {ENVIRONMENT_STATE}, or images, beside it"
     if vectors != [key for key in KINDS if key in vectors]:
         yield f"policy.input_shapes with {', '.join(vectors)} in this order: train with {', '.join(KINDS)}"
+    if policy.get("vision_backbone") == SMALL_CNN:
+        yield f"policy.vision_backbone={SMALL_CNN}: train with resnet18"
     if len(images) > 1:
         yield "images of several sizes: train on images of one"
     if policy.get("n_groups", GROUPS) != GROUPS:
