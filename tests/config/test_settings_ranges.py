@@ -11,7 +11,7 @@ from demo_score.config.models import policy as policy_models
 from demo_score.config.models.settings import Settings
 from demo_score.config.settings import compose_settings, leaves
 from demo_score.config.tree import choices
-from demo_score.data.formats.aloha import JPEGS
+from demo_score.data.choices import JPEGS
 from demo_score.data.videos import BACKENDS
 from demo_score.observations import STATE
 from demo_score.policies import POLICIES

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import one_line_error
-from demo_score.provenance.readme import BLOCK, DOCUMENTS, INTERVAL, with_tables
+from demo_score.provenance.documents import DOCUMENTS
+from demo_score.provenance.readme import BLOCK, INTERVAL, with_tables
 from demo_score.provenance.verify import verify
 from finished_experiment import edit, finished, made, made_public, problems, published
 from places import REPOSITORY

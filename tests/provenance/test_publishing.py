@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import one_line_error
+from demo_score.provenance.documents import DOCUMENTS
 from demo_score.provenance.publish import publish
-from demo_score.provenance.readme import DOCUMENTS
 from finished_experiment import MINE, SETTINGS, edit, finished, flip, made, made_public, problems, published
 from places import REPOSITORY
 from torch.backends.cpu import get_cpu_capability

@@ -18,9 +18,9 @@ from demo_score.rollout.environments import EnvironmentMaker
 from demo_score.rollout.loop import RolloutOptions, rollout, rollout_settings
 from demo_score.rollout.outcomes import list_outcomes, write_outcomes
 from demo_score.rollout.runs import collect_rollouts, evaluate, run_checkpoint
+from demo_score.run_options import OfRun
 from demo_score.runtime import hardware
 from demo_score.tables import OUTCOMES
-from demo_score.tables.run_options import OfRun
 from omegaconf import OmegaConf
 from rollout_policies import IMAGE, OVERRIDES, Chaser, pusht_settings, untrained
 from torch import Tensor

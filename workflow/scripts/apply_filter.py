@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.curation.scoring import apply_filter
+from demo_score.run_options import add_run_seed
 from demo_score.runtime.arguments import Parser
-from demo_score.tables.run_options import add_run_seed
 
 
 def main() -> str:
@@ -20,6 +19,8 @@ def main() -> str:
     help_text = "refuse to keep none or all of the demonstrations: policies are to train on the choice"
     parser.add_argument("--must-choose", action="store_true", help=help_text)
     arguments = parser.parse_args()
+    from demo_score.curation.scoring import apply_filter
+
     apply_filter(**vars(arguments))
     return f"{arguments.scores}: all scores; {arguments.demos_only}, {arguments.rollouts_plus_demos}: what is kept"
 

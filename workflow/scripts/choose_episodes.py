@@ -5,8 +5,6 @@ from pathlib import Path
 from _library import run_command
 from demo_score.conditions import FINAL
 from demo_score.config.seeds import seed_argument
-from demo_score.curation.choice import choose_episodes
-from demo_score.data.lists import count_episodes, write_list
 from demo_score.runtime.arguments import Parser
 from demo_score.runtime.files import check_outputs
 
@@ -19,6 +17,9 @@ def main() -> str:
     parser.add_argument("--oracle", nargs="*", default=[], help="strategies that the oracle keeps")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    from demo_score.curation.choice import choose_episodes
+    from demo_score.data.lists import count_episodes, write_list
+
     check_outputs({"--out": arguments.out}, [arguments.scores])
     chosen = choose_episodes(arguments.condition, arguments.scores, arguments.seed, arguments.oracle)
     write_list(arguments.out, chosen)

@@ -8,8 +8,6 @@ from pathlib import Path
 from _library import run_command
 from demo_score.command_line import read_environment, settings_parser
 from demo_score.config.seeds import count_argument, seed_argument
-from demo_score.data.formats.robomimic import write_episodes
-from demo_score.demonstrations.collect import collect_demonstrations
 from demo_score.runtime.cores import available_threads
 from demo_score.runtime.files import check_writable
 
@@ -21,6 +19,9 @@ def main() -> str:
     parser.add_argument("--seed", type=seed_argument, required=True, help="environment seed of the first attempt")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    from demo_score.data.formats.robomimic import write_episodes
+    from demo_score.demonstrations.collect import collect_demonstrations
+
     check_writable(arguments.out)
     env = read_environment(arguments)
     episodes = collect_demonstrations(

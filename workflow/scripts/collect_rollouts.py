@@ -5,11 +5,12 @@ collect_rollouts.py -p checkpoints/003000 --out-dir DIR eval.n_episodes=100 eval
 
 from _library import run_command
 from demo_score.command_line import checkpoint_parser, rollout_arguments
-from demo_score.rollout.runs import collect_rollouts
 
 
 def main() -> str:
     arguments = rollout_arguments(checkpoint_parser(__doc__))
+    from demo_score.rollout.runs import collect_rollouts
+
     path = collect_rollouts(arguments.checkpoint, arguments.overrides, arguments.out_dir)
     return f"{path}: the rollouts"
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.arena.influence import influence_of_files
 from demo_score.config.seeds import seed_argument
 from demo_score.runtime.arguments import Parser, json_argument
 
@@ -17,6 +16,8 @@ def main() -> str:
     parser.add_argument("--run-seed", dest="seed", type=seed_argument, required=True, help="seed of the run")
     parser.add_argument("--out", type=Path, required=True, help="file (.safetensors)")
     arguments = parser.parse_args()
+    from demo_score.arena.influence import influence_of_files
+
     influence_of_files(**vars(arguments))
     return f"{arguments.out}: influence of each demonstration on each rollout"
 

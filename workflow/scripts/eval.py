@@ -5,9 +5,8 @@ eval.py -p checkpoints/008000 --out-dir DIR eval.n_episodes=200 eval.batch_size=
 
 from _library import run_command
 from demo_score.command_line import checkpoint_parser, rollout_arguments
-from demo_score.rollout.runs import evaluate
+from demo_score.run_options import add_run, of_run
 from demo_score.runtime.files import check_file_name
-from demo_score.tables.run_options import add_run, of_run
 
 
 def main() -> str:
@@ -15,6 +14,8 @@ def main() -> str:
     parser.add_argument("--name", default="evaluation", help="of the table, without .csv (evaluation)")
     add_run(parser, arena=True)
     arguments = rollout_arguments(parser)
+    from demo_score.rollout.runs import evaluate
+
     check_file_name(arguments.name, "--name")
     evaluate(arguments.checkpoint, arguments.overrides, arguments.out_dir, arguments.name, of_run(arguments))
     return f"{arguments.out_dir / f'{arguments.name}.csv'}: a row an episode"

@@ -3,10 +3,7 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.data.formats.aloha import ACT, JPEGS
-from demo_score.data.formats.lerobot_writer import KINDS_OF_IMAGES
-from demo_score.ingest.conversion import FORMATS, export_data
-from demo_score.ingest.problems import CHOICES, REFUSE
+from demo_score.data.choices import ACT, CHOICES, FORMATS, JPEGS, KINDS_OF_IMAGES, REFUSE
 from demo_score.runtime.arguments import Parser
 
 
@@ -24,6 +21,8 @@ def main() -> None:
     parser.add_argument("--problems", choices=CHOICES, default=REFUSE, help="what to do with bad episodes (refuse)")
     parser.add_argument("--aloha-jpeg", choices=JPEGS, default=ACT, help="ALOHA: how JPEGs were made (act)")
     arguments = parser.parse_args()
+    from demo_score.ingest.conversion import export_data
+
     print(f"{arguments.out}: {export_data(**vars(arguments))} episodes")
 
 

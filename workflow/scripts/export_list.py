@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.ingest.keep_lists import export_keep_list
 from demo_score.runtime.arguments import Parser
 
 
@@ -14,6 +13,8 @@ def main() -> str:
     parser.add_argument("--filter-key", dest="key", default="demo_score", help="robomimic: mask/<this> in a copy")
     parser.add_argument("--sources", type=Path, nargs="+", help="all data sets considered, or lists of them")
     arguments = parser.parse_args()
+    from demo_score.ingest.keep_lists import export_keep_list
+
     kept, dropped = export_keep_list(**vars(arguments))
     return f"{arguments.out}: the list in the forms of each tool; {kept} episodes are kept, {dropped} are not"
 

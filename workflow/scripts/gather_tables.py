@@ -10,7 +10,6 @@ from _library import run_command
 from demo_score.runtime.arguments import Parser
 from demo_score.runtime.files import check_outputs
 from demo_score.tables import TABLES
-from demo_score.tables.gathering import gather
 
 
 def main() -> str:
@@ -19,6 +18,8 @@ def main() -> str:
     parser.add_argument("--kind", choices=TABLES, required=True, metavar="KIND", help="a heading of docs/tables.md")
     parser.add_argument("--out", type=Path, required=True, help="table (.csv)")
     arguments = parser.parse_args()
+    from demo_score.tables.gathering import gather
+
     check_outputs({"--out": arguments.out}, arguments.tables)
     n = gather(TABLES[arguments.kind], arguments.tables, arguments.out)
     return f"{arguments.out}: {n} rows of {len(arguments.tables)} tables"

@@ -4,9 +4,7 @@ import argparse
 from pathlib import Path
 
 from _library import run_command
-from demo_score.data.formats.aloha import ACT, JPEGS
-from demo_score.ingest.conversion import import_data
-from demo_score.ingest.problems import CHOICES, REFUSE
+from demo_score.data.choices import ACT, CHOICES, JPEGS, REFUSE
 from demo_score.runtime.arguments import Parser
 
 
@@ -22,6 +20,8 @@ def main() -> None:
     parser.add_argument("--problems", choices=CHOICES, default=REFUSE, help="what to do with bad episodes (refuse)")
     parser.add_argument("--aloha-jpeg", choices=JPEGS, default=ACT, help="ALOHA: how JPEGs were made (act)")
     arguments = parser.parse_args()
+    from demo_score.ingest.conversion import import_data
+
     print(f"{arguments.out}: {import_data(**vars(arguments))} episodes")
 
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from _library import run_command
-from demo_score.ingest.inspection import inspect, report
 from demo_score.runtime.arguments import Parser
 
 
@@ -17,6 +16,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--no-images", dest="images", action="store_false", help="do not look into images and videos")
     arguments = parser.parse_args()
+    from demo_score.ingest.inspection import inspect, report
+
     inspection = inspect(arguments.path, arguments.labels, arguments.images)
     print(json.dumps(asdict(inspection), indent=2, default=str) if arguments.json else report(inspection))
     sys.exit(1 if inspection.problems else 0)

@@ -8,9 +8,8 @@ import argparse
 from pathlib import Path
 
 from _library import run_command
-from demo_score.arena.keep import keep_demonstrations, size_argument
 from demo_score.config.seeds import seed_argument
-from demo_score.entrants import CONTROLS, OWN
+from demo_score.entrants import CONTROLS, OWN, size_argument
 from demo_score.runtime.arguments import Parser
 from demo_score.runtime.files import check_outputs
 
@@ -27,6 +26,8 @@ def main() -> str:
     parser.add_argument("--kept", type=Path, required=True, help="table of what is kept (.csv)")
     parser.add_argument("--out", type=Path, required=True, help="list of it (.txt)")
     arguments = parser.parse_args()
+    from demo_score.arena.keep import keep_demonstrations
+
     inputs = [path for path in (arguments.filter_scores, arguments.scores) if path]
     check_outputs({"--kept": arguments.kept, "--out": arguments.out}, inputs)
     n = keep_demonstrations(**vars(arguments))

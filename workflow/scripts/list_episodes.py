@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.data.lists import all_episodes, count_episodes, write_list
 from demo_score.runtime.arguments import Parser
 from demo_score.runtime.files import check_outputs
 
@@ -13,6 +12,8 @@ def main() -> str:
     parser.add_argument("files", nargs="+", type=Path, help="data sets")
     parser.add_argument("--out", type=Path, required=True, help="dataset list (.txt)")
     arguments = parser.parse_args()
+    from demo_score.data.lists import all_episodes, count_episodes, write_list
+
     check_outputs({"--out": arguments.out}, arguments.files)
     listed = all_episodes(arguments.files)
     write_list(arguments.out, listed)

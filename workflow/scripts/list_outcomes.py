@@ -7,9 +7,8 @@ import argparse
 from pathlib import Path
 
 from _library import run_command
-from demo_score.rollout.outcomes import list_outcomes
+from demo_score.run_options import add_run, of_run
 from demo_score.runtime.arguments import Parser
-from demo_score.tables.run_options import add_run, of_run
 
 
 def main() -> str:
@@ -18,6 +17,8 @@ def main() -> str:
     add_run(parser)
     parser.add_argument("--out", type=Path, required=True, help="table (.csv)")
     arguments = parser.parse_args()
+    from demo_score.rollout.outcomes import list_outcomes
+
     n_episodes = list_outcomes(arguments.rollouts, arguments.out, of_run(arguments))
     return f"{arguments.out}: outcomes of {n_episodes} rollouts"
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.analysis.arena.tables import make_arena_tables
 from demo_score.runtime.arguments import Parser
 
 
@@ -17,7 +16,10 @@ def main() -> None:
     parser.add_argument("--costs", nargs="+", type=Path, required=True, help="of list_costs.py")
     parser.add_argument("--oracle", nargs="*", help="strategies that the oracle keeps; writes arena_detection.csv")
     parser.add_argument("--out", type=Path, required=True, help="folder of summary.md and tables/")
-    print(make_arena_tables(**vars(parser.parse_args())))
+    arguments = parser.parse_args()
+    from demo_score.analysis.arena.tables import make_arena_tables
+
+    print(make_arena_tables(**vars(arguments)))
 
 
 if __name__ == "__main__":

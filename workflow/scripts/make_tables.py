@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.analysis.tables import make_tables
 from demo_score.runtime.arguments import Parser
 
 
@@ -18,7 +17,10 @@ def main() -> None:
     parser.add_argument("--problems", nargs="?", type=Path, help="problems.csv of user-supplied data")
     parser.add_argument("--oracle", nargs="*", help="strategies that the oracle keeps; writes detection.csv")
     parser.add_argument("--out", type=Path, required=True, help="folder of the tables and summary.md")
-    print(make_tables(**vars(parser.parse_args())))
+    arguments = parser.parse_args()
+    from demo_score.analysis.tables import make_tables
+
+    print(make_tables(**vars(arguments)))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from _library import run_command
 from demo_score.config.seeds import count_argument
-from demo_score.demonstrations.playback import play_back
 from demo_score.runtime.arguments import Parser
 from demo_score.runtime.files import check_writable
 
@@ -21,6 +20,8 @@ def main() -> str:
     parser.add_argument("--episodes", type=count_argument, help="how many, from the first (all)")
     parser.add_argument("--out", type=Path, required=True, help="table, a row an episode")
     arguments = parser.parse_args()
+    from demo_score.demonstrations.playback import play_back
+
     check_writable(arguments.out)
     table = play_back(arguments.file, arguments.out, arguments.episodes)
     same = int((table["recorded"] == table["success"]).sum())

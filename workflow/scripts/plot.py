@@ -1,34 +1,49 @@
 """Draw one figure of an experiment from its tables."""
 
 import inspect
+import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from _library import run_command
-from demo_score.plots import arena, arena_grids, classifier, figures, forest, traces
-from demo_score.plots.style import figure_style, save
 from demo_score.runtime.arguments import Parser
 
-FIGURES = [figures.success, figures.checkpoints, figures.kept, classifier.classifier_curves, classifier.scores]
-FIGURES += [forest.differences, forest.overview, traces.traces, traces.paths]
-FIGURES += [arena.arena_uplift, arena.arena_detection, arena.arena_cost]
-FIGURES += [arena_grids.arena_curves, arena_grids.arena_agreement]
+FIGURES = {  # a module of demo_score.plots -> its functions that draw
+    "figures": ("success", "checkpoints", "kept"),
+    "classifier": ("classifier_curves", "scores"),
+    "forest": ("differences", "overview"),
+    "traces": ("traces", "paths"),
+    "arena": ("arena_uplift", "arena_detection", "arena_cost"),
+    "arena_grids": ("arena_curves", "arena_agreement"),
+}
 
 
 def main() -> str:
     parser = Parser(description=__doc__)
     commands = parser.add_subparsers(metavar="FIGURE", required=True)
-    for draw in FIGURES:
-        command = commands.add_parser(draw.__name__, description=draw.__doc__)
-        for name, parameter in inspect.signature(draw).parameters.items():
-            nargs = None if parameter.annotation is Path else "+"
-            command.add_argument(f"--{name}", nargs=nargs, type=Path, required=True)
-        command.add_argument("--out", nargs="+", type=Path, required=True, help="files ending in .png or .svg")
-        command.set_defaults(draw=draw)
+    for module, names in FIGURES.items():
+        for name in names:
+            command = commands.add_parser(name)
+            if name in sys.argv[1:2]:  # packages that draw take seconds to import
+                add_tables(command, getattr(import_module(f"demo_score.plots.{module}"), name))
     arguments = vars(parser.parse_args())
+    from demo_score.plots.style import figure_style, save
+
     draw, out = arguments.pop("draw"), arguments.pop("out")
     with figure_style():
         save(draw(**arguments), out)
     return f"{', '.join(map(str, out))}: the figure {draw.__name__}"
+
+
+def add_tables(command: Parser, draw: Callable) -> None:
+    """The options of a figure: what it is drawn of, as the parameters of its function are called."""
+    command.description = draw.__doc__
+    for name, parameter in inspect.signature(draw).parameters.items():
+        nargs = None if parameter.annotation is Path else "+"
+        command.add_argument(f"--{name}", nargs=nargs, type=Path, required=True)
+    command.add_argument("--out", nargs="+", type=Path, required=True, help="files ending in .png or .svg")
+    command.set_defaults(draw=draw)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ import argparse
 from pathlib import Path
 
 from _library import run_command
-from demo_score.ingest.preparation import prepare_data, read_data_settings
 from demo_score.runtime.arguments import Parser
 
 
@@ -22,6 +21,8 @@ def main() -> str:
     parser.add_argument("--out-dir", type=Path, required=True, help="folder of the tables")
     parser.add_argument("--content", help="stands in the tables for what the data hold: others where the data are")
     arguments = parser.parse_args()
+    from demo_score.ingest.preparation import prepare_data, read_data_settings
+
     settings = read_data_settings(arguments.settings)
     prepare_data(settings, arguments.out_dir, str(arguments.settings), arguments.content)
     return f"{arguments.out_dir}: tables of the episodes that passed"

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.demonstrations.recording import record_demonstrations
 from demo_score.runtime.arguments import Parser
 
 
@@ -13,6 +12,8 @@ def main() -> str:
     parser.add_argument("--strip", type=Path, required=True, help="file ending in .png or .svg")
     parser.add_argument("--video", type=Path, help="file ending in .mp4")
     arguments = parser.parse_args()
+    from demo_score.demonstrations.recording import record_demonstrations
+
     record_demonstrations(**vars(arguments))
     return f"{', '.join(str(path) for path in (arguments.strip, arguments.video) if path)}: demonstrations by score"
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from _library import run_command
 from demo_score.command_line import checkpoint_parser
-from demo_score.rollout.recording import record
 
 
 def main() -> str:
@@ -17,6 +16,8 @@ def main() -> str:
     parser.add_argument("--strip", type=Path, required=True, help="file ending in .png or .svg")
     parser.add_argument("--video", type=Path, help="file ending in .mp4")
     arguments = parser.parse_args()
+    from demo_score.rollout.recording import record
+
     record(arguments.checkpoint, arguments.overrides, arguments.evaluation, arguments.strip, arguments.video)
     return f"{', '.join(str(path) for path in (arguments.strip, arguments.video) if path)}: a success and a failure"
 

@@ -7,7 +7,6 @@ import argparse
 from pathlib import Path
 
 from _library import run_command
-from demo_score.arena.scoring import Sources, score_demonstrations
 from demo_score.config.seeds import seed_argument
 from demo_score.runtime.arguments import Parser, json_argument
 
@@ -24,6 +23,8 @@ def main() -> str:
     parser.add_argument("--run-seed", type=seed_argument, required=True, help="seed of the run, and of what is drawn")
     parser.add_argument("--out", type=Path, required=True, help="table of scores (.csv)")
     arguments = vars(parser.parse_args())
+    from demo_score.arena.scoring import Sources, score_demonstrations
+
     method, settings = arguments.pop("method"), arguments.pop("settings")
     seed, out = arguments.pop("run_seed"), arguments.pop("out")
     n = score_demonstrations(method, settings, Sources(**arguments), seed, out)

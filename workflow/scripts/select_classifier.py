@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.curation.selection import select_classifier
+from demo_score.run_options import add_run_seed
 from demo_score.runtime.arguments import Parser
-from demo_score.tables.run_options import add_run_seed
 
 
 def main() -> str:
@@ -16,6 +15,8 @@ def main() -> str:
     parser.add_argument("--out", type=Path, required=True, help="the choice and its reason (.yaml)")
     add_run_seed(parser)
     arguments = parser.parse_args()
+    from demo_score.curation.selection import select_classifier
+
     chosen = select_classifier(**vars(arguments))
     return f"{arguments.out}: classifier {chosen['member']} of {chosen['model_arch']}, {chosen['reason']}"
 

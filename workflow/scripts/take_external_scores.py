@@ -8,7 +8,6 @@ import argparse
 from pathlib import Path
 
 from _library import run_command
-from demo_score.arena.external import take_external_scores
 from demo_score.config.seeds import seed_argument
 from demo_score.runtime.arguments import Parser
 
@@ -22,6 +21,8 @@ def main() -> str:
     parser.add_argument("--run-seed", dest="seed", type=seed_argument, required=True, help="seed of the run")
     parser.add_argument("--out", type=Path, required=True, help="table of scores (.csv)")
     arguments = parser.parse_args()
+    from demo_score.arena.external import take_external_scores
+
     n = take_external_scores(**vars(arguments))
     return f"{arguments.out}: scores of {n} demonstrations by {arguments.method}"
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.demonstrations.paths import write_paths
 from demo_score.runtime.arguments import Parser
 
 
@@ -12,6 +11,8 @@ def main() -> str:
     parser.add_argument("demonstrations", nargs="+", type=Path, help="files of collect_demonstrations.py")
     parser.add_argument("--out", type=Path, required=True, help="paths.csv")
     arguments = parser.parse_args()
+    from demo_score.demonstrations.paths import write_paths
+
     write_paths(**vars(arguments))
     return f"{arguments.out}: the hands' paths of {len(arguments.demonstrations)} files"
 

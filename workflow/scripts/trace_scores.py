@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.curation.traces import trace_scores
 from demo_score.runtime.arguments import Parser
 
 
@@ -13,6 +12,8 @@ def main() -> str:
     parser.add_argument("--scores", type=Path, required=True, help="scores.csv of apply_filter.py")
     parser.add_argument("--out", type=Path, required=True, help="traces.csv")
     arguments = parser.parse_args()
+    from demo_score.curation.traces import trace_scores
+
     trace_scores(**vars(arguments))
     return f"{arguments.out}: scores in time of the episodes of {arguments.scores}"
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.curation.sweep import train_classifiers
 from demo_score.runtime.arguments import Parser
 
 
@@ -16,6 +15,8 @@ def main() -> str:
     parser.add_argument("--out", type=Path, required=True, help="classifiers (.safetensors)")
     parser.add_argument("--metrics", type=Path, required=True, help="losses of every evaluated epoch (.csv)")
     arguments = parser.parse_args()
+    from demo_score.curation.sweep import train_classifiers
+
     n_members = train_classifiers(**vars(arguments))
     return f"{arguments.out}: {n_members} classifiers {arguments.model_arch}; {arguments.metrics}: their losses"
 

@@ -7,7 +7,6 @@ weigh_episodes.py SCORES.csv --lerobot DATA_SET --chunk 100 --out progress.parqu
 from pathlib import Path
 
 from _library import run_command
-from demo_score.arena.weights import write_progress, write_weights
 from demo_score.runtime.arguments import Parser
 
 
@@ -18,6 +17,8 @@ def main() -> str:
     parser.add_argument("--lerobot", type=Path, metavar="DATA_SET", help="write LeRobot's form, of this data set")
     parser.add_argument("--chunk", type=int, default=100, help="LeRobot: policy.chunk_size of the training (100)")
     arguments = parser.parse_args()
+    from demo_score.arena.weights import write_progress, write_weights
+
     if arguments.lerobot is None:
         return f"{arguments.out}: weights of {write_weights(arguments.scores, arguments.out)} episodes"
     n = write_progress(arguments.scores, arguments.lerobot, arguments.chunk, arguments.out)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.reporting.answer import write_answer
 from demo_score.runtime.arguments import Parser
 
 
@@ -12,7 +11,10 @@ def main() -> None:
     parser.add_argument("experiments", nargs="+", type=Path, help="results/<experiment>, with its tables")
     parser.add_argument("--published", type=Path, default=Path("results/published"), help="(results/published)")
     parser.add_argument("--out", type=Path, required=True)
-    print(write_answer(**vars(parser.parse_args())))
+    arguments = parser.parse_args()
+    from demo_score.reporting.answer import write_answer
+
+    print(write_answer(**vars(arguments)))
 
 
 if __name__ == "__main__":

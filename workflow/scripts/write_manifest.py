@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from _library import run_command
-from demo_score.provenance.manifest import write_manifest
 from demo_score.runtime.arguments import Parser
 
 
@@ -17,6 +16,8 @@ def main() -> str:
     parser.add_argument("--data", nargs="?", type=Path, help="data.yaml of user-supplied data")
     parser.add_argument("--out", type=Path, required=True, help="tables/manifest.json")
     arguments = parser.parse_args()
+    from demo_score.provenance.manifest import write_manifest
+
     write_manifest(**vars(arguments))
     return f"{arguments.out}: what the tables are made of"
 

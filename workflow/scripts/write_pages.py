@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.reporting.pages import write_pages
 from demo_score.runtime.arguments import Parser
 
 
@@ -12,6 +11,8 @@ def main() -> str:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--out-dir", type=Path, required=True, dest="out")
     arguments = parser.parse_args()
+    from demo_score.reporting.pages import write_pages
+
     write_pages(**vars(arguments))
     return f"{arguments.out}: pages of {len(arguments.files)} tables"
 

@@ -1,6 +1,5 @@
 """What an entrant of the arena keeps: the demonstrations with the highest scores, or those of a control."""
 
-import argparse
 import os
 from pathlib import Path
 
@@ -50,13 +49,6 @@ def keep_demonstrations(
     ARENA_KEPT.write(kept, _rows(table, flags, entrant, keep, seed, filter_scores, kept))
     write_list(out, _selection(table[flags == 1], filter_scores))
     return int(flags.sum())
-
-
-def size_argument(text: str) -> str:
-    """A size of keep on a command line: argparse's `type`."""
-    if text != OWN and not (text.isascii() and text.isdigit() and 0 < int(text) < 100):
-        raise argparse.ArgumentTypeError(f"'{text}' is no size; give {OWN}, or a percentage from 1 to 99")
-    return text
 
 
 def highest(scores: np.ndarray, n: int, generator: np.random.Generator) -> np.ndarray:

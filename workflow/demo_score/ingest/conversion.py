@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from demo_score.data.choices import ACT, FORMATS, REFUSE
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import LISTS, open_dataset
-from demo_score.data.formats.aloha import ACT, write_aloha
+from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.base import DataSet, say_notes
 from demo_score.data.formats.lerobot_writer import write_lerobot
 from demo_score.data.formats.robomimic import RobomimicFile, write_episodes
@@ -15,12 +16,10 @@ from demo_score.data.labels import Label, read_labels
 from demo_score.data.lists import Entry, read_entries, read_entry_episodes, select
 from demo_score.data.rates import agreed_rate
 from demo_score.ingest.left_out import Seen, agreed_description, names_of, say_left_out
-from demo_score.ingest.problems import REFUSE, Part, settle
+from demo_score.ingest.problems import Part, settle
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_writable
 from demo_score.runtime.progress import progress_bar
-
-FORMATS = ("lerobot", "aloha", "robomimic")
 
 
 def import_data(

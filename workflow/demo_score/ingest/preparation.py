@@ -11,6 +11,7 @@ import pandas as pd
 
 from demo_score.config.models.user_data import UserData
 from demo_score.config.yaml_files import read_yaml
+from demo_score.data.choices import REFUSE
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
 from demo_score.data.formats.base import DataSet
@@ -20,7 +21,7 @@ from demo_score.data.formats.robomimic import RobomimicFile
 from demo_score.data.labels import read_labels
 from demo_score.data.lists import Entry, write_table
 from demo_score.ingest.conversion import masked_episodes
-from demo_score.ingest.problems import REFUSE, Part, Problem, settle
+from demo_score.ingest.problems import Part, Problem, settle
 from demo_score.ingest.user_data import PLACE, check_places
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_writable

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from demo_score.data.choices import CHOICES, REFUSE, SKIP
 from demo_score.data.episodes import Episode
 from demo_score.data.formats.aloha import LABELS, AlohaFolder
 from demo_score.data.formats.base import DataSet
@@ -19,9 +20,6 @@ from demo_score.observations import ACTION
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.progress import progress_bar
 from demo_score.runtime.stopping import check, polled
-
-REFUSE, SKIP = "refuse", "skip"
-CHOICES = (REFUSE, SKIP)
 
 Visit = Callable[[int, Episode], None]
 Shapes = dict[str, tuple[int, ...]]  # observation keys and "action" -> shape of one frame

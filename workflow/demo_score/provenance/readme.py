@@ -21,16 +21,6 @@ from demo_score.runtime.files import read_text
 from demo_score.tables import ALL_RUNS, TABLES
 from demo_score.tables.reference import tables_reference
 
-# Markdown with blocks that `make docs` writes; `make verify` checks these, and published numbers elsewhere.
-DOCUMENTS = (
-    "README.md",
-    "docs/results.md",
-    "docs/tutorial.md",
-    "docs/config.md",
-    "docs/tables.md",
-    "docs/arena.md",
-    "docs/tasks.md",
-)
 PUBLISHED = "published"
 EXPERIMENTS, ARITHMETICS = "experiments", "arithmetics"  # blocks, beside one of each published experiment's name
 OF_ALL = {  # blocks of all published arenas, and of all tasks

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from demo_score.data.episodes import Episode
 from demo_score.data.formats import open_dataset
+from demo_score.run_options import BY_HAND, OfRun
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_outputs
 from demo_score.tables import OUTCOMES
-from demo_score.tables.run_options import BY_HAND, OfRun
 
 
 def list_outcomes(rollouts: list[Path], out: Path, of_run: OfRun = BY_HAND) -> int:

@@ -17,12 +17,12 @@ from demo_score.rollout.finished import FinishedBatches
 from demo_score.rollout.loop import rollout_settings
 from demo_score.rollout.observers import Observer, RolloutProgress
 from demo_score.rollout.outcomes import write_outcomes
+from demo_score.run_options import BY_HAND, OfRun
 from demo_score.runtime.dependencies import code_digest
 from demo_score.runtime.digests import digest
 from demo_score.runtime.files import check_writable
 from demo_score.runtime.hardware import select_device
 from demo_score.runtime.resume import ResumeFolder
-from demo_score.tables.run_options import BY_HAND, OfRun
 
 
 def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> Path:

@@ -1,14 +1,21 @@
-"""What a table is: its columns with their types and missing values; how it is written, read and checked."""
+"""What a table is: its columns with their types and missing values; how it is written, read and checked.
+
+Pandas is imported where a table is made or read: what is declared is asked for by commands that do neither, as --help.
+"""
+
+from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import read_text, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WHOLE, NUMBER, TEXT, FLAG = "a whole number", "a number", "a text", "0 or 1"  # types of columns
 _LACKING = ("", "nan")
@@ -41,6 +48,8 @@ class Table:
 
         Raises KeyError for a column that is not declared, and for one that is missing.
         """
+        import pandas as pd
+
         table = pd.DataFrame(rows)
         lacking = {name for name, column in self.columns.items() if not column.may_lack} - {*table}
         if wrong := {*table} - {*self.columns} | (set() if table.empty else lacking):
@@ -58,6 +67,8 @@ class Table:
         Raises UserError where the file, a column or (unless it may be `empty`) every row is missing, and for a cell
         that is not of its type.
         """
+        import pandas as pd
+
         names = list(self.columns if columns is None else columns)
         table = self._parse(path)
         if missing := [name for name in names if name not in table]:
@@ -75,6 +86,8 @@ class Table:
     def _parse(self, path: Path) -> pd.DataFrame:
         if not path.is_file():
             raise UserError(f"{path}: no such table; run the workflow step that writes it")
+        import pandas as pd
+
         try:
             return pd.read_csv(io.StringIO(read_text(path)), dtype="str", keep_default_na=False)
         except (pd.errors.ParserError, pd.errors.EmptyDataError):

@@ -8,9 +8,9 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from demo_score.config.recorded import check_recorded
+from demo_score.data.choices import ACT
 from demo_score.data.episodes import Episode, is_image
 from demo_score.data.formats import is_dataset, open_dataset
-from demo_score.data.formats.aloha import ACT
 from demo_score.data.formats.base import DataSet, say_notes
 from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.frames import Frames

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.analysis.compare import compare_all
 from demo_score.runtime.arguments import Parser
 
 
@@ -11,7 +10,10 @@ def main() -> None:
     parser = Parser(description=__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"), help="(results)")
     parser.add_argument("--published", type=Path, default=Path("results/published"), help="(results/published)")
-    print(compare_all(**vars(parser.parse_args())))
+    arguments = parser.parse_args()
+    from demo_score.analysis.compare import compare_all
+
+    print(compare_all(**vars(arguments)))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.provenance.readme import DOCUMENTS, with_tables
+from demo_score.provenance.documents import DOCUMENTS
 from demo_score.runtime.arguments import Parser
 from demo_score.runtime.files import read_text, write_text
 
@@ -15,6 +15,8 @@ def main() -> str:
     parser.add_argument("--documents", nargs="*", type=Path, default=documents, help=help_text)
     parser.add_argument("--published", type=Path, default=Path("results/published"), help="(results/published)")
     arguments = parser.parse_args()
+    from demo_score.provenance.readme import with_tables
+
     for document in arguments.documents:
         text = read_text(document)
         if (new := with_tables(text, arguments.published)) != text:

@@ -9,7 +9,6 @@ import argparse
 from pathlib import Path
 
 from _library import run_command
-from demo_score.provenance.publish import publish
 from demo_score.runtime.arguments import Parser
 
 
@@ -21,6 +20,8 @@ def main() -> str:
     parser.add_argument("--out", type=Path, help="default: results/published/<experiment>")
     parser.add_argument("--without-figures", action="store_true", help="tables, and what they are made of, alone")
     arguments = parser.parse_args()
+    from demo_score.provenance.publish import publish
+
     out = arguments.out or arguments.experiment.parent / "published" / arguments.experiment.name
     publish(arguments.experiment, arguments.config, arguments.command, out, not arguments.without_figures)
     return f"{out}: {arguments.experiment}, published"

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from _library import run_command
 from demo_score.analysis.formatting import count
-from demo_score.provenance.readme import DOCUMENTS
-from demo_score.provenance.verify import verify
+from demo_score.provenance.documents import DOCUMENTS
 from demo_score.runtime.arguments import Parser
 from demo_score.runtime.errors import UserError
 
@@ -23,6 +22,8 @@ def main() -> None:
     help_text = f"Markdown that reports numbers of results/published ({' '.join(DOCUMENTS)})"
     parser.add_argument("--documents", nargs="*", type=Path, default=documents, help=help_text)
     arguments = parser.parse_args()
+    from demo_score.provenance.verify import verify
+
     if missing := [path for path in arguments.documents if not path.is_file()]:
         raise UserError(f"--documents {missing[0]}: no such document; correct the path")
     problems, notes = verify(arguments.results, arguments.documents)

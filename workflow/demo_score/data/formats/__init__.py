@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from demo_score.data.choices import ACT
 from demo_score.data.episodes import Episode
-from demo_score.data.formats.aloha import ACT, AlohaFolder, check_jpeg, is_aloha
+from demo_score.data.formats.aloha import AlohaFolder, check_jpeg, is_aloha
 from demo_score.data.formats.base import DataSet
 from demo_score.data.formats.lerobot import LeRobotFolder
 from demo_score.data.formats.lerobot_folders import is_lerobot

@@ -20,6 +20,7 @@ import cv2
 import h5py
 import numpy as np
 
+from demo_score.data.choices import ACT, JPEGS
 from demo_score.data.episodes import OBSERVATION_PREFIX, Episode
 from demo_score.data.formats.base import DataSet
 from demo_score.data.formats.hdf5 import (
@@ -43,8 +44,6 @@ from demo_score.runtime.files import atomic_folder
 from demo_score.runtime.stopping import check
 
 LABELS = "labels.csv"
-ACT, STANDARD = "act", "standard"  # how JPEGs were made
-JPEGS = (ACT, STANDARD)
 _FILE = re.compile(r"episode_(\d+)\.hdf5")
 _ACTION, _OBSERVATIONS, _STATE = "action", "observations", "qpos"
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"

@@ -20,6 +20,7 @@ import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet
 
+from demo_score.data.choices import KINDS_OF_IMAGES
 from demo_score.data.episodes import Episode, is_image, place
 from demo_score.data.formats.lerobot import REWARD
 from demo_score.data.formats.lerobot_data_files import DataFiles
@@ -40,7 +41,6 @@ INDEX_FEATURES = {
     key: {"dtype": "float32" if key == "timestamp" else "int64", "shape": [1], "names": None}
     for key in ("timestamp", "frame_index", "episode_index", "index", "task_index")
 }
-KINDS_OF_IMAGES = ("video", "image")
 IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
 MAX_DIMENSIONS = 5  # of one frame of a feature
 IMAGES_AT_A_TIME = 16
