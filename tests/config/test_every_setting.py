@@ -15,7 +15,9 @@ from conftest import TINY, random_episode
 from demo_score.config.settings import compose_settings
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.policies import make_policy
+from demo_score.policies.checkpoints import save_checkpoint
 from demo_score.rollout import loop as rollout_loop
+from demo_score.rollout import runs as rollout_runs
 from demo_score.runtime.hardware import has_bfloat16
 from demo_score.training.batches import Batches
 from demo_score.training.loop import load_data, prepare_batch, start_run, train
@@ -128,6 +130,18 @@ def rolled_out(*overrides: str) -> object:
     return [episode.seed for episode in episodes], sizes, vectors
 
 
+def images_are_stored(*overrides: str) -> list[bool]:
+    """Whether collected rollouts are (tests/rollout looks at the files)."""
+    settings, asked = composed("env.episode_length=1", *overrides), []
+    checkpoint = Path(digest(*overrides)) / "000001"
+    save_checkpoint(checkpoint, make_policy(settings), settings)
+    with pytest.MonkeyPatch.context() as patch:
+        original = rollout_runs.run_checkpoint
+        patch.setattr(rollout_runs, "run_checkpoint", lambda *a, **k: asked.append(a[2]) or original(*a, **k))
+        rollout_runs.collect_rollouts(checkpoint, [], Path("rollouts"))
+    return asked
+
+
 def logged(*overrides: str) -> object:
     """What Weights & Biases got from a training."""
     write_episodes("data.hdf5", [random_episode(30)], {})
@@ -192,6 +206,7 @@ DEFAULT: dict[str, tuple] = {
     "eval.n_episodes": (rolled_out, 3),
     "eval.batch_size": (rolled_out, 2, "eval.n_episodes=2"),
     "eval.use_async_envs": (rolled_out, "true"),
+    "eval.record_images": (images_are_stored, "false"),
     "wandb.enable": (logged, "true"),
     "wandb.project": (logged, "a", TRACKED),
     "wandb.name": (logged, "a", TRACKED),

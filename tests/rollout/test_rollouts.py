@@ -183,6 +183,10 @@ def test_rollouts_are_stored_with_images_and_evaluations_made_without(tmp_path, 
     stored = read_episodes(tmp_path / "000001.hdf5")[2].observations[IMAGE]
     expected = chase(Chaser(), 1, (0, 1, 2), record_images=True)[2].observations[IMAGE]
     np.testing.assert_array_equal(stored[:], expected[:])
+    settings.eval.record_images = False
+    collect_rollouts(tmp_path / "run/000001", [], tmp_path / "numbers")
+    (numbers,) = read_episodes(tmp_path / "numbers/000001.hdf5", [2])
+    assert IMAGE not in numbers.observations and len(numbers) == len(expected)
 
 
 def test_evaluation_is_stored_with_the_outcomes_of_the_same_rollouts(tmp_path, checkpoint) -> None:

@@ -28,12 +28,14 @@ from demo_score.runtime.resume import ResumeFolder
 def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> Path:
     """Store eval.n_episodes rollouts from environment seed `seed` on: <out_dir>/<checkpoint>.hdf5, which is returned.
 
-    What the environment observes is stored at every step, images too, so that policies can be trained on it.
+    What the environment observes is stored at every step, so that policies can be trained on it; images, which take
+    long to draw, with eval.record_images alone.
     """
     check_writable(out_dir, folder=True)
     name = checkpoint_name(checkpoint)
     finished = finished_batches(checkpoint, overrides, out_dir, name)
-    episodes, env_settings = run_checkpoint(checkpoint, overrides, record_images=True, observers=[finished])
+    images = read_checkpoint_settings(checkpoint, overrides).eval.get("record_images", True)  # older settings lack it
+    episodes, env_settings = run_checkpoint(checkpoint, overrides, images, observers=[finished])
     report(episodes)
     for episode in episodes:
         episode.checkpoint = name

@@ -18,6 +18,7 @@ class Eval(OpenSection):
     n_episodes: Batch = ABSENT
     batch_size: whole(1, 10000) = ABSENT
     use_async_envs: bool = ABSENT
+    record_images: bool = ABSENT
 
 
 class Wandb(OpenSection):
