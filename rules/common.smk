@@ -12,7 +12,7 @@ from demo_score.experiments.checks import check_config
 from demo_score.ingest import user_data
 from demo_score.ingest import staleness
 from demo_score.methods.registry import method_file
-from demo_score.runtime.dependencies import code_digest
+from demo_score.runtime.code_store import code_digest
 from demo_score.runtime.digests import settings_digest
 from demo_score.experiments.arena_paths import ARENA_FIGURES, RUN_TABLES, ArenaPaths
 from demo_score.experiments.paths import (

@@ -3,8 +3,8 @@
 import inspect
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from _library import run_command
 from demo_score.runtime.arguments import Parser
@@ -26,7 +26,7 @@ def main() -> str:
         for name in names:
             command = commands.add_parser(name)
             if name in sys.argv[1:2]:  # packages that draw take seconds to import
-                add_tables(command, getattr(import_module(f"demo_score.plots.{module}"), name))
+                add_tables(command, getattr(modules()[module], name))
     arguments = vars(parser.parse_args())
     from demo_score.plots.style import figure_style, save
 
@@ -34,6 +34,20 @@ def main() -> str:
     with figure_style():
         save(draw(**arguments), out)
     return f"{', '.join(map(str, out))}: the figure {draw.__name__}"
+
+
+def modules() -> dict[str, ModuleType]:
+    """Those of FIGURES."""
+    from demo_score.plots import arena, arena_grids, classifier, figures, forest, traces
+
+    return {
+        "figures": figures,
+        "classifier": classifier,
+        "forest": forest,
+        "traces": traces,
+        "arena": arena,
+        "arena_grids": arena_grids,
+    }
 
 
 def add_tables(command: Parser, draw: Callable) -> None:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from demo_score.config.hydra_version import hydra_version
 from demo_score.config.settings import CONFIGS, compose_settings
-from demo_score.runtime.dependencies import code_digest
+from demo_score.runtime.code_store import code_digest
 from demo_score.runtime.digests import digest
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import write_text

@@ -18,8 +18,8 @@ from demo_score.curation.settings import read_settings
 from demo_score.curation.storage import Classifiers, Member, Variant, save_classifiers
 from demo_score.curation.training import Evaluation, Samples, Trainer
 from demo_score.data.lists import check_distinct, read_entries
+from demo_score.runtime.code_store import code_digest
 from demo_score.runtime.cores import available_threads
-from demo_score.runtime.dependencies import code_digest
 from demo_score.runtime.digests import digest
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_path, check_outputs

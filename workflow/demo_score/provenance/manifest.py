@@ -18,7 +18,8 @@ from demo_score.config.yaml_files import read_yaml
 from demo_score.curation_methods import METHODS
 from demo_score.ingest.user_data import user_files
 from demo_score.methods.registry import method_file
-from demo_score.runtime.dependencies import LIBRARY, code_digest
+from demo_score.runtime.code_store import code_digest
+from demo_score.runtime.dependencies import LIBRARY
 from demo_score.runtime.digests import settings_digest
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import write_text

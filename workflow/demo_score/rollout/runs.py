@@ -18,7 +18,7 @@ from demo_score.rollout.loop import rollout_settings
 from demo_score.rollout.observers import Observer, RolloutProgress
 from demo_score.rollout.outcomes import write_outcomes
 from demo_score.run_options import BY_HAND, OfRun
-from demo_score.runtime.dependencies import code_digest
+from demo_score.runtime.code_store import code_digest
 from demo_score.runtime.digests import digest
 from demo_score.runtime.files import check_writable
 from demo_score.runtime.hardware import select_device

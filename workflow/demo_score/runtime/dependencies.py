@@ -22,7 +22,8 @@ _IMPORTS = (ast.Import, ast.ImportFrom)
 _BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # fields of a statement that hold statements
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 # Modules of this folder that say how a command ends or how far it is: they change nothing of what it makes.
-WITHOUT_RESULTS = {"arguments", "dependencies", "errors", "memory", "progress", "stopping", "unexpected", "watching"}
+WITHOUT_RESULTS = {"arguments", "code_store", "dependencies", "errors", "memory", "progress", "stopping"}
+WITHOUT_RESULTS |= {"unexpected", "watching"}
 _WORDING = {"type_comment", "kind", "ctx"}  # fields of the syntax tree that change nothing
 
 Part = tuple[Path, str]  # a file and the name of a definition in it, ALL or ON_IMPORT

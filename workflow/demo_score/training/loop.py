@@ -17,8 +17,8 @@ from demo_score.envs import make_env
 from demo_score.observations import IMAGE
 from demo_score.policies import action_offsets, check_memory, make_policy
 from demo_score.policies.checkpoints import METRICS, check_run_dir, checkpoint_files, initialise, save_checkpoint
+from demo_score.runtime.code_store import code_digest
 from demo_score.runtime.cores import available_threads
-from demo_score.runtime.dependencies import code_digest
 from demo_score.runtime.digests import digest
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_writable
