@@ -44,6 +44,11 @@ def trained(*overrides: str) -> dict[str, str]:
     return {str(path.relative_to(folder)): digest(path.read_bytes()) for path in folder.rglob("*.[cs][sa][vf]*")}
 
 
+def who_holds_images(*overrides: str) -> set[str]:
+    """The kinds of images that a training from videos reads."""
+    return {type(values).__name__ for values in load_data(on_images(*overrides)).images["observation.image"]}
+
+
 def trained_in_a_precision(*overrides: str) -> object:
     """The files of a training, and what it says about its precision."""
     has_bfloat16.cache_clear()
@@ -180,6 +185,7 @@ DEFAULT: dict[str, tuple] = {
     "aloha_jpeg": (training_data, "no_such"),
     "training.init_from": (trained, "no_such"),
     "training.sample_weights": (trained, "no_such"),
+    "training.image_store": (who_holds_images, "images"),
     "training.offline_steps": (trained, 11),
     "training.eval_freq": (trained, 12),
     "training.log_freq": (trained, 3),

@@ -25,7 +25,7 @@ RECORDED = "env=recorded", "policy=act_state", SEED, "env.state_dim=4", "env.act
 # Any text will do for these, so that no value is of the wrong kind but one that is no text.
 NAMES = ("dataset_repo_id", "env.name", "env.task", "env.obs_type", "wandb.project", "wandb.name", "wandb.notes")
 NAMES += ("env.render_quality", "policy.pretrained_backbone_weights", "policy.name")
-NAMES += ("training.init_from", "training.sample_weights")
+NAMES += ("training.init_from", "training.sample_weights", "training.image_store")
 
 
 def composed(choice: tuple[str, ...]) -> dict:

@@ -14,6 +14,7 @@ from demo_score.data.formats import is_dataset, open_dataset
 from demo_score.data.formats.base import DataSet, say_notes
 from demo_score.data.formats.lerobot_folders import resolve_dataset
 from demo_score.data.frames import Frames
+from demo_score.data.image_store import with_decoded_images
 from demo_score.data.lists import read_list
 from demo_score.data.rates import agreed_rate, contradicts, describe, look_at
 from demo_score.observations import ENVIRONMENT_STATE, STATE
@@ -39,7 +40,10 @@ def training_episodes(settings: DictConfig) -> list[Episode]:
         path = settings.get("datasets_file") or settings.get("dataset_repo_id")
         raise UserError(f"{path}: selects no episode; there is nothing to train on")
     _check_images(episodes[0], settings)
-    return episodes
+    if (store := settings.training.get("image_store")) is None:
+        return episodes
+    how = f"{settings.video_backend} {settings.get('aloha_jpeg', ACT)}"
+    return with_decoded_images(episodes, Path(store), how)
 
 
 def training_weights(settings: DictConfig, lengths: Sequence[int]) -> np.ndarray | None:

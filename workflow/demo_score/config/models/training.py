@@ -49,6 +49,7 @@ class Training(OpenSection):
 
     init_from: Text | None = ABSENT
     sample_weights: Text | None = ABSENT
+    image_store: Text | None = ABSENT
     offline_steps: Count = ABSENT
     eval_freq: Amount = ABSENT
     log_freq: Count = ABSENT
