@@ -10,6 +10,7 @@
 # make test-faults kill -9, full disks, damaged files: docs/faults.md anew; half an hour, needs Linux and root
 # make test-gpu    docs/gpu_<card>.md: tests and speed on this machine's GPU; ten minutes
 # make gpu-wheels  packs what a machine with nothing but PyTorch lacks for that (docs/gpu.md)
+# make bench       docs/speed.md: each benchmark beside a peer or a limit; an idle machine and forty minutes
 # make wandb       install Weights & Biases, for wandb.enable=true
 # make robosuite   install robosuite, for env=robosuite
 # make lerobot     install LeRobot, for policies that only it knows; needs Python 3.12, downloads 3 GB
@@ -28,7 +29,7 @@ LEROBOT := .venv-lerobot
 # Importing torch takes twice as long without its byte code.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: all report arena compare test test-quick test-peers test-oddities test-slurm test-faults test-gpu gpu-wheels wandb robosuite lerobot lint verify docs lock clean
+.PHONY: all report arena compare test test-quick test-peers test-oddities test-slurm test-faults test-gpu gpu-wheels bench wandb robosuite lerobot lint verify docs lock clean
 all: $(INSTALLED)
 	$(BIN)/python workflow/scripts/tools/run_workflow.py --cores $(CORES)
 	@cat results/*/tables/summary.md
@@ -77,6 +78,9 @@ test-slurm: $(INSTALLED)
 
 test-gpu: $(INSTALLED)
 	$(BIN)/python tests/gpu/run.py
+
+bench: $(INSTALLED)
+	$(BIN)/python tests/bench/run.py --out docs/speed.md
 
 gpu-wheels: $(INSTALLED)
 	$(BIN)/python tests/gpu/pack_wheels.py
