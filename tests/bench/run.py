@@ -41,9 +41,9 @@ class Benchmark:
 BENCHMARKS = {
     "act_step": Benchmark(
         "A training step of ACT",
-        "LeRobot's configuration, on all cores: least of the rounds. Most of ours is matrix products. LeRobot's draws, for "
-        "seven nanoseconds, a number for every element that dropout may drop, and computes all tokens of the last layer "
-        "of the variational encoder, of which one is used.",
+        "LeRobot's configuration, on all cores: least of the rounds. Most of ours is matrix products. LeRobot's draws, "
+        "for seven nanoseconds, a number for every element that dropout may drop, and computes all tokens of the "
+        "variational encoder's last layer, of which one is used.",
         needs_lerobot=True,
     ),
     "video_batches": Benchmark(
