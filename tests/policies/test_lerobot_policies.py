@@ -92,11 +92,12 @@ def test_a_processor_that_is_not_ours_goes_through_lerobot(stored) -> None:
     [
         (["policy.actions_per_query=2"], "policy.actions_per_query=2: train with 1"),
         (["policy.sample_latent=true"], "policy.sample_latent=true: train with false"),
+        (["policy.vision_backbone=small_cnn"], "policy.vision_backbone=small_cnn: train with resnet18"),
         (["policy.input_shapes={observation.state: [3]}"], "alone: train with observation.environment_state"),
     ],
 )
 def test_what_lerobot_has_no_counterpart_for_is_told_before_anything_is_written(changes, told, tmp_path) -> None:
-    settings = our_settings("act_state", *changes)
+    settings = our_settings("act" if "backbone" in told else "act_state", *changes)
     with one_line_error("LeRobot has no counterpart for", told):
         write_folder(tmp_path / "out", our_policy(settings), settings)
     assert not (tmp_path / "out").exists()
