@@ -1,8 +1,9 @@
 """Training metrics: means between two log rows, and evaluations, as one table."""
 
+import csv
+import io
 from pathlib import Path
 
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -41,7 +42,15 @@ class MetricsTable:
 
     def write(self, path: Path) -> None:
         """Write all rows as CSV; what a row does not have stays empty."""
-        write_text(path, pd.DataFrame(self.rows).to_csv(index=False, float_format="%.6g"))
+        table = io.StringIO()
+        names = list(dict.fromkeys(name for row in self.rows for name in row))
+        writer = csv.DictWriter(table, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(
+            {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in row.items()}
+            for row in self.rows
+        )
+        write_text(path, table.getvalue())
 
     def state_dict(self) -> dict:
         return {"sums": self.sums, "count": self.count, "rows": self.rows}

@@ -19,7 +19,6 @@ from demo_score.data.lists import read_list
 from demo_score.data.rates import agreed_rate, contradicts, describe, look_at
 from demo_score.observations import ENVIRONMENT_STATE, STATE
 from demo_score.runtime.errors import UserError
-from demo_score.training.weights import frame_weights
 
 
 def training_episodes(settings: DictConfig) -> list[Episode]:
@@ -50,6 +49,8 @@ def training_weights(settings: DictConfig, lengths: Sequence[int]) -> np.ndarray
     """The weight of every frame of these episodes, which have `lengths`; None: all weigh the same."""
     if (table := settings.training.sample_weights) is None:
         return None
+    from demo_score.training.weights import frame_weights  # with pandas, which no other training waits for
+
     episodes = [
         (dataset.path, number)
         for dataset, indices in _selected(settings)
