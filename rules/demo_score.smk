@@ -16,8 +16,8 @@ rule select_classifier:
         runtime=grows(10),
     params:
         code=code("select_classifier.py"),
-        model_arch=lookup("experiments/{experiment}/demo_score/model_arch", within=config),
-        threshold=lookup("experiments/{experiment}/demo_score/threshold", within=config),
+        model_arch=lambda wildcards: experiment(wildcards).demo_score.model_arch,
+        threshold=lambda wildcards: experiment(wildcards).demo_score.threshold,
     message:
         "Select the classifier, seed {wildcards.seed}"
     shell:
@@ -98,7 +98,7 @@ rule choose_episodes:
         runtime=grows(10),
     params:
         code=code("choose_episodes.py"),
-        oracle=lookup("experiments/{experiment}/final_policy/oracle", within=config),
+        oracle=lambda wildcards: experiment(wildcards).oracle(),
     message:
         "Choose the episodes of {wildcards.condition}, seed {wildcards.seed}"
     shell:

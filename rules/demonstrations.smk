@@ -16,8 +16,8 @@ rule collect_demonstrations:
         code=code("collect_demonstrations.py"),
         overrides=demonstration_overrides,
         environment=environment_settings,
-        n_episodes=lookup("experiments/{experiment}/demonstrations/{strategy}/n_episodes", within=config),
-        seed=lookup("experiments/{experiment}/demonstrations/{strategy}/seed", within=config),
+        n_episodes=lambda wildcards: experiment(wildcards).demonstrations[wildcards.strategy].n_episodes,
+        seed=lambda wildcards: experiment(wildcards).demonstrations[wildcards.strategy].seed,
     message:
         "Collect demonstrations of strategy {wildcards.strategy}"
     shell:
