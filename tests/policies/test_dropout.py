@@ -34,6 +34,10 @@ def test_the_last_elements_are_dropped_as_often_as_the_first(n) -> None:
     assert ((counts / 4000 - 0.3).abs() < 4.5 * (0.21 / 4000) ** 0.5).all()
 
 
+def test_a_rate_of_next_to_nothing_drops_next_to_nothing() -> None:
+    assert sum(len(dropped(1000, rate)) for rate in (1e-300, 1e-12, 1e-7)) == 0
+
+
 def test_what_stays_is_scaled_and_has_the_gradient_of_it() -> None:
     x = torch.ones(100, 50, requires_grad=True)
     y = Dropout(0.1)(x)

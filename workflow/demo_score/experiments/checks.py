@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from demo_score.conditions import CONDITIONS
 from demo_score.config.models.base import raise_first
 from demo_score.config.models.experiment import POLICY_STAGES, Config, Experiment
 from demo_score.config.models.policy import POLICIES
@@ -67,6 +68,7 @@ def check_experiment(experiment: Experiment) -> None:
     if "rollouts" in experiment.stages():
         _check_saved(experiment)
         _check_sizes(experiment)
+        _check_images(experiment)
     _check_seeds(experiment)
     if experiment.arena:
         check_arena(experiment)
@@ -155,6 +157,19 @@ def _check_sizes(experiment: Experiment) -> None:
                     f"classifiers.{key}: {size} rollouts, but {part} of eps_dict.{name} has {most} "
                     f"(rollouts.n_episodes {n_episodes} a checkpoint); set {most} or less, or null for all"
                 )
+
+
+def _check_images(experiment: Experiment) -> None:
+    """A policy that sees images cannot be trained on rollouts that are stored without."""
+    if stage_settings(experiment, "rollouts").eval.get("record_images", True) or not experiment.final_policy:
+        return
+    shapes = stage_settings(experiment, "final_policy").policy.input_shapes.values()
+    for condition in experiment.final_conditions():
+        if CONDITIONS[condition].takes_rollouts and any(len(shape) == 3 for shape in shapes):
+            raise UserError(
+                f"final_policy.conditions: {condition} trains on rollouts, whose images eval.record_images=false does "
+                "not store; remove the one or the other"
+            )
 
 
 def _check_saved(experiment: Experiment) -> None:

@@ -13,14 +13,15 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 CODES = 2**16  # of 16 random bits
+FAR = 2.0**40  # elements: beyond whatever is held in memory
 
 
 @lru_cache
 def steps_between(rate: float) -> tuple[Tensor, float]:
-    """From one dropped element to the next: quantiles (CODES,), int32; and their mean, 1 / rate."""
+    """From one dropped element to the next: quantiles (CODES,), int64; and their mean, 1 / rate."""
     quantiles = (torch.arange(CODES, dtype=torch.float64) + 0.5) / CODES
     steps = torch.log1p(-quantiles).div(torch.log1p(torch.tensor(-rate, dtype=torch.float64))).ceil()
-    return steps.int(), steps.mean().item()
+    return steps.clamp(max=FAR).long(), steps.mean().item()
 
 
 def dropped(n: int, rate: float) -> Tensor:

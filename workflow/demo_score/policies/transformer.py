@@ -91,7 +91,9 @@ class Encoder(nn.Module):
         """`n`: how many of the first elements are asked for, which saves the last layer the others; None: all."""
         for layer in self.layers[:-1]:
             x = layer(x, position, mask)
-        return self.norm(self.layers[-1](x, position, mask, n))
+        for last in self.layers[-1:]:
+            x = last(x, position, mask, n)
+        return self.norm(x[:, :n])
 
 
 class DecoderLayer(nn.Module):
