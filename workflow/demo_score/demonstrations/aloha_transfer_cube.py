@@ -7,7 +7,7 @@ the length of a demonstration tells nothing of its strategy.
 
 import numpy as np
 
-from demo_score.demonstrations.waypoints import AHEAD, Plan, Waypoint, metres, pitch, roll
+from demo_score.demonstrations.waypoints import Plan, Waypoint, ahead, metres, pitch, roll
 
 MIDDLE = 0.5  # m, the y of both arms' bases and of the middle of where the cube starts
 DURATION = 300  # control steps of both, whatever pace their waypoints are written in
@@ -33,7 +33,7 @@ def reliable(environment_state: np.ndarray, generator: np.random.Generator) -> P
         Waypoint(100, meet + metres(x=-0.1, z=-0.02), 1, sideways),
         Waypoint(260, meet + metres(x=0.02, z=-0.02), 1, sideways),
         Waypoint(310, meet + metres(x=0.02, z=-0.02), 0, sideways),
-        Waypoint(360, meet + metres(x=-0.1, z=-0.02), 0, AHEAD),
+        Waypoint(360, meet + metres(x=-0.1, z=-0.02), 0, ahead()),
     ]
     return Plan(left, right).lasting(DURATION)
 
@@ -67,6 +67,6 @@ def unreliable(environment_state: np.ndarray, generator: np.random.Generator) ->
         Waypoint(140, meet + metres(x=-0.1, z=-0.02), 1, sideways),
         Waypoint(170, meet + metres(x=0.02, z=-0.02), 1, sideways),
         Waypoint(195, meet + metres(x=0.02, z=-0.02), 0, sideways),
-        Waypoint(240, meet + metres(x=-0.1, z=-0.02), 0, AHEAD),
+        Waypoint(240, meet + metres(x=-0.1, z=-0.02), 0, ahead()),
     ]
     return Plan(left, right).lasting(DURATION)

@@ -11,7 +11,7 @@ import numpy as np
 from gym_aloha.constants import START_ARM_POSE
 from scipy.spatial.transform import Rotation
 
-from demo_score.demonstrations.waypoints import AHEAD, Plan, Waypoint, interpolate
+from demo_score.demonstrations.waypoints import Plan, Waypoint, ahead, interpolate
 
 TIP = np.array([0.135, 0, 0])  # m, a point between the fingers, in the frame of gripper_link
 DAMPING = 0.03  # m and rad: keeps the step short where an arm is stretched out
@@ -25,7 +25,7 @@ FACING = Rotation.from_quat([[0, 0, 0, 1], [0, 0, 1, 0]])  # of an arm that reac
 def joint_actions(model: mujoco.MjModel, plan: Plan, n_steps: int) -> Iterator[np.ndarray]:
     """Yield the `n_steps` joint-position actions, float32 (14,), that follow `plan` from the start pose."""
     arms = TwoArms(model)
-    starts = [Waypoint(0, position, 0, AHEAD) for position in arms.tips()]
+    starts = [Waypoint(0, position, 0, ahead()) for position in arms.tips()]
     paths = [
         interpolate([start, *waypoints], n_steps)
         for start, waypoints in zip(starts, (plan.left, plan.right), strict=True)

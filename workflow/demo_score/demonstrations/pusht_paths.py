@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from scipy.sparse.csgraph import shortest_path
 
 from demo_score.demonstrations.pusht_primitives import AGENT_RADIUS, CENTRE, CONVEX, OUTLINE, contacts, pushes
 
@@ -34,6 +33,8 @@ class Paths:
 
 def paths_from(position: complex, corners_allowed: np.ndarray) -> Paths:
     """Through a visibility graph with those of `turning_points` that are allowed, bool (6,)."""
+    from scipy.sparse.csgraph import shortest_path  # takes long to import, see waypoints
+
     points = np.concatenate([[position], _nodes()])
     graph = np.full((len(points), len(points)), np.inf)
     graph[1:, 1:] = _node_distances()
@@ -47,6 +48,8 @@ def paths_from(position: complex, corners_allowed: np.ndarray) -> Paths:
 @cache
 def lengths_after_pushes() -> np.ndarray:
     """px, (P, C): of the path from where the agent is after each push to where each contact's pushes start."""
+    from scipy.sparse.csgraph import shortest_path
+
     ends = _outside((pushes().ends - pushes().shifts) / pushes().rotations)
     to_nodes = _distances(ends, _nodes())
     between_nodes = shortest_path(_node_distances())

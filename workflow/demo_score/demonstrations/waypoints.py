@@ -1,14 +1,18 @@
 """Paths of the two finger tips through waypoints, as the original scripted policies draw them.
 
-Source: ACT (arXiv 2304.13705), scripted_policy.py; here orientations turn at a constant rate (slerp).
+Source: ACT (arXiv 2304.13705), scripted_policy.py; here orientations turn at a constant rate (slerp). SciPy is imported
+where something turns: a plan of the workflow asks for the strategies' names alone.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial.transform import Rotation, Slerp
 
-AHEAD = Rotation.identity()  # the gripper is level and points straight ahead of its arm
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 
 def metres(x: float = 0, y: float = 0, z: float = 0) -> np.ndarray:
@@ -16,13 +20,24 @@ def metres(x: float = 0, y: float = 0, z: float = 0) -> np.ndarray:
     return np.array([x, y, z], dtype=float)
 
 
+def ahead() -> Rotation:
+    """The gripper is level and points straight ahead of its arm."""
+    from scipy.spatial.transform import Rotation
+
+    return Rotation.identity()
+
+
 def pitch(degrees: float) -> Rotation:
     """Turned about the world's y axis: negative points the right arm's fingers down."""
+    from scipy.spatial.transform import Rotation
+
     return Rotation.from_euler("y", degrees, degrees=True)
 
 
 def roll(degrees: float) -> Rotation:
     """Turned about the world's x axis, along which both arms reach."""
+    from scipy.spatial.transform import Rotation
+
     return Rotation.from_euler("x", degrees, degrees=True)
 
 
@@ -33,7 +48,7 @@ class Waypoint:
     step: int
     position: np.ndarray  # (3,) m, world axes
     gripper: float  # 0 closed .. 1 open
-    orientation: Rotation = field(default=AHEAD)  # from `AHEAD`, in world axes
+    orientation: Rotation = field(default_factory=ahead)  # from there, in world axes
 
 
 @dataclass(frozen=True)
@@ -48,7 +63,7 @@ class Plan:
         """The step from which both arms rest."""
         return max(self.left[-1].step, self.right[-1].step)
 
-    def lasting(self, steps: int) -> "Plan":
+    def lasting(self, steps: int) -> Plan:
         """The same waypoints, all later or earlier in proportion, so that both arms rest from `steps` on."""
         pace = steps / self.last_step
         return Plan(*([replace(w, step=round(w.step * pace)) for w in arm] for arm in (self.left, self.right)))
@@ -65,6 +80,8 @@ class Trajectory:
 
 def interpolate(waypoints: list[Waypoint], n_steps: int) -> Trajectory:
     """Straight lines between waypoints, the first of which is at step 0; the last one is held."""
+    from scipy.spatial.transform import Rotation, Slerp
+
     times = np.array([waypoint.step for waypoint in waypoints])
     steps = np.arange(n_steps).clip(max=times[-1])
     positions = np.array([waypoint.position for waypoint in waypoints])
