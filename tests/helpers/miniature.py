@@ -21,6 +21,11 @@ def copy_repository(folder: Path) -> Path:
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("Snakefile", "config.yaml", "README.md"):
         shutil.copy(REPOSITORY / name, folder / name)
+    # Composed settings are those of all copies: Hydra takes seconds for them.
+    settings = REPOSITORY / ".snakemake/settings"
+    settings.mkdir(parents=True, exist_ok=True)
+    (folder / ".snakemake").mkdir()
+    (folder / ".snakemake/settings").symlink_to(settings)
     return folder
 
 
