@@ -45,11 +45,15 @@ def make(name: str, folder: Path) -> None:
     """A policy's folder, as lerobot-train writes it, and answers.safetensors: observations, draws, actions."""
     kind, shapes, options = (POLICIES | OF_IMAGES)[name]
     modes = {"VISUAL": NormalizationMode.MEAN_STD, "ACTION": NormalizationMode.MIN_MAX} | MODES[kind]
-    policy, processors = _save(folder, kind, shapes, 2, normalization_mapping=modes, **options)
+    answer(folder, *_save(folder, kind, shapes, 2, normalization_mapping=modes, **options), shapes)
+
+
+def answer(folder: Path, policy: PreTrainedPolicy, processors: tuple, shapes: dict[str, tuple[int, ...]]) -> None:
+    """Write answers.safetensors of a policy into its folder."""
     config = policy.config
     steps = getattr(config, "n_obs_steps", 1)
     observations = {key: torch.rand(N, steps, *shape) for key, shape in shapes.items()}
-    draws = torch.randn(N, config.horizon, 2) if kind == "diffusion" else torch.zeros(N, config.latent_dim)
+    draws = torch.randn(N, config.horizon, 2) if policy.name == "diffusion" else torch.zeros(N, config.latent_dim)
     answers = actions_of(policy, processors, observations, draws)
     save_file({**observations, "draws": draws, "actions": answers.contiguous()}, folder / "answers.safetensors")
 

@@ -5,11 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from demo_score.data.episodes import Episode
+from demo_score.data.formats.lerobot_writer import write_lerobot
 from lerobot.policies.act import ACTPolicy
 from lerobot.policies.diffusion import DiffusionPolicy
-from lerobot.policies.factory import make_pre_post_processors
-from make_policies import OF_IMAGES, POLICIES, actions_of, make, make_unknown
+from lerobot.policies.factory import get_policy_class, make_pre_post_processors
+from make_policies import OF_IMAGES, POLICIES, actions_of, answer, make, make_unknown
+from peer_programs import lerobot, run
 from places import REPOSITORY
 from safetensors.torch import load_file
 
@@ -53,6 +57,34 @@ def test_an_exported_policy_does_there_what_it_does_here(exported, name) -> None
 def test_lerobot_s_policies_do_here_what_they_do_there(tmp_path, name) -> None:
     make(name, tmp_path / name)
     assert float(answers("compare", tmp_path / name)) <= 1e-5
+
+
+@pytest.mark.parametrize("name", [*POLICIES, *OF_IMAGES])
+def test_what_lerobot_trained_does_here_what_it_does_there(tmp_path, name) -> None:
+    kind, shapes, options = (POLICIES | OF_IMAGES)[name]
+    write_lerobot(tmp_path / "data", demonstrations(shapes), fps=10, images="image")
+    chosen = [f"--policy.{key}={list(value) if isinstance(value, tuple) else value}" for key, value in options.items()]
+    chosen += [f"--policy.type={kind}", "--policy.device=cpu", "--policy.push_to_hub=false", "--output_dir=out"]
+    chosen += ["--steps=50", "--save_freq=50", "--batch_size=4", "--num_workers=0", "--wandb.enable=false"]
+    run(tmp_path, lerobot("train"), "--dataset.repo_id=tests/data", "--dataset.root=data", *chosen)
+    folder = tmp_path / "out/checkpoints/000050/pretrained_model"
+    policy = get_policy_class(kind).from_pretrained(folder).eval()
+    answer(folder, policy, make_pre_post_processors(policy.config, pretrained_path=str(folder)), shapes)
+    assert float(answers("compare", folder)) <= 1e-5
+
+
+def demonstrations(shapes: dict[str, tuple[int, ...]]) -> list[Episode]:
+    """Four short ones, of actions that what is seen tells."""
+    generator, made = np.random.default_rng(0), []
+    for seed in range(4):
+        seen = {}
+        for key, shape in shapes.items():
+            if len(shape) == 3:
+                seen[key] = generator.integers(0, 256, (20, *shape[1:], 3), dtype=np.uint8)
+            else:
+                seen[key] = generator.normal(size=(20, *shape)).astype(np.float32)
+        made.append(Episode(seen, seen["observation.state"][:, :2] / 2, None, None, seed, task="Move"))
+    return made
 
 
 def test_a_policy_that_only_lerobot_knows_rolls_out_through_its_process(tmp_path) -> None:
