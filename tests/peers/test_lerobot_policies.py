@@ -1,5 +1,6 @@
 """Our policies through the real lerobot's eyes, and its through ours. `make test-peers` runs this."""
 
+import json
 import os
 import subprocess
 import sys
@@ -63,7 +64,7 @@ def test_lerobot_s_policies_do_here_what_they_do_there(tmp_path, name) -> None:
 def test_what_lerobot_trained_does_here_what_it_does_there(tmp_path, name) -> None:
     kind, shapes, options = (POLICIES | OF_IMAGES)[name]
     write_lerobot(tmp_path / "data", demonstrations(shapes), fps=10, images="image")
-    chosen = [f"--policy.{key}={list(value) if isinstance(value, tuple) else value}" for key, value in options.items()]
+    chosen = [f"--policy.{key}={json.dumps(value)}" for key, value in options.items()]
     chosen += [f"--policy.type={kind}", "--policy.device=cpu", "--policy.push_to_hub=false", "--output_dir=out"]
     chosen += ["--steps=50", "--save_freq=50", "--batch_size=4", "--num_workers=0", "--wandb.enable=false"]
     run(tmp_path, lerobot("train"), "--dataset.repo_id=tests/data", "--dataset.root=data", *chosen)
