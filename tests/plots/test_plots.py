@@ -16,7 +16,7 @@ import pytest
 import yaml
 from demo_score.analysis.tables import make_tables
 from demo_score.conditions import CONDITIONS, CONTROLS
-from demo_score.plots import figures, forest, traces
+from demo_score.plots import figures, forest, registry, traces
 from demo_score.plots.style import WIDTH, condition_label, figure_style
 from demo_score.runtime.errors import UserError
 from demo_score.tables import ALL_RUNS
@@ -290,3 +290,7 @@ def made_of(caption: str, experiment: str) -> str:
 
 class Output(list):
     problems = "results/aloha_cube_state/problems.csv"  # of a rule without wildcards
+
+
+def test_every_name_has_its_function() -> None:
+    assert [registry.drawing(name).__name__ for name in registry.NAMES] == [*registry.NAMES]

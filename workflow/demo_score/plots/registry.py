@@ -2,21 +2,19 @@
 
 from collections.abc import Callable
 
-FIGURES = {  # a module of this folder -> its functions that draw
-    "figures": ("success", "checkpoints", "kept"),
-    "classifier": ("classifier_curves", "scores"),
-    "forest": ("differences", "overview"),
-    "traces": ("traces", "paths"),
-    "arena": ("arena_uplift", "arena_detection", "arena_cost"),
-    "arena_grids": ("arena_curves", "arena_agreement"),
-}
-NAMES = [name for names in FIGURES.values() for name in names]
+NAMES = ("success", "checkpoints", "kept", "classifier_curves", "scores", "differences", "overview", "traces", "paths")
+NAMES += ("arena_uplift", "arena_detection", "arena_cost", "arena_curves", "arena_agreement")
 
 
 def drawing(name: str) -> Callable:
     """The function that draws a figure: tables -> figure; its parameters are called as the options of plot.py."""
-    from demo_score.plots import arena, arena_grids, classifier, figures, forest, traces
+    from demo_score.plots.arena import arena_cost, arena_detection, arena_uplift
+    from demo_score.plots.arena_grids import arena_agreement, arena_curves
+    from demo_score.plots.classifier import classifier_curves, scores
+    from demo_score.plots.figures import checkpoints, kept, success
+    from demo_score.plots.forest import differences, overview
+    from demo_score.plots.traces import paths, traces
 
-    modules = {"figures": figures, "classifier": classifier, "forest": forest, "traces": traces}
-    modules |= {"arena": arena, "arena_grids": arena_grids}
-    return next(getattr(modules[module], name) for module, names in FIGURES.items() if name in names)
+    functions = [success, checkpoints, kept, classifier_curves, scores, differences, overview, traces, paths]
+    functions += [arena_uplift, arena_detection, arena_cost, arena_curves, arena_agreement]
+    return next(function for function in functions if function.__name__ == name)

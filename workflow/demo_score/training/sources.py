@@ -39,7 +39,7 @@ def training_episodes(settings: DictConfig) -> list[Episode]:
         path = settings.get("datasets_file") or settings.get("dataset_repo_id")
         raise UserError(f"{path}: selects no episode; there is nothing to train on")
     _check_images(episodes[0], settings)
-    if (store := settings.training.get("image_store")) is None:
+    if (store := OmegaConf.select(settings, "training.image_store")) is None:
         return episodes
     how = f"{settings.video_backend} {settings.get('aloha_jpeg', ACT)}"
     return with_decoded_images(episodes, Path(store), how)
