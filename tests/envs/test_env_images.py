@@ -1,5 +1,6 @@
 """Images of the ALOHA environments where OpenGL works, in a process of their own, and one line where it does not."""
 
+import gc
 import multiprocessing
 import os
 import subprocess
@@ -96,6 +97,10 @@ def _compare_with_robosuite() -> bool:
         env.step(np.ones(7) / 2)
         drawn = stock.robosuite.step(np.ones(7) / 2)[0]["agentview_image"]
     ours = env.images()["observation.images.agentview"]
+    env.close()
+    stock.robosuite.close()
+    del env, stock
+    gc.collect()  # what robosuite frees later, it frees in the OpenGL context of whoever draws then
     return bool(ours.std() > 10) and np.array_equal(ours, drawn[::-1])
 
 
