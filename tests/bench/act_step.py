@@ -1,6 +1,6 @@
 """A training step of ACT in LeRobot's configuration: ours and LeRobot's own, in turns: milliseconds a step.
 
-LEROBOT_PYTHON=.venv-peers/bin/python python tests/bench/act_step.py [--threads 2] [--rounds 5] [--only 64,128,32]
+LEROBOT_PYTHON=.venv-peers/bin/python python tests/bench/act_step.py [--threads 2] [--rounds 5] [--only 64,128,32,0]
 
 Chunks of 100 actions of 14 numbers from 14 joints and 7 numbers about objects, or from the joints and one image of
 480x640 (ResNet18); 4 encoder layers, 4 of the variational encoder, 1 decoder layer, 8 heads, dropout .1, as LeRobot
@@ -9,13 +9,14 @@ has them. A step: normalise, loss, gradient, clip, AdamW. Batches are random and
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
+from turns import answer, asked
 
 SIZES = [(64, 128, 32, False), (128, 512, 32, False), (512, 3200, 8, False), (512, 3200, 8, True)]
 CHUNK, ACTION, STATE, OBJECTS, HEADS = 100, 14, 14, 7, 8
@@ -101,28 +102,13 @@ def milliseconds(step: Step) -> float:
     return (time.perf_counter() - start) / STEPS * 1e3
 
 
-def answer(size: list[int]) -> None:
-    """Measure a round for each line that comes in."""
-    step = theirs(*size[:3], image=bool(size[3]))
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        print(milliseconds(step), flush=True)
-
-
 def compare(size: tuple[int, int, int, bool], threads: int, rounds: int) -> tuple[float, float]:
     """Least milliseconds a step, ours and theirs."""
     given = ["--threads", str(threads), "--there", ",".join(str(int(part)) for part in size)]
     command = [os.environ["LEROBOT_PYTHON"], __file__, *given]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as peer:
+    with asked(command) as there:
         step = ours(*size)
-        while peer.stdout.readline().strip() != "ready":
-            pass
-        taken = []
-        for _ in range(rounds):
-            here = milliseconds(step)
-            print("go", file=peer.stdin, flush=True)
-            taken.append((here, float(peer.stdout.readline())))
-        peer.stdin.close()
+        taken = [(milliseconds(step), there()) for _ in range(rounds)]
     return tuple(min(column) for column in zip(*taken, strict=True))
 
 
@@ -135,7 +121,8 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.there:
-        return answer([int(part) for part in arguments.there.split(",")])
+        step = theirs(*(int(part) for part in arguments.there.split(",")))
+        return answer(partial(milliseconds, step))
     sizes = [tuple(int(part) for part in arguments.only.split(","))] if arguments.only else SIZES
     print("| dim · feed-forward · batch | Image | LeRobot, ms | Ours, ms | Times |\n|---|---|---|---|---|")
     for size in sizes:

@@ -9,13 +9,14 @@ which LeRobot records: AV1, every second frame a key frame.
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+
+from turns import answer, asked
 
 EPISODES, LENGTH, FPS, BATCH, CHUNK = 4, 150, 50, 8, 100
 IMAGE = "observation.images.top"
@@ -76,33 +77,16 @@ def theirs(folder: Path, workers: int) -> Iterator:
         yield from loader
 
 
-def answer(folder: Path, workers: int) -> None:
-    """Measure a round for each line that comes in."""
-    batches = theirs(folder, workers)
-    next(batches)
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        print(rate(batches), flush=True)
-
-
 def compare(folder: Path, workers: int, rounds: int) -> dict[str, float]:
     """The most batches a second of each way."""
     command = [os.environ["LEROBOT_PYTHON"], __file__, "--workers", str(workers), "--there", str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as peer:
-
-        def asked() -> float:
-            print("go", file=peer.stdin, flush=True)
-            return float(peer.stdout.readline())
-
-        while peer.stdout.readline().strip() != "ready":
-            pass
-        ways: dict[str, Callable[[], float]] = {"LeRobot": asked}
+    with asked(command) as there:
+        ways: dict[str, Callable[[], float]] = {"LeRobot": there}
         for name, store in (("Ours", None), ("Ours, images decoded before", folder.with_name("images"))):
             batches = ours(folder, workers, store)
             next(batches)
             ways[name] = partial(rate, batches)
         taken = [{name: way() for name, way in ways.items()} for _ in range(rounds)]
-        peer.stdin.close()
     return {name: max(row[name] for row in taken) for name in ways}
 
 
@@ -113,7 +97,9 @@ def main() -> None:
     parser.add_argument("--there", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.there:
-        return answer(arguments.there, arguments.workers)
+        batches = theirs(arguments.there, arguments.workers)
+        next(batches)
+        return answer(partial(rate, batches))
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow"))
     with tempfile.TemporaryDirectory() as folder:
         found = compare(record(Path(folder)), arguments.workers, arguments.rounds)
