@@ -1,7 +1,6 @@
 """Composed settings, kept in files: Hydra takes a fifth of a second for each, and jobs on a cluster all ask again."""
 
 import json
-import shutil
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from demo_score.config.hydra_version import hydra_version
 from demo_score.config.settings import CONFIGS, compose_settings
-from demo_score.runtime.code_store import code_digest
+from demo_score.runtime.code_store import code_digest, remove_other_versions
 from demo_score.runtime.digests import digest
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import write_text
@@ -29,7 +28,7 @@ def compose_stored(overrides: list[str], complete: bool, store: Path | None) -> 
         file = store / version / f"{digest(*overrides, str(complete))}.json"
         with suppress(OSError, ValueError):
             return OmegaConf.create(json.loads(file.read_bytes()))
-        _remove_other_versions(store, version)
+        remove_other_versions(store, version)
     settings = compose_settings(overrides, complete=complete)[0]
     text = json.dumps(OmegaConf.to_container(settings))
     if version and not OmegaConf.select(settings, "env.recorded_in"):  # a file of data may become another
@@ -47,9 +46,3 @@ def _version() -> str | None:
         return None
     names = [path.name for path in files]
     return digest(*names, *contents, code_digest(Path(__file__)), hydra_version(), omegaconf.__version__)
-
-
-def _remove_other_versions(store: Path, version: str) -> None:
-    for folder in store.glob("*"):
-        if folder.name != version:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -32,7 +32,7 @@ def code_digest(script: Path) -> str:
     if not sys.dont_write_bytecode:
         with suppress(UserError, OSError):  # a disk that is full or read-only: without the store, then
             write_text(file, computed)
-        _remove_others(version)
+        remove_other_versions(STORE, version)
     return computed
 
 
@@ -44,7 +44,8 @@ def library_version() -> str:
     return digest(sys.version, *named)
 
 
-def _remove_others(version: str) -> None:
-    for folder in STORE.glob("*"):
+def remove_other_versions(store: Path, version: str) -> None:
+    """Of a store that has a folder for each version of the code: all but one."""
+    for folder in store.glob("*"):
         if folder.name != version:
             shutil.rmtree(folder, ignore_errors=True)
