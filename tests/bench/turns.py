@@ -5,13 +5,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-READY = "ready"
+READY, GO, END = "ready", "go", "end"  # lines; an end of file would not do: workers forked here hold the pipe open
 
 
 def answer(measure: Callable[[], float]) -> None:
-    """In the other process: measure once for each line that comes in, and print it."""
+    """In the other process: measure once for each line that comes in, until the end is said, and print it."""
     print(READY, flush=True)
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        if line.strip() == END:
+            break
         print(measure(), flush=True)
 
 
@@ -21,7 +23,7 @@ def asked(command: list[str]) -> Iterator[Callable[[], float]]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as peer:
 
         def measured() -> float:
-            print("go", file=peer.stdin, flush=True)
+            print(GO, file=peer.stdin, flush=True)
             return float(peer.stdout.readline())
 
         for line in peer.stdout:
@@ -30,4 +32,4 @@ def asked(command: list[str]) -> Iterator[Callable[[], float]]:
         else:
             raise RuntimeError(f"{command[0]} ended before it could measure")
         yield measured
-        peer.stdin.close()
+        print(END, file=peer.stdin, flush=True)
