@@ -24,6 +24,7 @@ rule train_classifiers:
         settings="results/{experiment}/classifiers/{model_arch}.yaml",
         train=lambda wildcards: rollouts(wildcards, split(wildcards).train),
         cross_val=lambda wildcards: rollouts(wildcards, split(wildcards).cross_val),
+        looks=looking_checkpoint,
     output:
         classifiers="results/{experiment}/seed{seed}/classifiers/{split}/{model_arch}.safetensors",
         metrics="results/{experiment}/seed{seed}/classifiers/{split}/{model_arch}.csv",
@@ -38,9 +39,10 @@ rule train_classifiers:
         runtime=grows(classifier_minutes),
     params:
         code=code("train_classifiers.py"),
+        looking=looking,
     message:
         "Train classifiers {wildcards.model_arch} on {wildcards.split}, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/train_classifiers.py --settings {input.settings} --model-arch {wildcards.model_arch}"
         " --train {input.train} --cross-val {input.cross_val}"
-        " --out {output.classifiers} --metrics {output.metrics} > {log} 2>&1"
+        " --out {output.classifiers} --metrics {output.metrics} {params.looking} > {log} 2>&1"

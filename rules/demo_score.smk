@@ -32,6 +32,7 @@ rule apply_filter:
         list=all_demonstrations,
         demonstrations=demonstrations,
         rollouts=rollouts,
+        looks=looking_checkpoint,
     output:
         scores="results/{experiment}/seed{seed}/demo_score/scores.csv",
         demos_only="results/{experiment}/seed{seed}/demo_score_datasets/demo_score_demos_only.txt",
@@ -48,13 +49,14 @@ rule apply_filter:
     params:
         code=code("apply_filter.py"),
         choosing=choosing,
+        looking=looking,
     message:
         "Score and filter all episodes, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/apply_filter.py --classifier {input.classifier}"
         " --demonstrations {input.list} --rollouts {input.rollouts} --scores {output.scores}"
         " --demos-only {output.demos_only} --rollouts-plus-demos {output.rollouts_plus_demos}"
-        " --run-seed {wildcards.seed} {params.choosing} > {log} 2>&1"
+        " --run-seed {wildcards.seed} {params.choosing} {params.looking} > {log} 2>&1"
 
 
 rule trace_scores:
@@ -64,6 +66,7 @@ rule trace_scores:
         scores="results/{experiment}/seed{seed}/demo_score/scores.csv",
         demonstrations=demonstrations,
         rollouts=rollouts,
+        looks=looking_checkpoint,
     output:
         "results/{experiment}/seed{seed}/demo_score/traces.csv",
     log:
@@ -75,11 +78,12 @@ rule trace_scores:
         runtime=grows(30),
     params:
         code=code("trace_scores.py"),
+        looking=looking,
     message:
         "Trace the scores of all episodes in time, seed {wildcards.seed}"
     shell:
         "python workflow/scripts/trace_scores.py --classifier {input.classifier} --scores {input.scores}"
-        " --out {output} > {log} 2>&1"
+        " --out {output} {params.looking} > {log} 2>&1"
 
 
 rule choose_episodes:

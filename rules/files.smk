@@ -45,6 +45,17 @@ def candidate_classifiers(wildcards):
     return paths(wildcards).candidate_classifiers(wildcards.seed)
 
 
+def looking_checkpoint(wildcards):
+    """The checkpoint whose policy.features a classifier sees, or the one that filters; none without that input."""
+    return paths(wildcards).looking_checkpoint(wildcards.seed, wildcards.get("model_arch")) or []
+
+
+def looking(wildcards):
+    """The same as an option of the commands that read these classifiers."""
+    file = looking_checkpoint(wildcards)
+    return shlex.join(["--features-of", str(Path(file).parent)] if file else [])
+
+
 def arena(wildcards):
     return ARENA_PATHS[wildcards.experiment]
 

@@ -212,7 +212,7 @@ DEFAULT: dict[str, tuple] = {
     "eval.n_episodes": (rolled_out, 3),
     "eval.batch_size": (rolled_out, 2, "eval.n_episodes=2"),
     "eval.use_async_envs": (rolled_out, "true"),
-    "eval.record_images": (images_are_stored, "false"),
+    "eval.record_images": (images_are_stored, "looks"),
     "wandb.enable": (logged, "true"),
     "wandb.project": (logged, "a", TRACKED),
     "wandb.name": (logged, "a", TRACKED),

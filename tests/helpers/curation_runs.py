@@ -80,8 +80,15 @@ def write_settings(path: Path, **changes: object) -> Path:
     return path
 
 
-def train(folder: Path, model_arch: str = "small_stepwise", name: str = "run", **changes: object) -> Path:
+def train(
+    folder: Path,
+    model_arch: str = "small_stepwise",
+    name: str = "run",
+    features_of: Path | None = None,
+    **changes: object,
+) -> Path:
     """Train on the folder's rollouts; the classifier file, with the table beside it."""
+    looking = {"features_of": features_of} if features_of else {}
     out = folder / f"{name}.safetensors"
     command(
         "train_classifiers",
@@ -91,6 +98,7 @@ def train(folder: Path, model_arch: str = "small_stepwise", name: str = "run", *
         cross_val=[folder / "rollouts_3.hdf5"],
         out=out,
         metrics=out.with_suffix(".csv"),
+        **looking,
     )
     return out
 

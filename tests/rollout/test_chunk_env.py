@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from conftest import one_line_error
 from demo_score.envs.base import Environment
-from demo_score.rollout.chunk_env import ChunkEnv
+from demo_score.rollout.chunk_env import LOOKS, ChunkEnv
 from rollout_policies import IMAGE
 
 
@@ -36,6 +37,8 @@ class Counter(Environment):
         (1, False, [0, 4, 8]),
         (2, False, [0, 3, 4, 7, 8]),
         (5, False, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        (1, LOOKS, [0, 4, 8]),
+        (2, LOOKS, [0, 3, 4, 7, 8]),
         (1, True, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
     ],
 )
@@ -56,7 +59,12 @@ def test_images_are_rendered_only_where_the_policy_looks_or_they_are_stored(n_ob
     episode = env.episode()
     assert (len(episode), episode.success, list(episode.rewards)) == (10, True, [1.0] * 10)
     if record_images:
-        np.testing.assert_array_equal(episode.observations[IMAGE][:][:, 0, 0, 0], np.arange(10))
+        images = episode.observations[IMAGE]
+        np.testing.assert_array_equal(images.steps, rendered)
+        np.testing.assert_array_equal(images[rendered][:, 0, 0, 0], rendered)
+        if missing := sorted({*range(10)} - {*rendered}):
+            with one_line_error(f"step {missing[0]} was not drawn", "eval.record_images=true"):
+                images[:]
 
 
 def test_a_finished_or_idle_environment_does_nothing() -> None:

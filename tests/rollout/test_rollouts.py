@@ -13,7 +13,7 @@ from demo_score.data.formats.robomimic import RobomimicFile
 from demo_score.policies.act import ACT
 from demo_score.policies.checkpoints import save_checkpoint
 from demo_score.rollout import runs
-from demo_score.rollout.chunk_env import ChunkEnv
+from demo_score.rollout.chunk_env import LOOKS, ChunkEnv
 from demo_score.rollout.environments import EnvironmentMaker
 from demo_score.rollout.loop import RolloutOptions, rollout, rollout_settings
 from demo_score.rollout.outcomes import list_outcomes, write_outcomes
@@ -183,6 +183,13 @@ def test_rollouts_are_stored_with_images_and_evaluations_made_without(tmp_path, 
     stored = read_episodes(tmp_path / "000001.hdf5")[2].observations[IMAGE]
     expected = chase(Chaser(), 1, (0, 1, 2), record_images=True)[2].observations[IMAGE]
     np.testing.assert_array_equal(stored[:], expected[:])
+    settings.eval.record_images = LOOKS
+    collect_rollouts(tmp_path / "run/000001", [], tmp_path / "looks")
+    seen = read_episodes(tmp_path / "looks/000001.hdf5")[2].observations[IMAGE]
+    assert (seen.shape, list(seen.steps)) == (stored.shape, [0, 4, 8])
+    np.testing.assert_array_equal(seen[[8, 0]], expected[[8, 0]])
+    with one_line_error("000001.hdf5", "step 1 was not drawn", "eval.record_images=true"):
+        seen[:2]
     settings.eval.record_images = False
     collect_rollouts(tmp_path / "run/000001", [], tmp_path / "numbers")
     (numbers,) = read_episodes(tmp_path / "numbers/000001.hdf5", [2])

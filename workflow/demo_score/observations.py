@@ -6,6 +6,7 @@ from typing import Any
 from demo_score.runtime.errors import UserError
 
 ACTION = "action"
+FEATURES = "policy.features"  # what a policy makes of what is observed (curation/policy_features.py)
 STATE, ENVIRONMENT_STATE, IMAGE = "observation.state", "observation.environment_state", "observation.image"
 SIZES = {STATE: "state_dim", ENVIRONMENT_STATE: "environment_state_dim"}  # observation -> setting of its width
 

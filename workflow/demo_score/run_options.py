@@ -1,6 +1,9 @@
-"""Options of the commands whose tables tell of a run: what is made over runs (make_tables.py) goes by them."""
+"""Options that commands share: of which run their tables tell, by which what is made over runs (make_tables.py) goes,
+and the checkpoint by which classifiers see.
+"""
 
 import argparse
+from pathlib import Path
 from typing import NamedTuple
 
 from demo_score.conditions import CONDITIONS
@@ -22,6 +25,12 @@ BY_HAND = OfRun()  # nothing is said of it
 def add_run_seed(parser: argparse.ArgumentParser) -> None:
     """The option --run-seed."""
     parser.add_argument("--run-seed", type=seed_argument, help="seed of the run, for tables over runs (make_tables.py)")
+
+
+def add_features_of(parser: argparse.ArgumentParser) -> None:
+    """The option --features-of."""
+    help_text = "checkpoint whose policy.features are an input: it looks at all episodes"
+    parser.add_argument("--features-of", type=Path, metavar="CHECKPOINT", help=help_text)
 
 
 def add_run(parser: argparse.ArgumentParser, arena: bool = False) -> None:

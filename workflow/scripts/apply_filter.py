@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from _library import run_command
-from demo_score.run_options import add_run_seed
+from demo_score.run_options import add_features_of, add_run_seed
 from demo_score.runtime.arguments import Parser
 
 
@@ -18,6 +18,7 @@ def main() -> str:
     add_run_seed(parser)
     help_text = "refuse to keep none or all of the demonstrations: policies are to train on the choice"
     parser.add_argument("--must-choose", action="store_true", help=help_text)
+    add_features_of(parser)
     arguments = parser.parse_args()
     from demo_score.curation.scoring import apply_filter
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from _library import run_command
+from demo_score.run_options import add_features_of
 from demo_score.runtime.arguments import Parser
 
 
@@ -11,6 +12,7 @@ def main() -> str:
     parser.add_argument("--classifier", type=Path, required=True, help="classifier.yaml of select_classifier.py")
     parser.add_argument("--scores", type=Path, required=True, help="scores.csv of apply_filter.py")
     parser.add_argument("--out", type=Path, required=True, help="traces.csv")
+    add_features_of(parser)
     arguments = parser.parse_args()
     from demo_score.curation.traces import trace_scores
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from _library import run_command
+from demo_score.run_options import add_features_of
 from demo_score.runtime.arguments import Parser
 
 
@@ -14,6 +15,7 @@ def main() -> str:
     parser.add_argument("--cross-val", type=Path, nargs="+", required=True, help="rollouts of other checkpoints")
     parser.add_argument("--out", type=Path, required=True, help="classifiers (.safetensors)")
     parser.add_argument("--metrics", type=Path, required=True, help="losses of every evaluated epoch (.csv)")
+    add_features_of(parser)
     arguments = parser.parse_args()
     from demo_score.curation.sweep import train_classifiers
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from demo_score.curation.policy_features import PolicyFeatures
 from demo_score.data.episodes import Episode
 from demo_score.data.lists import Entry, read_entries, read_entry_episodes
 from demo_score.observations import ACTION
@@ -57,19 +58,30 @@ def frames_of(episode: Episode, inputs: list[str], max_frames: int | None, where
     return torch.from_numpy(frames)
 
 
-def read_frames(entries: list[Entry], inputs: list[str], max_frames: int | None) -> tuple[list[Episode], list[Tensor]]:
-    """Read episodes and their frames, see `frames_of`; nothing but `inputs` is read. Widths must be the same."""
-    keys = [key for key in inputs if key != ACTION]
-    episodes = list(read_entry_episodes(entries, keys))
-    frames = [
-        frames_of(episode, inputs, max_frames, f"{entry.file} episode {entry.episode}")
-        for entry, episode in zip(entries, episodes, strict=True)
-    ]
+def read_frames(
+    entries: list[Entry], inputs: list[str], max_frames: int | None, features: PolicyFeatures | None = None
+) -> tuple[list[Episode], list[Tensor]]:
+    """Read episodes and their frames, see `frames_of`. Widths must be the same.
+
+    Nothing but `inputs` is read; of images what the policy of `features` looks at.
+    """
+    keys = None if features else [key for key in inputs if key != ACTION]
+    episodes, frames = [], []
+    for entry, episode in zip(entries, read_entry_episodes(entries, keys), strict=True):
+        where = f"{entry.file} episode {entry.episode}"
+        seen = features.added(episode, where) if features else episode
+        episodes.append(episode)
+        frames.append(frames_of(seen, inputs, max_frames, where))
     return episodes, frames
 
 
 def read_rollouts(
-    paths: list[Path], size: int | None, size_name: str, inputs: list[str], max_frames: int | None
+    paths: list[Path],
+    size: int | None,
+    size_name: str,
+    inputs: list[str],
+    max_frames: int | None,
+    features: PolicyFeatures | None = None,
 ) -> Rollouts:
     """Read `size` rollouts in total, as evenly from the files (lists, tables, data sets) as can be (None: all of them).
 
@@ -78,7 +90,7 @@ def read_rollouts(
     listed = [read_entries(path) for path in paths]
     chosen = _choose(paths, [len(entries) for entries in listed], size, size_name)
     entries = [entries[index] for entries, indices in zip(listed, chosen, strict=True) for index in indices]
-    episodes, frames = read_frames(entries, inputs, max_frames)
+    episodes, frames = read_frames(entries, inputs, max_frames, features)
     check_outcomes_known(entries, episodes)
     success = torch.tensor([episode.success for episode in episodes])
     _check_outcomes(success, paths)

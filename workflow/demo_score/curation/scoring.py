@@ -19,10 +19,12 @@ from demo_score.curation.choice import selection_of, trivial_choice
 from demo_score.curation.classifiers import Architecture, Parameters
 from demo_score.curation.features import Standardization, check_outcomes_known, read_frames
 from demo_score.curation.metrics import episode_means
+from demo_score.curation.policy_features import open_features
 from demo_score.curation.storage import load_description, load_member
 from demo_score.curation.training import evaluation_logits
 from demo_score.data.episodes import Episode
 from demo_score.data.lists import Entry, check_distinct, read_entries, write_list
+from demo_score.observations import FEATURES
 from demo_score.runtime.cores import available_threads
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import check_outputs
@@ -34,13 +36,21 @@ KEPT, BELOW, FAILED = "score above threshold", "score not above threshold", "fai
 class Scorer:
     """One chosen classifier."""
 
-    def __init__(self, selection_path: Path) -> None:
+    def __init__(self, selection_path: Path, features_of: Path | None = None) -> None:
         path, member, self.threshold = _read_selection(selection_path)
         self.description = load_description(path)
+        looks = FEATURES in self.description.inputs  # of several candidates it may be another that does
+        self.features = open_features(self.description.inputs, features_of if looks else None)
+        if self.features and self.features.digest != self.description.features_of:
+            raise UserError(f"--features-of: {path} learned from another checkpoint's features than {features_of}'s")
         self.architecture: Architecture = self.description.build()
         self.parameters: Parameters
         self.standardization: Standardization
         self.parameters, self.standardization = load_member(path, member)
+
+    def read(self, entries: list[Entry]) -> tuple[list[Episode], list[Tensor]]:
+        """Episodes, and of each the frames (T, width) that the classifier sees."""
+        return read_frames(entries, self.description.inputs, self.description.max_frames, self.features)
 
     def scores(self, frames: list[Tensor]) -> list[float]:
         """Mean probability of success of each episode's frames (T, width), dropout off."""
@@ -50,7 +60,7 @@ class Scorer:
 
     def rows(self, kind: str, entries: list[Entry]) -> list[dict]:
         """One row of the scores table for each of some episodes."""
-        episodes, frames = read_frames(entries, self.description.inputs, self.description.max_frames)
+        episodes, frames = self.read(entries)
         if kind == "rollout":
             check_outcomes_known(entries, episodes)
         self._check_widths(entries, frames)
@@ -92,17 +102,19 @@ def apply_filter(
     rollouts_plus_demos: Path,
     run_seed: int | None = None,
     must_choose: bool = False,
+    features_of: Path | None = None,
 ) -> None:
     """Score all demonstrations and rollouts; write the scores table and both dataset lists.
 
     Demonstrations and rollouts are lists, episode tables or data sets. Prints how many of each strategy and
     checkpoint were kept, and warns when that is no demonstration, or every one: with `must_choose`, which is for lists
     that policies train on, nothing is written then. Raises UserError for that, and for bad files.
+    `features_of`: the checkpoint that looks at the episodes, as in train_classifiers.
     """
     outputs = {"--scores": scores, "--demos-only": demos_only, "--rollouts-plus-demos": rollouts_plus_demos}
     check_outputs(outputs, [classifier, demonstrations, *rollouts])
     torch.set_num_threads(available_threads())
-    scorer = Scorer(classifier)
+    scorer = Scorer(classifier, features_of)
     demonstration_entries = read_entries(demonstrations)
     if not demonstration_entries:
         raise UserError(f"{demonstrations}: lists no demonstration; there is nothing to filter")

@@ -51,6 +51,7 @@ class Classifiers:
     architecture: dict  # the settings entry: type and sizes
     inputs: list[str]
     max_frames: int | None
+    features_of: str | None  # digest of the checkpoint whose policy.features are an input
     members: list[Member]
 
     def build(self) -> Architecture:
@@ -79,7 +80,7 @@ def load_description(path: str | Path) -> Classifiers:
     except (SafetensorError, KeyError):
         raise UserError(f"{path}: not a classifier file, or truncated; make it again") from None
     members = [Member(**member) for member in values.pop("members")]
-    return Classifiers(**values, members=members)
+    return Classifiers(**{"features_of": None, **values}, members=members)  # older files do not tell
 
 
 def load_member(path: str | Path, member: int) -> tuple[Parameters, Standardization]:

@@ -14,6 +14,7 @@ from demo_score.config.models.classifiers import Sweep
 from demo_score.curation.classifiers import build_architecture
 from demo_score.curation.features import Rollouts, Standardization, read_rollouts
 from demo_score.curation.metrics import accuracy, balanced_threshold, roc_auc
+from demo_score.curation.policy_features import PolicyFeatures, open_features
 from demo_score.curation.settings import read_settings
 from demo_score.curation.storage import Classifiers, Member, Variant, save_classifiers
 from demo_score.curation.training import Evaluation, Samples, Trainer
@@ -33,11 +34,18 @@ MEASURED = [name for name in CLASSIFIER_METRICS.columns if name.startswith(("tra
 
 
 def train_classifiers(
-    settings: Path, model_arch: str, train: list[Path], cross_val: list[Path], out: Path, metrics: Path
+    settings: Path,
+    model_arch: str,
+    train: list[Path],
+    cross_val: list[Path],
+    out: Path,
+    metrics: Path,
+    features_of: Path | None = None,
 ) -> int:
     """Train all members of `model_arch`; write them at their best epochs to `out`, and the table to `metrics`.
 
-    `train` and `cross_val` are episode files, one a checkpoint. The table has a row for each member and
+    `train` and `cross_val` are episode files, one a checkpoint; `features_of` is the checkpoint that looks at them, for
+    the input policy.features. The table has a row for each member and
     evaluated epoch; accuracy there is at the published threshold. A sweep that was killed goes on from the state last
     stored, to the same bits. Returns the number of members. Raises UserError for bad settings or data.
     """
@@ -47,7 +55,9 @@ def train_classifiers(
     if model_arch not in sweep.model_archs:
         raise UserError(f"model_archs has no {model_arch}; choose from: {', '.join(sweep.model_archs)}")
     architecture = build_architecture(sweep.architecture(model_arch))
-    rollouts = _read_split(sweep, train, cross_val)
+    inputs = sweep.inputs_of(model_arch)
+    features = open_features(inputs, features_of)
+    rollouts = _read_split(sweep, inputs, features, train, cross_val)
     standardization = Standardization.of(rollouts[0].frames)
     samples = [Samples(architecture, part, standardization) for part in rollouts]
     variants = [Variant(*values) for values in itertools.product(sweep.seeds, sweep.lr, sweep.weight_decay)]
@@ -55,7 +65,8 @@ def train_classifiers(
     folder = ResumeFolder(out.parent, model_arch, _digest(model_arch, settings, rollouts))
     progress = _train(trainer, variants, sweep, folder)
     members = _describe(trainer, progress.best, progress.best_epoch.tolist(), variants)
-    classifiers = Classifiers(model_arch, sweep.architecture(model_arch), sweep.inputs, sweep.max_frames, members)
+    seen = (inputs, sweep.max_frames, features.digest if features else None)
+    classifiers = Classifiers(model_arch, sweep.architecture(model_arch), *seen, members)
     with atomic_path(metrics) as temporary:
         _table(progress.measured, variants).to_csv(temporary, index=False, float_format="%.9g")
     save_classifiers(out, classifiers, trainer.named(progress.best), standardization)
@@ -63,11 +74,18 @@ def train_classifiers(
     return len(members)
 
 
-def _read_split(settings: Sweep, training: list[Path], cross_val: list[Path]) -> list[Rollouts]:
+def _read_split(
+    settings: Sweep,
+    inputs: list[str],
+    features: PolicyFeatures | None,
+    training: list[Path],
+    cross_val: list[Path],
+) -> list[Rollouts]:
     _check_given_once(training, cross_val)
     sizes = {"tr_dataset_size": settings.tr_dataset_size, "cross_val_dataset_size": settings.cross_val_dataset_size}
     parts = zip((training, cross_val), sizes.items(), strict=True)
-    rollouts = [read_rollouts(paths, size, name, settings.inputs, settings.max_frames) for paths, (name, size) in parts]
+    seen = (inputs, settings.max_frames, features)
+    rollouts = [read_rollouts(paths, size, name, *seen) for paths, (name, size) in parts]
     widths = {frames.shape[1] for part in rollouts for frames in part.frames}
     if len(widths) > 1:
         raise UserError(f"{training[0]}, ...: inputs are {sorted(widths)} wide; do not mix rollouts of several tasks")

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from demo_score.curation.features import read_frames
 from demo_score.curation.scoring import Scorer
 from demo_score.data.lists import Entry
 from demo_score.runtime.cores import available_threads
@@ -16,19 +15,19 @@ POINTS = 26  # in time, evenly up to the longest episode that the classifier see
 KEYS = [name for name in TRACES.columns if name not in ("step", "score")]
 
 
-def trace_scores(classifier: Path, scores: Path, out: Path) -> None:
+def trace_scores(classifier: Path, scores: Path, out: Path, features_of: Path | None = None) -> None:
     """Write the score of each episode of the table `scores` as far as it has come, at some moments.
 
     That is the score that the classifier would give if the episode ended there. Raises UserError for bad files.
     """
     torch.set_num_threads(available_threads())
-    scorer = Scorer(classifier)
+    scorer = Scorer(classifier, features_of)
     table = SCORES.read(scores, KEYS)
     entries = [
         Entry((scores.parent / file).resolve(), int(number))
         for file, number in zip(table["file"], table["episode"], strict=True)
     ]
-    _, frames = read_frames(entries, scorer.description.inputs, scorer.description.max_frames)
+    _, frames = scorer.read(entries)
     lengths = np.array([len(episode) for episode in frames])
     traces = []
     for step in np.unique(np.linspace(1, lengths.max(), POINTS).round().astype(int)):

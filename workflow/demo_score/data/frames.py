@@ -20,6 +20,7 @@ from demo_score.runtime.errors import UserError
 from demo_score.runtime.unreadable import unreadable
 
 MAX_OPEN_FILES = 16
+NOT_DRAWN = b""  # in place of a packed image
 HDF5_ERRORS = (OSError, LookupError, RuntimeError, TypeError, ValueError, MemoryError)  # h5py's, of damaged files
 
 
@@ -27,6 +28,11 @@ def first_line(error: object) -> str:
     """What an error says, in one line."""
     shown = error.args[0] if isinstance(error, KeyError) and error.args else error  # a KeyError shows it in quotes
     return next(iter(str(shown).splitlines()), type(error).__name__)
+
+
+def not_drawn(where: str, step: int) -> UserError:
+    """What is said of an image that a rollout did without."""
+    return UserError(f"{where}: step {step} was not drawn, at which no policy looked; set eval.record_images=true")
 
 
 @dataclass(frozen=True)
@@ -110,12 +116,33 @@ class StoredFrames(Frames):
             raise unreadable(self.source.path, error, damage) from None
 
 
+class SeenFrames(StoredFrames):
+    """Images of which the file holds those of some `steps`, at which a policy looked."""
+
+    def __init__(self, source: SourceFile, shape: tuple[int, int, int, int], name: str, steps: np.ndarray):
+        super().__init__(source, shape, name)
+        self.steps = steps
+
+    def _images(self, indices: np.ndarray) -> Iterator[np.ndarray]:
+        if len(missing := np.setdiff1d(indices, self.steps)):
+            raise not_drawn(f"{self.source.path}: {self.name}", missing[0])
+        yield from super()._images(indices)
+
+
 class PackedFrames(Frames):
-    """Images in memory, compressed: a 480x640 ALOHA frame takes 43 KB of 922, and 3.5 ms to pack."""
+    """Images in memory, compressed: a 480x640 ALOHA frame takes 43 KB of 922, and 3.5 ms to pack.
+
+    One that was not drawn is NOT_DRAWN.
+    """
 
     def __init__(self, packed: list[bytes], image_shape: tuple[int, int, int]):
         self.packed = packed
         self.shape = (len(packed), *image_shape)
+
+    @property
+    def steps(self) -> np.ndarray:
+        """The steps whose images were drawn, rising."""
+        return np.flatnonzero([image != NOT_DRAWN for image in self.packed])
 
     @staticmethod
     def pack(image: np.ndarray) -> bytes:
@@ -127,6 +154,8 @@ class PackedFrames(Frames):
 
     def _images(self, indices: np.ndarray) -> Iterator[np.ndarray]:
         for index in indices:
+            if self.packed[index] == NOT_DRAWN:
+                raise not_drawn("the episode", index)
             yield np.frombuffer(zlib.decompress(self.packed[index]), np.uint8).reshape(self.shape[1:])
 
 

@@ -16,7 +16,7 @@ from demo_score.demonstrations.seeds import demonstration_seeds
 from demo_score.experiments.arena_checks import check_arena, check_external
 from demo_score.experiments.config import environment_settings, saved_checkpoints, stage_settings
 from demo_score.ingest.user_data import check_places
-from demo_score.observations import ACTION, observation_shapes
+from demo_score.observations import ACTION, FEATURES, observation_shapes
 from demo_score.runtime.errors import UserError
 from demo_score.simulators import RECORDED
 
@@ -134,16 +134,36 @@ def _check_simulator(experiment: Experiment) -> None:
 
 def _check_inputs(experiment: Experiment) -> None:
     """Inputs of classifiers that no environment observes; what a user's data hold is found when they are opened."""
+    inputs = experiment.classifiers.all_inputs()
+    if FEATURES in inputs:
+        _check_features(experiment)
     if not experiment.collected_strategies():
         return
     env = environment_settings(experiment)
     shapes = observation_shapes(env)
     parts = [name for names in (env.get("observed") or {}).values() for name in names]
     vectors = [*(key for key, shape in shapes.items() if len(shape) == 1), *parts, ACTION]
-    for key in experiment.classifiers.inputs:
-        if key not in vectors:
+    for key in inputs:
+        if key not in (*vectors, FEATURES):
             what = "is an image" if key in shapes else f"is not observed in env={experiment.env}"
             raise UserError(f"classifiers.inputs: {key} {what}; set some of {', '.join(vectors)}")
+
+
+def _check_features(experiment: Experiment) -> None:
+    """What the base policy makes of rollouts and demonstrations: there is one, and what it sees is stored."""
+    if not experiment.base_policy:
+        raise UserError(f"classifiers.inputs: {FEATURES} are a base policy's; set base_policy, or other inputs")
+    if "rollouts" not in experiment.stages() or not _sees_images(experiment, "base_policy"):
+        return
+    if not stage_settings(experiment, "rollouts").eval.get("record_images", True):
+        raise UserError(
+            f"classifiers.inputs: {FEATURES} need the images that eval.record_images=false does not store; set "
+            "rollouts.overrides: [eval.record_images=looks]"
+        )
+
+
+def _sees_images(experiment: Experiment, stage: str) -> bool:
+    return any(len(shape) == 3 for shape in stage_settings(experiment, stage).policy.input_shapes.values())
 
 
 def _check_sizes(experiment: Experiment) -> None:
@@ -161,14 +181,14 @@ def _check_sizes(experiment: Experiment) -> None:
 
 def _check_images(experiment: Experiment) -> None:
     """A policy that sees images cannot be trained on rollouts that are stored without."""
-    if stage_settings(experiment, "rollouts").eval.get("record_images", True) or not experiment.final_policy:
+    recorded = stage_settings(experiment, "rollouts").eval.get("record_images", True)
+    if recorded is True or not experiment.final_policy:
         return
-    shapes = stage_settings(experiment, "final_policy").policy.input_shapes.values()
     for condition in experiment.final_conditions():
-        if CONDITIONS[condition].takes_rollouts and any(len(shape) == 3 for shape in shapes):
+        if CONDITIONS[condition].takes_rollouts and _sees_images(experiment, "final_policy"):
             raise UserError(
-                f"final_policy.conditions: {condition} trains on rollouts, whose images eval.record_images=false does "
-                "not store; remove the one or the other"
+                f"final_policy.conditions: {condition} trains on rollouts, whose images "
+                f"eval.record_images={str(recorded).lower()} does not store; remove the one or the other"
             )
 
 

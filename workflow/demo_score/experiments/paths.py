@@ -12,6 +12,7 @@ from pathlib import Path
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS, DATASET_LISTS
 from demo_score.config.models.experiment import Experiment
 from demo_score.experiments import config
+from demo_score.observations import FEATURES
 from demo_score.simulators import simulator
 
 # The conditions whose checkpoints are rolled out as the base policy's are; what follows from each.
@@ -101,9 +102,23 @@ class ExperimentPaths:
 
     def candidate_classifiers(self, seed: object) -> list[str]:
         """The classifiers of the architecture that filters, or of all of them."""
+        return self.classifiers([seed], self.candidate_archs(), "safetensors")
+
+    def candidate_archs(self) -> list[str]:
+        """The architecture that filters, or all that it is chosen from."""
         chosen = self.experiment.demo_score.model_arch
-        archs = self.experiment.classifiers.model_archs if chosen == "best" else [chosen]
-        return self.classifiers([seed], archs, "safetensors")
+        return list(self.experiment.classifiers.model_archs) if chosen == "best" else [chosen]
+
+    def looking_checkpoint(self, seed: object, model_arch: str | None = None) -> str | None:
+        """The base policy's last checkpoint that is rolled out, where classifiers see its policy.features.
+
+        Those are of one architecture, or (None) the candidates to filter; None where they do not see them.
+        """
+        archs = self.candidate_archs() if model_arch is None else [model_arch]
+        if not any(FEATURES in self.experiment.classifiers.inputs_of(arch) for arch in archs):
+            return None
+        step = max(self.experiment.rollouts.eps, key=int)
+        return f"{self.run(seed)}/base/checkpoints/{step}/model.safetensors"
 
     def classifier_metrics(self) -> list[str]:
         """The training curves of every classifier of every run."""

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import gymnasium
 import numpy as np
@@ -10,22 +10,26 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
 from demo_score.data.episodes import Episode
-from demo_score.data.frames import PackedFrames
+from demo_score.data.frames import NOT_DRAWN, PackedFrames
 from demo_score.envs.base import Environment, Observation
 from demo_score.runtime.errors import UserError
+
+LOOKS = "looks"
+Recorded = bool | Literal["looks"]  # the images of an episode: of every step, none, or those that the policy sees
 
 
 class ChunkEnv(gymnasium.Env[Observation, np.ndarray]):
     """`env`, of which one step carries out a chunk of actions, as far as the episode lasts.
 
     Observation: the last `n_obs_steps` ones, key -> (n_obs_steps, ...), the first one repeated at the start. Images
-    are rendered for these alone, or, with `record_images`, at every step, to be stored in the episode.
+    are rendered for these alone, or, with `record_images`, at every step, to be stored in the episode; LOOKS: those
+    that the policy sees are stored.
     Action: a chunk (n_actions, action_dim) of any length. Vector environments step no environment that has
     terminated, so this one tells by info["done"], beside info["success"], and then does nothing until the reset.
     A UserError becomes info["error"], its text, so that it comes out of another process as what it is.
     """
 
-    def __init__(self, env: Environment, n_obs_steps: int, record_images: bool = False):
+    def __init__(self, env: Environment, n_obs_steps: int, record_images: Recorded = False):
         self.env = env
         self.record_images = record_images
         self.recent: deque[Observation] = deque(maxlen=n_obs_steps)
@@ -81,7 +85,7 @@ class ChunkEnv(gymnasium.Env[Observation, np.ndarray]):
             if self.done:
                 return
             observation = self._step(action)
-            looks = not self.done and (self.record_images or n_left < self.recent.maxlen)
+            looks = not self.done and (self.record_images is True or n_left < self.recent.maxlen)
             self.recent.append(observation | self.env.images() if looks else observation)
         if not self.done:
             self.seen = _stack(self.recent)
@@ -99,7 +103,7 @@ class ChunkEnv(gymnasium.Env[Observation, np.ndarray]):
         now = self.recent[-1]
         self.numbers.append({key: now[key] for key in self.env.observation_space})
         for key, images in self.packed.items():
-            images.append(PackedFrames.pack(now[key]))
+            images.append(PackedFrames.pack(now[key]) if key in now else NOT_DRAWN)
         self.actions.append(action)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from demo_score.data.episodes import Episode
 from demo_score.envs import make_env
 from demo_score.envs.base import Environment, Observation
-from demo_score.rollout.chunk_env import ChunkEnv
+from demo_score.rollout.chunk_env import ChunkEnv, Recorded
 from demo_score.rollout.environments import EnvironmentMaker
 
 
@@ -29,7 +29,7 @@ class DrawnEpisode(Episode):
 class DrawnChunkEnv(ChunkEnv):
     """A ChunkEnv whose episodes are DrawnEpisodes where `drawing` names them."""
 
-    def __init__(self, env: Environment, n_obs_steps: int, record_images: bool, drawing: Drawing):
+    def __init__(self, env: Environment, n_obs_steps: int, record_images: Recorded, drawing: Drawing):
         super().__init__(env, n_obs_steps, record_images)
         self.drawing = drawing
 

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from demo_score.envs import make_env
 from demo_score.envs.base import asks_for_images
-from demo_score.rollout.chunk_env import ChunkEnv
+from demo_score.rollout.chunk_env import ChunkEnv, Recorded
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.stopping import check
 from demo_score.simulators import simulator
@@ -26,12 +26,12 @@ PRELOADED = ["gymnasium", "h5py"]
 class EnvironmentMaker:
     """Makes a ChunkEnv of the settings (the keys of configs/env/*.yaml), in whichever process it is called.
 
-    n_obs_steps: how many observations a policy sees. record_images: images of all steps are stored in the episodes.
+    n_obs_steps: how many observations a policy sees. record_images: which images are stored in the episodes.
     """
 
     settings: Mapping[str, Any]
     n_obs_steps: int = 1
-    record_images: bool = False
+    record_images: Recorded = False
 
     @classmethod
     def of(cls, settings: DictConfig, **options: Any) -> "EnvironmentMaker":

@@ -12,6 +12,7 @@ from torch import nn
 
 from demo_score.data.episodes import Episode
 from demo_score.data.images import prepare_observations
+from demo_score.rollout.chunk_env import Recorded
 from demo_score.rollout.environments import EnvironmentMaker, open_environments
 from demo_score.rollout.observers import Observer
 from demo_score.runtime.errors import UserError
@@ -66,7 +67,7 @@ def rollout_settings(
     policy: nn.Module,
     settings: DictConfig,
     device: torch.device,
-    record_images: bool = False,
+    record_images: Recorded = False,
     observers: Sequence[Observer] = (),
 ) -> list[Episode]:
     """The eval.n_episodes episodes that `settings` ask for, from environment seed settings.seed on."""

@@ -13,6 +13,7 @@ from demo_score.config.settings import to_yaml
 from demo_score.data.episodes import Episode
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.policies.checkpoints import checkpoint_files, load_policy, read_checkpoint_settings
+from demo_score.rollout.chunk_env import Recorded
 from demo_score.rollout.finished import FinishedBatches
 from demo_score.rollout.loop import rollout_settings
 from demo_score.rollout.observers import Observer, RolloutProgress
@@ -28,8 +29,8 @@ from demo_score.runtime.resume import ResumeFolder
 def collect_rollouts(checkpoint: Path, overrides: list[str], out_dir: Path) -> Path:
     """Store eval.n_episodes rollouts from environment seed `seed` on: <out_dir>/<checkpoint>.hdf5, which is returned.
 
-    What the environment observes is stored at every step, so that policies can be trained on it; images, which take
-    long to draw, with eval.record_images alone.
+    What the environment observes is stored at every step, so that policies can be trained on it; of images, which take
+    long to draw, what eval.record_images says.
     """
     check_writable(out_dir, folder=True)
     name = checkpoint_name(checkpoint)
@@ -72,7 +73,7 @@ def finished_batches(checkpoint: Path, overrides: list[str], out_dir: Path, name
 
 
 def run_checkpoint(
-    checkpoint: Path, overrides: list[str], record_images: bool = False, observers: Sequence[Observer] = ()
+    checkpoint: Path, overrides: list[str], record_images: Recorded = False, observers: Sequence[Observer] = ()
 ) -> tuple[list[Episode], dict]:
     """Roll out a checkpoint with its own settings changed by `overrides`. Returns episodes and env settings."""
     policy, settings, device = open_checkpoint(checkpoint, overrides)

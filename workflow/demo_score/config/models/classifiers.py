@@ -24,6 +24,9 @@ Checkpoint = text("^[0-9]{6,}$", 'a step in six digits or more, in quotes ("0030
 Checkpoints = different(Checkpoint)
 
 
+Inputs = different(str)
+
+
 class Stepwise(Section):
     """A classifier of single frames."""
 
@@ -33,6 +36,8 @@ class Stepwise(Section):
     """Step-wise: width of each hidden layer"""
     dropout: number(ge=0, lt=1)
     """Share of activations dropped in training"""
+    inputs: Inputs = ABSENT
+    """What this architecture sees in place of the sweep's `inputs` (optional)"""
 
 
 class Transformer(Section):
@@ -50,6 +55,7 @@ class Transformer(Section):
     trajectory_steps: Size
     """Transformer: time steps of a trajectory that it sees (`steps` in the published sweep)"""
     dropout: number(ge=0, lt=1)
+    inputs: Inputs = ABSENT
 
     def conflicts(self) -> Iterator[str]:
         if self.dim_model % self.n_heads:
@@ -63,8 +69,9 @@ class Sweep(AsWritten):
     """One sweep: every architecture is trained once for each of seeds x lr x weight_decay."""
 
     model_archs: some(Architecture)
-    inputs: different(str)
-    """`observation.<key>` or `action`, concatenated in this order"""
+    inputs: Inputs
+    """`observation.<key>`, `action`, or `policy.features` (what the base policy's last checkpoint makes of its looks),
+    concatenated in this order"""
     tr_dataset_size: Count | None
     """Training rollouts in total, evenly from the checkpoints; null: all"""
     cross_val_dataset_size: Count | None
@@ -88,7 +95,15 @@ class Sweep(AsWritten):
 
     def architecture(self, name: str) -> Values:
         """What is written of an architecture: type and sizes, see curation.classifiers.build_architecture."""
-        return self.written["model_archs"][name]
+        return {key: value for key, value in self.written["model_archs"][name].items() if key != "inputs"}
+
+    def inputs_of(self, name: str) -> list[str]:
+        """What an architecture sees."""
+        return self.model_archs[name].inputs or self.inputs
+
+    def all_inputs(self) -> list[str]:
+        """What any of them sees."""
+        return list(dict.fromkeys(key for name in self.model_archs for key in self.inputs_of(name)))
 
     def conflicts(self) -> Iterator[str]:
         for name, architecture in self.model_archs.items():

@@ -18,7 +18,7 @@ class Eval(OpenSection):
     n_episodes: Batch = ABSENT
     batch_size: whole(1, 10000) = ABSENT
     use_async_envs: bool = ABSENT
-    record_images: bool = ABSENT
+    record_images: Literal[True, False, "looks"] = ABSENT
 
 
 class Wandb(OpenSection):

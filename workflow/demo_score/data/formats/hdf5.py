@@ -13,11 +13,20 @@ import numpy as np
 from demo_score.data.episodes import Episode, is_image
 from demo_score.data.formats.hdf5_kinds import ChannelsFirst, frame_shape, is_channels_first
 from demo_score.data.formats.hdf5_links import other_files
-from demo_score.data.frames import HDF5_ERRORS, Frames, PackedFrames, SourceFile, StoredFrames, first_line
+from demo_score.data.frames import (
+    HDF5_ERRORS,
+    Frames,
+    PackedFrames,
+    SeenFrames,
+    SourceFile,
+    StoredFrames,
+    first_line,
+)
 from demo_score.data.values import numbers
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.unreadable import reason_unreadable, unreadable
 
+STEPS = "steps"  # attribute of images of which only some steps' are there
 MARGIN = 2**18  # bytes: what HDF5 writes about arrays of one episode
 
 
@@ -117,8 +126,11 @@ def read_values(values: h5py.Dataset) -> np.ndarray | Frames:
     if not is_image(values):
         return numbers(values[()])
     source, name = place_of(values)
+    shape = (len(values), *frame_shape(values))
+    if STEPS in values.attrs:
+        return SeenFrames(source, shape, name, values.attrs[STEPS])
     kind = ChannelsFirst if is_channels_first(values) else StoredFrames
-    return kind(source, (len(values), *frame_shape(values)), name)
+    return kind(source, shape, name)
 
 
 def stored_size(episode: Episode) -> int:
@@ -130,8 +142,13 @@ def stored_size(episode: Episode) -> int:
     return sum(sizes) + 2 * sum(packed) + 1024 * len(episode)
 
 
+def all_drawn(values: np.ndarray | Frames) -> bool:
+    """Whether there is an image of every step."""
+    return not isinstance(values, PackedFrames | SeenFrames) or len(values.steps) == len(values)
+
+
 def write_values(group: h5py.Group, name: str, values: np.ndarray | Frames) -> None:
-    """Store an observation (T, ...): images one a chunk, compressed."""
+    """Store an observation (T, ...): images one a chunk, compressed, and nothing for those that were not drawn."""
     if not is_image(values):
         group.create_dataset(name, data=values)
         return
@@ -141,5 +158,10 @@ def write_values(group: h5py.Group, name: str, values: np.ndarray | Frames) -> N
     stored = group.create_dataset(
         name, values.shape, np.uint8, chunks=(1, *values.shape[1:]), compression="gzip", compression_opts=1
     )
+    if not all_drawn(values):
+        stored.attrs[STEPS] = values.steps
+        for step in values.steps:
+            stored[step] = values[[step]][0]
+        return
     for start in range(0, len(values), 16):  # images that lie in another file are not all held in memory
         stored[start : start + 16] = values[start : start + 16]

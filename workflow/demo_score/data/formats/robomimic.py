@@ -3,6 +3,7 @@
     data                 attributes: total (frames), env_args (JSON)
       demo_0             attributes: num_samples; ours also success, seed, and strategy, checkpoint or task
         obs/<key>        (T, ...)   key without its "observation." prefix; observation.images.top is images/top
+        looks/<key>      the same of images where only some steps' were drawn: its attribute `steps`; ours alone
         actions          (T, A)     action t was taken after observation t
         rewards, dones   (T,)
     mask/<filter key>    names of the episodes of a subset, as bytes
@@ -26,6 +27,7 @@ import numpy as np
 from demo_score.data.episodes import OBSERVATION_PREFIX, Episode
 from demo_score.data.formats.base import DataSet
 from demo_score.data.formats.hdf5 import (
+    all_drawn,
     arrays_below,
     check_group,
     check_steps,
@@ -45,6 +47,7 @@ from demo_score.runtime.stopping import check
 
 _GROUP = re.compile(r"(?:demo|rollout)_(\d+)")
 _REWARDS = "rewards"
+_OBSERVED, _LOOKS = "obs", "looks"
 _OTHERS = {ACTION: "actions", _REWARDS: "rewards"}  # arrays of an episode besides its observations
 _WORDS = ("strategy", "checkpoint", "task")  # attributes of an episode that are text, where known
 _KNOWN = {
@@ -138,7 +141,11 @@ class RobomimicFile(DataSet):
     def _unread_of(self, number: int) -> dict[str, str]:
         with _open(self.path, self.groups[number]) as group:
             unread = {key: why for key, values in _observations(group).items() if (why := why_unread(values))}
-            return unread | others(group, ("obs", "dones", *_OTHERS.values())) | other_attributes(group, _KNOWN)
+            return (
+                unread
+                | others(group, (_OBSERVED, _LOOKS, "dones", *_OTHERS.values()))
+                | other_attributes(group, _KNOWN)
+            )
 
     def _read(self, number: int, keys: Collection[str] | None) -> Episode:
         with _open(self.path, self.groups[number]) as group:
@@ -171,7 +178,7 @@ def _write_episode(group: h5py.Group, episode: Episode) -> None:
             group.attrs[name] = value
     for key, values in episode.observations.items():
         name = key.removeprefix(OBSERVATION_PREFIX).replace(".", "/")
-        write_values(group.require_group("obs"), name, values)
+        write_values(group.require_group(_OBSERVED if all_drawn(values) else _LOOKS), name, values)
     group.create_dataset("actions", data=episode.actions)
     if episode.rewards is not None:
         group.create_dataset("rewards", data=episode.rewards)
@@ -202,7 +209,9 @@ def _arrays(group: h5py.Group) -> dict[str, h5py.Dataset]:
 def _observations(group: h5py.Group) -> dict[str, h5py.Dataset]:
     """Observation keys -> array, of whatever kind."""
     check_group(group)
-    found = arrays_below(group["obs"])
+    found = arrays_below(group[_OBSERVED])
+    if _LOOKS in group:
+        found |= arrays_below(group[_LOOKS])
     arrays = {OBSERVATION_PREFIX + name.replace("/", "."): values for name, values in found.items()}
     if len(arrays) < len(found):
         raise ValueError("two observations are of one name, but for slashes and points")
