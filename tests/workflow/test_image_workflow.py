@@ -26,7 +26,11 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = copy_repository(tmp_path_factory.mktemp("images"))
-    run = snakemake(folder, "results/tiny_images/tables/summary.md", configfile="tests/tiny/images.yaml")
+    targets = [
+        "results/tiny_images/tables/summary.md",
+        "results/tiny_images/seed10000/classifiers/last_held_out/features_stepwise.csv",
+    ]
+    run = snakemake(folder, *targets, configfile="tests/tiny/images.yaml")
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     return folder / "results/tiny_images"
 
@@ -47,6 +51,14 @@ def test_every_step_of_demonstrations_and_rollouts_has_its_image(results: Path) 
             assert (drawn[0] != drawn[-1]).any()  # and the arms move
             if path.parent.name == "demonstrations":  # an untrained policy's may have come to rest midway
                 assert (np.diff(drawn.astype(int), axis=0) != 0).any(axis=(1, 2, 3)).all()
+
+
+def test_a_member_of_the_sweep_sees_what_the_policy_makes_of_images(results: Path) -> None:
+    widths = {}
+    for name in ("small_stepwise", "features_stepwise"):
+        path = results / f"seed10000/classifiers/last_held_out/{name}.safetensors"
+        widths[name] = load_file(path)["normalisation.mean"].shape
+    assert widths == {"small_stepwise": (7,), "features_stepwise": (32,)}
 
 
 def test_final_policy_learns_from_images_of_demonstrations_and_rollouts(results: Path) -> None:
