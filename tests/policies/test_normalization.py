@@ -78,6 +78,22 @@ def test_images_are_normalised_by_constants_and_need_no_statistics() -> None:
             torch.testing.assert_close(normalization.normalize(IMAGES, image)[:, :, channel], expected)
 
 
+def test_pixels_are_normalised_each_by_its_own_statistics() -> None:
+    """What never changes in view vanishes, and what seldom does stands out."""
+    images = torch.full((100, 3, 4, 5), 0.3)
+    images[0, :, 1, 2] = 1.0
+    normalization = Normalization({IMAGES: [3, 4, 5]}, {"observation.image": "pixel_mean_std"})
+    normalization.set_statistics({IMAGES: statistics(images.numpy())}, min_std=0.01)
+    normalized = normalization.normalize(IMAGES, images)
+    torch.testing.assert_close(normalized[0, :, 1, 2], torch.full((3,), 99**0.5), rtol=1e-3, atol=0)
+    normalized[0, :, 1, 2] = 0
+    assert normalized.abs().max() < 0.11
+    with one_line_error("(3, 4, 5)", "(3, 4, 6)"):
+        normalization.set_statistics({IMAGES: (np.ones((3, 4, 6), np.float32),) * 4}, 0.01)
+    with one_line_error("action", "pixel_mean_std is for images"):
+        Normalization({"action": [2]}, {"action": "pixel_mean_std"})
+
+
 def test_the_longest_name_decides_the_mode() -> None:
     shapes = {IMAGES: [3, 4, 5], "observation.images.wrist": [3, 4, 5]}
     modes = {"observation.image": "min_max", IMAGES: "mean_std", "action": "mean_std"}

@@ -16,7 +16,7 @@ from demo_score.policies.vision import (
     make_backbone,
     sinusoidal_positions_2d,
 )
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 from policy_settings import TINY_ACT, policy_settings
 from torch import nn
 from torchvision.models import ResNet18_Weights, get_model
@@ -83,6 +83,19 @@ def test_the_small_network_sees_the_image_at_a_sixteenth() -> None:
     network = backbone("policy.vision_backbone=small_cnn", "policy.pretrained_backbone_weights=null")
     assert network(torch.rand(2, 3, 96, 128)).shape == (2, channels_of(network), 6, 8)
     assert sum(parameter.numel() for parameter in network.parameters()) < 100_000
+
+
+def test_with_it_an_image_is_one_token_that_tells_where_things_are() -> None:
+    small = settings("policy.vision_backbone=small_cnn", "policy.pretrained_backbone_weights=null")
+    policy = make_policy(small).eval()
+    images = torch.zeros(2, 1, 3, 64, 64)
+    images[0, ..., 8:12, 8:12], images[1, ..., 40:44, 40:44] = 1, 1  # the same, by whole cells elsewhere
+    seen = policy.image_projection(policy.backbone(images[:, 0]))
+    assert seen.shape == (2, small.policy.dim_model, 1, 1) and not torch.allclose(seen[0], seen[1], atol=1e-4)
+    with open_dict(small):
+        small.policy.input_shapes["observation.images.wrist"] = [3, 32, 64]
+    with one_line_error("small_cnn", "images of one size"):
+        make_policy(small)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from demo_score.data.episodes import Episode
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.data.images import prepare_observations
+from demo_score.training import chunks
 from demo_score.training.chunks import ChunkDataset
 
 KEYS = ["observation.state"]
@@ -236,3 +237,20 @@ def test_digest_changes_with_the_file_that_holds_the_images(tmp_path) -> None:
         os.utime(path, (changed, changed))
         digests.append(ChunkDataset(read_episodes(path), [IMAGE], 1, range(CHUNK)).digest())
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_statistics_of_pixels_are_those_of_frames_all_over_the_episodes(monkeypatch) -> None:
+    """Of all frames, and of as many as are looked at."""
+    generator = np.random.default_rng(0)
+    episodes = [random_episode(length) for length in (30, 51)]
+    for episode in episodes:
+        episode.observations["observation.image"] = generator.integers(0, 256, (len(episode), 4, 5, 3), dtype=np.uint8)
+    data = ChunkDataset(episodes, ["observation.state", "observation.image"], 1, range(3))
+    assert "observation.image" not in data.statistics()
+    images = np.concatenate([episode.observations["observation.image"] for episode in episodes])
+    for n_images, seen in ((100, images), (9, images[::10])):
+        monkeypatch.setattr(chunks, "N_IMAGES", n_images)
+        found = data.statistics(["observation.image"])["observation.image"]
+        expected = np.moveaxis(seen / 255, -1, 1)
+        np.testing.assert_allclose(found.mean, expected.mean(0), rtol=1e-5)
+        np.testing.assert_allclose(found.std, expected.std(0, ddof=1), rtol=1e-4)

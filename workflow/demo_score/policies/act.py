@@ -16,7 +16,7 @@ from demo_score.policies.base import Policy
 from demo_score.policies.ensembling import TemporalEnsemble
 from demo_score.policies.losses import kl_divergence, masked_l1, mean_square
 from demo_score.policies.transformer import Decoder, Encoder, sinusoidal_positions
-from demo_score.policies.vision import channels_of, make_backbone, sinusoidal_positions_2d
+from demo_score.policies.vision import SMALL_CNN, WholeImage, channels_of, make_backbone, sinusoidal_positions_2d
 
 
 class ACT(Policy):
@@ -46,7 +46,12 @@ class ACT(Policy):
 
         dilate = self.settings.replace_final_stride_with_dilation
         self.backbone = make_backbone(self.settings, FrozenBatchNorm2d, dilate)
-        self.image_projection = nn.Conv2d(channels_of(self.backbone), self.settings.dim_model, kernel_size=1)
+        dim = self.settings.dim_model
+        if self.settings.vision_backbone == SMALL_CNN:
+            sizes = [tuple(self.settings.input_shapes[key]) for key in self.image_keys]
+            self.image_projection = WholeImage(self.backbone, sizes, dim)
+        else:
+            self.image_projection = nn.Conv2d(channels_of(self.backbone), dim, kernel_size=1)
 
     @staticmethod
     def action_offsets(settings: DictConfig) -> range:
@@ -153,7 +158,10 @@ class ACT(Policy):
         return actions.unflatten(-1, (self.settings.actions_per_query, -1)).flatten(1, 2)
 
     def _tokens(self, observations: dict[str, Tensor], latent: Tensor) -> tuple[Tensor, Tensor]:
-        """Latent, vectors, then each camera's feature map row by row: (B, n, dim), and positions (1, n, dim)."""
+        """Latent, vectors, then each camera's feature map row by row, or its one token: (B, n, dim).
+
+        And positions (1, n, dim).
+        """
         inputs = zip(self.observation_projections, self.vector_sizes, strict=True)
         tokens = [self.latent_projection(latent), *(project(observations[key]) for project, key in inputs)]
         sequences, positions = [torch.stack(tokens, dim=1)], [self.token_position]

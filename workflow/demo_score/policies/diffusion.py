@@ -12,8 +12,10 @@ from demo_score.observations import ACTION
 from demo_score.policies.base import Policy
 from demo_score.policies.losses import masked_mse, mean_square
 from demo_score.policies.noise import denoise, draw_noise, make_scheduler
+from demo_score.policies.normalization import PIXELS
 from demo_score.policies.unet import ConditionalUnet
 from demo_score.policies.vision import Keypoints, channels_of, crop, group_norm, make_backbone
+from demo_score.runtime.errors import UserError
 
 
 class DiffusionPolicy(Policy):
@@ -24,6 +26,8 @@ class DiffusionPolicy(Policy):
         features = sum(self.vector_sizes.values())
         if self.image_keys:
             self.backbone = make_backbone(settings, group_norm if settings.use_group_norm else nn.BatchNorm2d)
+            if settings.crop_shape is not None and self.normalization.pixel_keys:
+                raise UserError(f"policy.crop_shape leaves {PIXELS} without its pixels: set null, or another mode")
             n_keypoints = settings.spatial_softmax_num_keypoints
             self.keypoints = Keypoints(channels_of(self.backbone), n_keypoints)
             features += 2 * n_keypoints * len(self.image_keys)

@@ -59,6 +59,25 @@ def small_cnn() -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+class WholeImage(nn.Module):
+    """One linear map of all that a backbone makes of an image: (B, C, h, w) -> (B, dim, 1, 1).
+
+    It knows what lies where, which attention over the places of a map learns from many more images. `sizes`: (3, H, W)
+    of each camera. Raises UserError where they differ.
+    """
+
+    def __init__(self, backbone: nn.Sequential, sizes: list[tuple[int, ...]], dim: int):
+        super().__init__()
+        if len({*sizes}) > 1:
+            raise UserError(f"policy.vision_backbone={SMALL_CNN} needs images of one size; set the same env.image_size")
+        with torch.no_grad():
+            features = backbone(torch.zeros(1, *sizes[0]))
+        self.out = nn.Linear(features.numel(), dim)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.out(features.flatten(1))[..., None, None]
+
+
 def channels_of(backbone: nn.Sequential) -> int:
     """Of the feature map that it gives: what its last convolution puts out."""
     return [module for module in backbone.modules() if isinstance(module, nn.Conv2d)][-1].out_channels

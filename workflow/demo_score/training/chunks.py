@@ -1,6 +1,7 @@
 """Training batches: the observations up to a frame and the chunk of actions around it, from episodes."""
 
 import hashlib
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from demo_score.observations import ACTION
 from demo_score.runtime.errors import UserError
 
 Images = np.ndarray | Frames  # (T, H, W, 3) uint8
+N_IMAGES = 1000  # of a camera, by which its pixels are normalised
 
 
 class ColumnStatistics(NamedTuple):
@@ -141,9 +143,19 @@ class ChunkDataset:
             digest.update(images.identity().encode() if isinstance(images, Frames) else images.tobytes())
         return digest.hexdigest()
 
-    def statistics(self) -> dict[str, ColumnStatistics]:
-        """Of each observation key but images, and of the action, over all frames."""
-        return {key: _statistics(values) for key, values in {**self.arrays, ACTION: self.actions}.items()}
+    def statistics(self, pixel_keys: Collection[str] = ()) -> dict[str, ColumnStatistics]:
+        """Of each observation key but images, and of the action, over all frames.
+
+        And of each pixel, in [0, 1], of the images `pixel_keys`: (3, H, W), over N_IMAGES evenly spread frames.
+        """
+        found = {key: _statistics(values) for key, values in {**self.arrays, ACTION: self.actions}.items()}
+        return found | {key: self._pixel_statistics(self.images[key]) for key in pixel_keys}
+
+    def _pixel_statistics(self, episodes: list[Images]) -> ColumnStatistics:
+        n = min(N_IMAGES, int(self.ends[-1]))
+        frames = np.linspace(0, self.ends[-1] - 1, n, dtype=np.int64)[:, None]
+        batches = (self._read_images(episodes, part).squeeze(1).movedim(-1, -3) for part in np.array_split(frames, n))
+        return _of_pixels(batches)
 
 
 def _draw(frames: Tensor, ends: Tensor | None, n: int, generator: torch.Generator) -> Tensor:
@@ -158,6 +170,18 @@ def _statistics(values: Tensor) -> ColumnStatistics:
     exact = values.double()
     moments = exact.mean(0).float(), exact.std(0).float(), values.amin(0), values.amax(0)
     return ColumnStatistics(*(moment.cpu().numpy() for moment in moments))
+
+
+def _of_pixels(batches: Iterable[Tensor]) -> ColumnStatistics:
+    """Of images (n, 3, H, W), uint8, in [0, 1]: sums of whole numbers, which are exact, and of one batch at a time."""
+    n, total, squares, low, high = 0, 0, 0, 255, 0
+    for images in batches:
+        values = images.numpy().astype(np.int64)
+        n, total, squares = n + len(values), total + values.sum(0), squares + (values**2).sum(0)
+        low, high = np.minimum(low, values.min(0)), np.maximum(high, values.max(0))
+    variance = (squares - total**2 / n) / max(n - 1, 1)
+    moments = total / n, np.sqrt(variance.clip(min=0)), low, high
+    return ColumnStatistics(*((moment / 255).astype(np.float32) for moment in moments))
 
 
 def _check(episodes: list[Episode], observation_keys: list[str]) -> None:

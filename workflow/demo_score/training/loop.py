@@ -171,7 +171,8 @@ def start_run(settings: DictConfig, data: ChunkDataset, device: torch.device) ->
     training = settings.training
     policy = make_policy(settings, pretrained=training.init_from is None)
     if training.init_from is None:
-        policy.normalization.set_statistics(data.statistics(), settings.policy.min_std)
+        statistics = data.statistics(policy.normalization.pixel_keys)
+        policy.normalization.set_statistics(statistics, settings.policy.min_std)
     else:
         initialise(policy, Path(training.init_from), settings)
     policy.to(device).train()

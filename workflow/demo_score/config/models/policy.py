@@ -13,7 +13,7 @@ REDUCTION = 32  # pixels of the image a pixel of a backbone's last feature map, 
 Layers = whole(1, 1000)
 Steps = whole(1, 10000)
 Beta = number(gt=0, lt=1)
-Mode = Literal["mean_std", "min_max"]
+Mode = Literal["mean_std", "min_max", "pixel_mean_std"]
 Shape = Annotated[list[whole(1, 1000000)], Field(min_length=1, max_length=4)]
 ActionShape = Annotated[list[whole(1, 100000)], Field(min_length=1, max_length=1)]
 

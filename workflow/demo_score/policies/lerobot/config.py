@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from demo_score.observations import ACTION, ENVIRONMENT_STATE, IMAGE, STATE
+from demo_score.policies.normalization import PIXELS
 from demo_score.policies.vision import SMALL_CNN
 from demo_score.runtime.errors import UserError
 
@@ -91,6 +92,8 @@ def _without_counterpart(policy: Mapping[str, Any]) -> Iterator[str]:
         yield f"policy.input_shapes with {', '.join(vectors)} in this order: train with {', '.join(KINDS)}"
     if policy.get("vision_backbone") == SMALL_CNN:
         yield f"policy.vision_backbone={SMALL_CNN}: train with resnet18"
+    if PIXELS in policy["input_normalization_modes"].values():
+        yield f"policy.input_normalization_modes with {PIXELS}: train with mean_std"
     if len(images) > 1:
         yield "images of several sizes: train on images of one"
     if policy.get("n_groups", GROUPS) != GROUPS:
