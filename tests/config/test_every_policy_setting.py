@@ -152,7 +152,7 @@ def environment(env: str, *overrides: str) -> str:
     """Observations, rewards and images of a few steps, until the episode is cut."""
     if env == "robosuite":  # any task's
         size = ["env.state_dim=9", "env.environment_state_dim=10", "env.action_dim=7"]
-    elif env.endswith(("_state", "_block")) or env.startswith(("metaworld", "robosuite")):
+    elif env.endswith(("_state", "_block", "_small")) or env.startswith(("metaworld", "robosuite")):
         size = []
     else:
         size = SMALL_IMAGES[env.removesuffix("_cube")].split()
@@ -178,7 +178,7 @@ ENVIRONMENT = {
     "env.obs_type": {"aloha": "pixels", "pusht": "pixels", "metaworld": "pixels", "robosuite": "pixels"},
     "env.cameras": {"aloha": "[angle]"},
     "env.image_size": {"aloha": "[32,32]", "pusht": 32},
-    "env.render_quality": {"aloha": "fast"},
+    "env.render_quality": {"aloha": "fast", "aloha_cube_small": "full"},
     "env.state_dim": {"aloha": 13, "pusht": 3, "metaworld": 39, "robosuite": 8},
     "env.environment_state_dim": {"aloha": 6, "pusht": 15, "metaworld": 39, "robosuite": 8},
     "env.action_dim": {"aloha": 13, "pusht": 3, "metaworld": 3, "robosuite": 8},
@@ -203,7 +203,8 @@ def test_environment(env, key) -> None:
     probe = partial(environment, env)
     if "libegl1" in str(observed(probe)):
         pytest.skip(f"no OpenGL: {observed(probe)}")
-    assert_effective(probe, env, f"{key}={ENVIRONMENT[key][env.split('_')[0]]}")
+    values = ENVIRONMENT[key]
+    assert_effective(probe, env, f"{key}={values.get(env, values[env.split('_')[0]])}")
 
 
 def recorded(*overrides: str) -> object:
@@ -233,5 +234,8 @@ def test_environment_that_is_only_recorded(key) -> None:
 
 def test_keys_of_experiments_are_those_above() -> None:
     for name in choices("experiment"):
-        text = OmegaConf.load(CONFIGS / f"experiment/{name}.yaml")
-        assert dict(leaves(OmegaConf.to_container(text))).keys() <= keys_of("default.yaml") | set(ACT) | set(DIFFUSION)
+        text = OmegaConf.to_container(OmegaConf.load(CONFIGS / f"experiment/{name}.yaml"))
+        text.pop("defaults", None)
+        known = keys_of("default.yaml") | set(ACT) | set(DIFFUSION)
+        for key in dict(leaves(text)):
+            assert key in known or key.startswith("policy.input_normalization_modes."), key

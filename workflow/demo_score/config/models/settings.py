@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from demo_score.config.models.base import ABSENT, OpenSection, Seed, Text, text, whole
 from demo_score.config.models.env import Environment, Hertz
@@ -12,13 +12,16 @@ from demo_score.config.models.training import Batch, Training
 Device = text("^(auto|cpu|mps|cuda(:[0-9]{1,3})?)$", "auto, cpu, cuda, cuda:N (the N-th GPU) or mps (a Mac)")
 
 
+Recorded = Annotated[bool | Literal["looks"], WithJsonSchema({"enum": [True, False, "looks"]})]
+
+
 class Eval(OpenSection):
     """Evaluations in the environment."""
 
     n_episodes: Batch = ABSENT
     batch_size: whole(1, 10000) = ABSENT
     use_async_envs: bool = ABSENT
-    record_images: Literal[True, False, "looks"] = ABSENT
+    record_images: Recorded = ABSENT
 
 
 class Wandb(OpenSection):
