@@ -14,13 +14,14 @@ from demo_score.curation.classifiers import (
     no_dropout,
     unflatten,
 )
-from demo_score.curation.features import Rollouts, Standardization, read_rollouts
+from demo_score.curation.features import Rollouts, read_rollouts
 from demo_score.curation.metrics import accuracy, balanced_threshold, episode_means, roc_auc
 from demo_score.curation.selection import select_classifier
 from demo_score.curation.storage import Classifiers, Member, Variant, save_classifiers
 from demo_score.curation.training import AdamW, Samples, Trainer
 from demo_score.data.episodes import Episode
 from demo_score.data.formats.robomimic import write_episodes
+from demo_score.data.inputs import Standardization
 from demo_score.runtime.errors import UserError
 
 STEPWISE = Stepwise(hidden_sizes=[6, 5], dropout=0.3)

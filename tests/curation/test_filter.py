@@ -8,9 +8,9 @@ import yaml
 from conftest import one_line_error
 from curation_runs import apply, command, files, folder, make_episode, train
 from demo_score.curation.classifiers import Stepwise
-from demo_score.curation.features import frames_of
 from demo_score.curation.scoring import Scorer, apply_filter
 from demo_score.data.formats.robomimic import write_episodes
+from demo_score.data.inputs import frames_of
 from demo_score.data.lists import Entry, read_list
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file

@@ -12,11 +12,11 @@ import pytest
 from conftest import one_line_error
 from curation_runs import apply, command, folder
 from demo_score.config.settings import compose_settings
-from demo_score.curation.features import frames_of
 from demo_score.curation.scoring import Scorer
 from demo_score.curation.traces import POINTS, trace_scores
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.robomimic import write_episodes
+from demo_score.data.inputs import frames_of
 from demo_score.demonstrations.collect import collect_demonstrations
 from demo_score.demonstrations.inverse_kinematics import TwoArms
 from demo_score.demonstrations.paths import write_paths

@@ -14,13 +14,13 @@ import pytest
 import torch
 from conftest import one_line_error, random_episode, tiny_settings
 from demo_score.curation.classifiers import build_architecture
-from demo_score.curation.features import Standardization
 from demo_score.curation.storage import Classifiers, save_classifiers
 from demo_score.data.formats import read_episodes
 from demo_score.data.formats.aloha import write_aloha
 from demo_score.data.formats.hdf5 import new_hdf5
 from demo_score.data.formats.lerobot_writer import write_lerobot
 from demo_score.data.formats.robomimic import write_episodes
+from demo_score.data.inputs import Standardization
 from demo_score.policies.checkpoints import save_checkpoint
 from demo_score.reporting import report
 from demo_score.reporting.report import make_report

@@ -17,12 +17,13 @@ from demo_score.conditions import kept_demonstrations, kept_episodes
 from demo_score.config.yaml_files import read_yaml
 from demo_score.curation.choice import selection_of, trivial_choice
 from demo_score.curation.classifiers import Architecture, Parameters
-from demo_score.curation.features import Standardization, check_outcomes_known, read_frames
+from demo_score.curation.features import check_outcomes_known, read_frames
 from demo_score.curation.metrics import episode_means
 from demo_score.curation.policy_features import open_features
 from demo_score.curation.storage import load_description, load_member
 from demo_score.curation.training import evaluation_logits
 from demo_score.data.episodes import Episode
+from demo_score.data.inputs import Standardization
 from demo_score.data.lists import Entry, check_distinct, read_entries, write_list
 from demo_score.observations import FEATURES
 from demo_score.runtime.cores import available_threads

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from demo_score.curation.classifiers import Architecture, Parameters, build_architecture
-from demo_score.curation.features import Standardization
+from demo_score.data.inputs import Standardization
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import atomic_path
 from demo_score.runtime.weights import check_finite
@@ -51,8 +51,8 @@ class Classifiers:
     architecture: dict  # the settings entry: type and sizes
     inputs: list[str]
     max_frames: int | None
-    features_of: str | None  # digest of the checkpoint whose policy.features are an input
     members: list[Member]
+    features_of: str | None = None  # digest of the checkpoint whose policy.features are an input
 
     def build(self) -> Architecture:
         """The architecture that the members share."""
@@ -80,7 +80,7 @@ def load_description(path: str | Path) -> Classifiers:
     except (SafetensorError, KeyError):
         raise UserError(f"{path}: not a classifier file, or truncated; make it again") from None
     members = [Member(**member) for member in values.pop("members")]
-    return Classifiers(**{"features_of": None, **values}, members=members)  # older files do not tell
+    return Classifiers(**values, members=members)
 
 
 def load_member(path: str | Path, member: int) -> tuple[Parameters, Standardization]:

@@ -12,12 +12,13 @@ from torch import Tensor
 
 from demo_score.config.models.classifiers import Sweep
 from demo_score.curation.classifiers import build_architecture
-from demo_score.curation.features import Rollouts, Standardization, read_rollouts
+from demo_score.curation.features import Rollouts, read_rollouts
 from demo_score.curation.metrics import accuracy, balanced_threshold, roc_auc
 from demo_score.curation.policy_features import PolicyFeatures, open_features
 from demo_score.curation.settings import read_settings
 from demo_score.curation.storage import Classifiers, Member, Variant, save_classifiers
 from demo_score.curation.training import Evaluation, Samples, Trainer
+from demo_score.data.inputs import Standardization
 from demo_score.data.lists import check_distinct, read_entries
 from demo_score.runtime.code_store import code_digest
 from demo_score.runtime.cores import available_threads
@@ -65,8 +66,8 @@ def train_classifiers(
     folder = ResumeFolder(out.parent, model_arch, _digest(model_arch, settings, rollouts))
     progress = _train(trainer, variants, sweep, folder)
     members = _describe(trainer, progress.best, progress.best_epoch.tolist(), variants)
-    seen = (inputs, sweep.max_frames, features.digest if features else None)
-    classifiers = Classifiers(model_arch, sweep.architecture(model_arch), *seen, members)
+    looks = features.digest if features else None
+    classifiers = Classifiers(model_arch, sweep.architecture(model_arch), inputs, sweep.max_frames, members, looks)
     with atomic_path(metrics) as temporary:
         _table(progress.measured, variants).to_csv(temporary, index=False, float_format="%.9g")
     save_classifiers(out, classifiers, trainer.named(progress.best), standardization)

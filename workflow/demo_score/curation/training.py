@@ -21,9 +21,10 @@ from demo_score.curation.classifiers import (
     no_dropout,
     unflatten,
 )
-from demo_score.curation.features import Rollouts, Standardization
+from demo_score.curation.features import Rollouts
 from demo_score.curation.metrics import episode_means
 from demo_score.curation.storage import Variant
+from demo_score.data.inputs import Standardization
 
 FAILURE_WEIGHT = 1 / 3  # beside 1 + 1/3 for a success: four to one
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from demo_score.curation.features import Standardization, frames_of
 from demo_score.data.episodes import Episode, is_image, place
+from demo_score.data.inputs import Standardization, frames_of
 from demo_score.methods.networks import one_thread
 from demo_score.observations import ACTION
 from demo_score.runtime.errors import UserError
