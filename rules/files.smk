@@ -41,6 +41,10 @@ def start_of_training(wildcards):
     return paths(wildcards).start_of_training(wildcards.seed, wildcards.condition) or []
 
 
+def named_in_settings(wildcards):
+    return paths(wildcards).named_in_settings(wildcards.condition)
+
+
 def candidate_classifiers(wildcards):
     return paths(wildcards).candidate_classifiers(wildcards.seed)
 

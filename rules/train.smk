@@ -31,6 +31,7 @@ for experiment_name, stage_name in trained_stages():
             datasets_file=datasets_file,
             episodes=listed_episodes,
             start=start_of_training,
+            named=named_in_settings,
         output:
             metrics="results/{experiment}/seed{seed}/{condition}/metrics.csv",
             checkpoints=expand(

@@ -72,6 +72,21 @@ def test_conditions_go_on_from_the_base_policy_where_they_are_to(experiment) -> 
     assert paths.start_of_training(10000, "base") is None
 
 
+def test_files_that_settings_of_a_training_name_are_among_its_inputs(experiment, tmp_path) -> None:
+    """A table of weights, and a checkpoint of which a training goes on: both may change."""
+    assert paths_of("tiny", experiment).named_in_settings("base") == []
+    start = tmp_path / "000100"
+    named = ["training.sample_weights=weights.csv", f"training.init_from={start}"]
+    experiment["base_policy"]["overrides"] += named
+    paths = paths_of("tiny", experiment)
+    assert paths.named_in_settings("base") == ["weights.csv", str(start)]
+    assert paths.named_in_settings("random") == []
+    start.mkdir()
+    for name in ("model.safetensors", "settings.yaml"):
+        (start / name).touch()
+    assert paths.named_in_settings("base") == ["weights.csv", str(start / "model.safetensors")]
+
+
 def test_candidates_are_those_of_the_architecture_that_filters(experiment) -> None:
     best = paths_of("tiny", experiment).candidate_classifiers(10000)
     assert len(best) == 4

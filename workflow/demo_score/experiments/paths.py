@@ -83,16 +83,19 @@ class ExperimentPaths:
         goes_on = condition != BASE and self.experiment.final_policy.init_from == BASE
         return self.final_checkpoint(seed, BASE) if goes_on else None
 
+    def named_in_settings(self, condition: str) -> list[str]:
+        """The files beside the data that the settings of a condition's training name: weights of samples, a start."""
+        training = config.stage_settings(self.experiment, config.training_stage(condition)).training
+        files = [training.sample_weights] if training.get("sample_weights") else []
+        return files + (_checkpoint_files(training.init_from) if training.get("init_from") else [])
+
     def taken_checkpoint(self, seed: object, step: str) -> str:
         """Where a checkpoint of the base policy comes from, which was trained elsewhere."""
         return self.experiment.base_policy.checkpoint(step, seed)
 
     def taken_files(self, seed: object, step: str) -> list[str]:
         """The files that it is made of; its folder, where there is none."""
-        from demo_score.policies.checkpoints import checkpoint_files  # imports torch: only where one is taken
-
-        folder = Path(self.taken_checkpoint(seed, step))
-        return [str(path) for path in checkpoint_files(folder)] if folder.is_dir() else [str(folder)]
+        return _checkpoint_files(self.taken_checkpoint(seed, step))
 
     def classifiers(self, seeds: Iterable[object], model_archs: Iterable[str], suffix: str) -> list[str]:
         """A file of each classifier of some runs."""
@@ -232,3 +235,10 @@ class ExperimentPaths:
     def is_compared(self) -> bool:
         """Whether it says by how much a curated policy is better."""
         return self.is_evaluated and bool({*CONTROLS} & {*self.experiment.final_conditions()})
+
+
+def _checkpoint_files(folder: str) -> list[str]:
+    """The files that a checkpoint is made of; its folder, where there is none."""
+    from demo_score.policies.checkpoints import checkpoint_files  # imports torch: only where one is named
+
+    return [str(path) for path in checkpoint_files(Path(folder))] if Path(folder).is_dir() else [folder]
