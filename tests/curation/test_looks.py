@@ -102,6 +102,16 @@ def test_finger_tips_are_where_the_simulated_arms_are(cubes, tmp_path) -> None:
     np.testing.assert_allclose(row[["x", "y", "z"]], arms.tips(), atol=2e-4)
 
 
+def test_hands_are_found_whatever_was_observed_of_the_task(cubes, tmp_path) -> None:
+    """Of demonstrations from images, too, which know nothing of objects; nothing is drawn."""
+    seen = settings("aloha_cube_small") | {"fps": 50}
+    episodes = list(read_episodes(cubes[0], keys=["observation.state"]))
+    write_episodes(tmp_path / "reliable.hdf5", episodes, {"env_name": seen["task"], **seen})
+    write_paths([tmp_path / "reliable.hdf5"], tmp_path / "images.csv")
+    write_paths([cubes[0]], tmp_path / "numbers.csv")
+    assert (tmp_path / "images.csv").read_text() == (tmp_path / "numbers.csv").read_text()
+
+
 def test_a_pusher_leaves_a_flat_path(tmp_path) -> None:
     file = collect(tmp_path / "reliable.hdf5", "pusht_block", "reliable", 1)
     write_paths([file], tmp_path / "paths.csv")

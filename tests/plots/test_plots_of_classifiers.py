@@ -20,7 +20,7 @@ def test_traces_draw_the_median_of_each_group_and_the_threshold(experiment):
         assert list(bold[label].get_ydata()) == pytest.approx(list(shown.groupby("step")["score"].median()))
     counts = pd.read_csv(experiment["scores"][0]).query("kind == 'demonstration'")["kept"].value_counts()
     assert panels[1].get_title("left") == f"demos {counts[1]} + {counts[0]}"
-    assert panels[0].get_title("left").startswith("Run 10000: rollouts ") and len(panels) == 2 * 6
+    assert panels[0].get_title("left").startswith("10000: rollouts ") and len(panels) == 2 * 6
     assert [line.get_ydata()[0] for line in panels[3].lines if line.get_linestyle() == "--"] == [THRESHOLD]
     with pytest.raises(UserError, match="seeds \\[20000, 30000, 40000, 50000, 60000\\]"):
         traces.traces(experiment["traces"], experiment["classifiers"][:1])

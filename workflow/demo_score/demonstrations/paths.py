@@ -10,7 +10,6 @@ import pandas as pd
 
 from demo_score.data.episodes import Episode, place
 from demo_score.data.formats import open_dataset
-from demo_score.envs import make_env
 from demo_score.observations import STATE
 from demo_score.runtime.errors import UserError
 from demo_score.simulators import SIMULATORS, simulator, simulator_in
@@ -80,6 +79,7 @@ def _robomimics_hands(episode: Episode) -> np.ndarray:
 
 def _finger_tips(settings: Mapping[str, Any]) -> Callable[[np.ndarray], np.ndarray]:
     from demo_score.demonstrations.inverse_kinematics import TwoArms  # the simulator, loaded when needed
+    from demo_score.envs.aloha import model_of
 
-    arms = TwoArms(make_env({**settings, "obs_type": "environment_state_agent_pos"}).model)
+    arms = TwoArms(model_of(settings))
     return lambda states: np.array([arms.tips_at(joints) for joints in states.reshape(-1, 2, 7)[..., :6].astype(float)])

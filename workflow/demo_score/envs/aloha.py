@@ -101,6 +101,12 @@ def _compiled_model(file: str) -> MjModel:
     return MjModel.from_xml_path(str(ASSETS_DIR / file))
 
 
+def model_of(settings: Mapping[str, Any]) -> mujoco.MjModel:
+    """The simulated model of a task, for kinematics, whatever is observed of it. Raises UserError for no task."""
+    check_choice(settings, "task", list(TASKS))
+    return _compiled_model(TASKS[settings["task"]].model_file).ptr
+
+
 @cache
 def _renderer(file: str, height: int, width: int, quality: str) -> Physics:
     """A state to copy others into and draw them from: all environments of a process share its OpenGL context."""

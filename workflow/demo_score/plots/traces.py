@@ -42,7 +42,7 @@ def traces(traces: list[Path], classifiers: list[Path]) -> Figure:
         for axes, group in zip(row, GROUPS, strict=True):
             _draw_panel(axes, table, *group)
             axes.axhline(thresholds[seed], color="black", linestyle="--", linewidth=0.8)
-        row[0].set_title(f"Run {seed}: {row[0].get_title('left')}", loc="left", pad=2)
+        row[0].set_title(f"{seed}: {row[0].get_title('left')}", loc="left", pad=2)
     figure.supxlabel("Control step", fontsize=7)
     figure.supylabel("Score so far", fontsize=7)
     _legend(figure, panels[0])
