@@ -46,9 +46,9 @@ def train_classifiers(
     """Train all members of `model_arch`; write them at their best epochs to `out`, and the table to `metrics`.
 
     `train` and `cross_val` are episode files, one a checkpoint; `features_of` is the checkpoint that looks at them, for
-    the input policy.features. The table has a row for each member and
-    evaluated epoch; accuracy there is at the published threshold. A sweep that was killed goes on from the state last
-    stored, to the same bits. Returns the number of members. Raises UserError for bad settings or data.
+    the input policy.features. The table has a row for each member and evaluated epoch; accuracy there is at the
+    published threshold. A sweep that was killed goes on from the state last stored, to the same bits. Returns the
+    number of members. Raises UserError for bad settings or data.
     """
     check_outputs({"--out": out, "--metrics": metrics}, [settings, *train, *cross_val])
     torch.set_num_threads(available_threads())

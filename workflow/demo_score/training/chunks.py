@@ -153,9 +153,8 @@ class ChunkDataset:
 
     def _pixel_statistics(self, episodes: list[Images]) -> ColumnStatistics:
         n = min(N_IMAGES, int(self.ends[-1]))
-        frames = np.linspace(0, self.ends[-1] - 1, n, dtype=np.int64)[:, None]
-        batches = (self._read_images(episodes, part).squeeze(1).movedim(-1, -3) for part in np.array_split(frames, n))
-        return _of_pixels(batches)
+        frames = np.linspace(0, self.ends[-1] - 1, n, dtype=np.int64)
+        return _of_pixels(self._read_images(episodes, frame).movedim(-1, -3) for frame in frames[:, None])
 
 
 def _draw(frames: Tensor, ends: Tensor | None, n: int, generator: torch.Generator) -> Tensor:
