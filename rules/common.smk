@@ -63,6 +63,7 @@ CATEGORY = {
     "differences": OUTCOME,
     "checkpoints": BASE_POLICY,
     "classifiers": CLASSIFIERS,
+    "architectures": CLASSIFIERS,
     "kept": DEMONSTRATIONS,
     "detection": DEMONSTRATIONS,
 }

@@ -59,6 +59,34 @@ rule apply_filter:
         " --run-seed {wildcards.seed} {params.choosing} {params.looking} > {log} 2>&1"
 
 
+rule compare_architectures:
+    input:
+        classifiers=all_classifiers,
+        list=all_demonstrations,
+        demonstrations=demonstrations,
+        looks=lambda wildcards: looking_checkpoint(wildcards, all_archs(wildcards)),
+    output:
+        "results/{experiment}/seed{seed}/demo_score/architectures.csv",
+    log:
+        "logs/{experiment}/seed{seed}/demo_score/architectures.log",
+    conda:
+        "../envs/demo_score.yaml"
+    resources:
+        mem_mb=grows(4000),
+        runtime=grows(30),
+    params:
+        code=code("compare_architectures.py"),
+        threshold=lambda wildcards: experiment(wildcards).demo_score.threshold,
+        oracle=lambda wildcards: experiment(wildcards).oracle(),
+        looking=lambda wildcards: looking(wildcards, all_archs(wildcards)),
+    message:
+        "Compare the architectures of classifiers, seed {wildcards.seed}"
+    shell:
+        "python workflow/scripts/compare_architectures.py --classifiers {input.classifiers}"
+        " --threshold {params.threshold} --demonstrations {input.list} --oracle {params.oracle}"
+        " --run-seed {wildcards.seed} --out {output} {params.looking} > {log} 2>&1"
+
+
 rule trace_scores:
     input:
         classifier="results/{experiment}/seed{seed}/demo_score/classifier.yaml",

@@ -34,6 +34,7 @@ rule make_tables:
         rollouts=outcomes_of_rollouts,
         scores=per_seed("results/{experiment}/seed{seed}/demo_score/scores.csv"),
         classifiers=per_seed("results/{experiment}/seed{seed}/demo_score/classifier.yaml"),
+        architectures=architectures,
         problems=problems_of_data,
     output:
         **table_files(ALL_TABLES),
@@ -55,7 +56,8 @@ rule make_tables:
         "Tables of {wildcards.experiment}"
     shell:
         "python workflow/scripts/make_tables.py --evaluations {input.evaluations} --rollouts {input.rollouts}"
-        " --scores {input.scores} --classifiers {input.classifiers} --problems {input.problems}"
+        " --scores {input.scores} --classifiers {input.classifiers} --architectures {input.architectures}"
+        " --problems {input.problems}"
         " {params.oracle} --out {params.out_dir} > {log} 2>&1"
 
 
@@ -66,6 +68,7 @@ use rule make_tables as make_curation_tables with:
         rollouts=outcomes_of_rollouts,
         scores=per_seed("results/{experiment}/seed{seed}/demo_score/scores.csv"),
         classifiers=per_seed("results/{experiment}/seed{seed}/demo_score/classifier.yaml"),
+        architectures=architectures,
         problems=problems_of_data,
     output:
         **table_files(CURATION_TABLES),

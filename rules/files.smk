@@ -49,15 +49,33 @@ def candidate_classifiers(wildcards):
     return paths(wildcards).candidate_classifiers(wildcards.seed)
 
 
-def looking_checkpoint(wildcards):
-    """The checkpoint whose policy.features a classifier sees, or the one that filters; none without that input."""
-    return paths(wildcards).looking_checkpoint(wildcards.seed, wildcards.get("model_arch")) or []
+def all_classifiers(wildcards):
+    return paths(wildcards).all_classifiers(wildcards.seed)
 
 
-def looking(wildcards):
+def looking_checkpoint(wildcards, archs=None):
+    """The checkpoint whose policy.features classifiers see; none without that input.
+
+    They are of `archs`; without them of the wildcard model_arch, or the candidates to filter.
+    """
+    trained = (
+        [wildcards.model_arch] if "model_arch" in wildcards.keys() else paths(wildcards).candidate_archs()
+    )
+    return paths(wildcards).looking_checkpoint(wildcards.seed, archs or trained) or []
+
+
+def looking(wildcards, archs=None):
     """The same as an option of the commands that read these classifiers."""
-    file = looking_checkpoint(wildcards)
+    file = looking_checkpoint(wildcards, archs)
     return shlex.join(["--features-of", str(Path(file).parent)] if file else [])
+
+
+def all_archs(wildcards):
+    return list(experiment(wildcards).classifiers.model_archs)
+
+
+def architectures(wildcards):
+    return paths(wildcards).architectures()
 
 
 def arena(wildcards):

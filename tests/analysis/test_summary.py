@@ -10,8 +10,8 @@ import pytest
 from demo_score.analysis.differences import difference_table
 from demo_score.analysis.inputs import read_evaluations
 from demo_score.analysis.summary import summarise
-from demo_score.analysis.tables import kept_table, make_tables, success_table
-from made_tables import arguments, outcomes, outcomes_file
+from demo_score.analysis.tables import architecture_table, kept_table, make_tables, success_table
+from made_tables import architectures_file, arguments, outcomes, outcomes_file, row
 from places import SCRIPTS
 from synthetic_results import write_experiment
 
@@ -24,7 +24,7 @@ def test_make_tables_writes_the_same_bytes_whatever_the_order_of_its_inputs(tmp_
     reversed_paths = {name: files[::-1] for name, files in paths.items()}
     make_tables(**arguments(reversed_paths, tmp_path / "second"), oracle=["reliable"])
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
-    tables = ("success", "differences", "detection", "checkpoints", "kept", "classifiers")
+    tables = ("success", "differences", "detection", "checkpoints", "kept", "classifiers", "architectures")
     assert names == sorted([f"{name}.csv" for name in tables] + ["summary.md"])
     for name in names:
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
@@ -40,6 +40,39 @@ def test_without_an_oracle_there_is_no_detection(tmp_path):
     summary = make_tables(**arguments(write_experiment(tmp_path, seeds=(1,), n=20), tmp_path / "tables"))
     assert not (tmp_path / "tables/detection.csv").exists()
     assert "AUC" not in summary
+
+
+def test_architectures_are_compared_over_runs(tmp_path):
+    paths = write_experiment(tmp_path, seeds=(1, 2), n=20)
+    joints, looks = "observation.state", "observation.state, policy.features"
+    of_runs = [
+        architectures_file(
+            tmp_path, 1, {"small": (joints, 0.9, 0.8, 10, 5, 6, 4), "wide": (looks, 0.7, 0.5, 10, 3, 6, 2)}
+        ),
+        architectures_file(
+            tmp_path, 2, {"small": (joints, 0.8, 0.6, 10, 7, 6, 6), "wide": (looks, 0.9, 0.9, 10, 4, 6, 4)}
+        ),
+    ]
+    summary = make_tables(**arguments(paths, tmp_path / "tables"), oracle=["reliable"], architectures=of_runs[::-1])
+    table = pd.read_csv(tmp_path / "tables/architectures.csv")
+    assert len(table) == 6
+    mean = row(table, seed="all", model_arch="small")
+    assert mean[["cross_val_auc", "auc"]].tolist() == pytest.approx([0.85, 0.7])
+    assert mean[["n", "kept", "positive", "positive_kept"]].tolist() == [20, 12, 12, 10]
+    assert row(table, seed="2", model_arch="wide")["kept"] == 4
+    assert (
+        f"| small | {joints} | 0.85 | 0.70 | 10 of 12 | 2 of 8 |\n| wide | {looks} | 0.80 | 0.70 | 6 of 12 |" in summary
+    )
+    unknown = [architectures_file(tmp_path, 1, {"small": (joints, 0.9, None, 10, 5, 0, 0)})]
+    summary = make_tables(**arguments(paths, tmp_path / "tables"), architectures=unknown)
+    assert f"| small | {joints} | 0.90 | – | 0 of 0 | 5 of 10 |" in summary
+
+
+def test_where_there_is_one_architecture_its_table_is_empty(tmp_path):
+    summary = make_tables(**arguments(write_experiment(tmp_path, seeds=(1,), n=20), tmp_path / "tables"))
+    assert (tmp_path / "tables/architectures.csv").read_text().startswith("seed,model_arch,inputs,")
+    assert len((tmp_path / "tables/architectures.csv").read_text().splitlines()) == 1
+    assert "| Architecture |" not in summary
 
 
 def test_summary_says_in_numbers_when_curation_hurts(tmp_path):
@@ -116,6 +149,7 @@ def test_summary_says_what_was_kept_and_warns_of_lengths(tmp_path: Path) -> None
     both = pd.concat([scores.assign(seed=1), scores.assign(seed=2, kept=1)], ignore_index=True)
     tested = read_evaluations([outcomes(tmp_path, seed, "base", "01") for seed in (1, 2)])
     tables = {"success": success_table(tested), "differences": difference_table(tested), "kept": kept_table(both)}
+    tables["architectures"] = architecture_table([])
     text = summarise(tables, problems=0)
     assert "Kept demonstrations, 2 runs: 1 of 2 fast (by run 0, 1), 2 of 2 reliable (by run 1, 1); mean length" in text
     longer = {**tables, "kept": kept_table(scores.assign(seed=1))}

@@ -19,7 +19,7 @@ __all__ = ["folder"]  # the fixture
 
 
 def test_scoring_twice_gives_the_same_scores(folder: Path) -> None:
-    scorer = Scorer(folder / "classifier.yaml")
+    scorer = Scorer.chosen(folder / "classifier.yaml")
     frames = [torch.randn(25, 5)]
     assert scorer.scores(frames) == scorer.scores(frames)
 
@@ -32,7 +32,7 @@ def test_score_is_the_mean_probability_of_the_stored_module_without_dropout(fold
     module.load_state_dict({name: values[chosen["member"]] for name, values in tensors.items()})
     episodes = [torch.randn(25, 5), torch.randn(3, 5)]
     expected = [module((frames - mean) / std).sigmoid().mean().item() for frames in episodes]
-    scorer = Scorer(folder / "classifier.yaml")
+    scorer = Scorer.chosen(folder / "classifier.yaml")
     assert scorer.scores(episodes) == pytest.approx(expected, rel=1e-5)
 
 
@@ -104,7 +104,7 @@ def test_balanced_threshold_is_used_without_training_again(folder: Path) -> None
         out=folder / "balanced.yaml",
     )
     assert mean["threshold"] == mean["thresholds"]["mean"]
-    assert Scorer(folder / "balanced.yaml").threshold == mean["thresholds"]["balanced"] != mean["threshold"]
+    assert Scorer.chosen(folder / "balanced.yaml").threshold == mean["thresholds"]["balanced"] != mean["threshold"]
 
 
 def test_scalars_are_vectors_of_one() -> None:
@@ -121,7 +121,7 @@ def test_scalars_are_vectors_of_one() -> None:
 def test_frames_after_max_frames_change_nothing(folder: Path, tmp_path: Path) -> None:
     classifier = train(folder, name="cut", max_frames=10, epochs=2)
     command("select_classifier", model_arch="best", classifiers=[classifier], out=folder / "cut.yaml")
-    scorer = Scorer(folder / "cut.yaml")
+    scorer = Scorer.chosen(folder / "cut.yaml")
     episode = make_episode(True, True, 5)
     write_episodes(tmp_path / "whole.hdf5", [episode], {})
     episode.observations["observation.state"][10:] = 100

@@ -53,7 +53,7 @@ def test_a_trace_ends_in_the_score_and_is_what_a_shorter_episode_would_get(folde
     assert len(last) == len(scores) and traces["step"].nunique() <= POINTS
     row = traces[(traces["kind"] == "demonstration") & (traces["episode"] == 7) & (traces["step"] <= 10)].iloc[-1]
     episode = read_episodes(folder / "demonstrations.hdf5", [7])[0]
-    scorer = Scorer(classifier)
+    scorer = Scorer.chosen(classifier)
     frames = frames_of(episode, scorer.description.inputs, int(row["step"]), "here")
     assert scorer.scores([frames])[0] == pytest.approx(row["score"], rel=1e-5)
 

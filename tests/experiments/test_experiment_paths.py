@@ -64,6 +64,15 @@ def test_each_condition_trains_on_its_list_and_the_files_it_names(experiment) ->
     assert paths.final_checkpoint(10000, "random") == f"{RUN}/random/checkpoints/000060/model.safetensors"
 
 
+def test_architectures_are_compared_where_there_are_several(experiment) -> None:
+    paths = paths_of("tiny", experiment)
+    table = f"{RUN}/demo_score/architectures.csv"
+    assert paths.architectures() == [table] and table in paths.inputs_of_seed(10000)
+    del experiment["classifiers"]["model_archs"]["small_transformer"]
+    alone = paths_of("tiny", experiment)
+    assert alone.architectures() == [] and table not in alone.inputs_of_seed(10000)
+
+
 def test_conditions_go_on_from_the_base_policy_where_they_are_to(experiment) -> None:
     assert paths_of("tiny", experiment).start_of_training(10000, "random") is None
     experiment["final_policy"]["init_from"] = "base"

@@ -36,6 +36,14 @@ def scores_file(root: Path, seed: int = 1, rows: list[tuple] = SCORED) -> Path:
     return write_table(root / f"seed{seed}/demo_score/scores.csv", table)
 
 
+def architectures_file(root: Path, seed: int, rows: dict[str, tuple]) -> Path:
+    """An architectures.csv of a run; rows: name -> inputs, held-out AUC, AUC, n, kept, positive, kept of these."""
+    names = ["inputs", "cross_val_auc", "auc", "n", "kept", "positive", "positive_kept"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("model_arch").reset_index()
+    table = table.assign(seed=seed, member=0)
+    return write_table(root / f"seed{seed}/demo_score/architectures.csv", table)
+
+
 def row(table: pd.DataFrame, **values) -> pd.Series:
     """The one row of a table with these values."""
     chosen = table[(table[list(values)] == pd.Series(values)).all(axis=1)]

@@ -24,7 +24,8 @@ def test_manifest_names_inputs_tables_code_packages_and_seeds(finished) -> None:
         manifest["inputs"]
     )
     assert {Path(name).name for name in manifest["tables"]} == {"summary.md"} | {
-        f"{name}.csv" for name in ("success", "differences", "checkpoints", "kept", "classifiers", "detection")
+        f"{name}.csv"
+        for name in ("success", "differences", "checkpoints", "kept", "classifiers", "detection", "architectures")
     }
     assert manifest["seeds"] == [10000, 20000] and set(manifest["code"]) == set(SCRIPTS)
     assert {"torch", "mujoco", "snakemake"} <= manifest["packages"].keys()

@@ -107,7 +107,7 @@ def label_some_as_successes(rollouts: Path) -> None:
 
 def keep_about_half(choice: Path) -> None:
     """Set the threshold to the middle of the demonstrations' scores, where so short a training leaves nothing."""
-    rows = Scorer(choice).rows("demonstration", read_entries("demos/reliable.hdf5")[:4])
+    rows = Scorer.chosen(choice).rows("demonstration", read_entries("demos/reliable.hdf5")[:4])
     threshold = float(np.median([row["score"] for row in rows]))
     choice.write_text(yaml.safe_dump(yaml.safe_load(choice.read_text()) | {"threshold": threshold}))
 

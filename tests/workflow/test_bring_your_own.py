@@ -84,7 +84,15 @@ def test_every_method_of_the_arena_scores_and_keeps_recorded_data(finished) -> N
 
 def test_tables_tell_of_the_curation_alone(finished) -> None:
     tables = finished / "results/own/tables"
-    written = {"checkpoints.csv", "kept.csv", "classifiers.csv", "summary.md", "manifest.json", "run.json"}
+    written = {
+        "checkpoints.csv",
+        "kept.csv",
+        "classifiers.csv",
+        "architectures.csv",
+        "summary.md",
+        "manifest.json",
+        "run.json",
+    }
     assert {path.name for path in tables.iterdir()} == written
     rates = pd.read_csv(tables / "checkpoints.csv").set_index("step")
     assert set(rates["seed"]) == {"user", "all"}

@@ -30,7 +30,9 @@ TABLE_FIGURES = {"plot_success", "plot_differences", "plot_checkpoints", "plot_k
 OTHER_FIGURES = {"plot_classifier_curves", "plot_scores", "plot_traces", "plot_paths"}
 MANIFEST = {"digest_inputs", "write_manifest"}
 AFTER_EVALUATION = {"make_tables", "write_pages", "write_answer", "all"} | TABLE_FIGURES | MANIFEST
-AFTER_FILTER = {"choose_episodes", FINAL, "evaluate", "trace_scores"} | OTHER_FIGURES | AFTER_EVALUATION
+AFTER_FILTER = (
+    {"choose_episodes", FINAL, "evaluate", "trace_scores", "compare_architectures"} | OTHER_FIGURES | AFTER_EVALUATION
+)
 
 # The commands by hand of docs/commands.md: what they name -> what the miniature has instead.
 MINIATURE = {

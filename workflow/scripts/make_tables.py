@@ -15,6 +15,7 @@ def main() -> None:
         "--classifiers", nargs="+", type=Path, required=True, help="of select_classifier.py, with --run-seed"
     )
     parser.add_argument("--problems", nargs="?", type=Path, help="problems.csv of user-supplied data")
+    parser.add_argument("--architectures", nargs="*", type=Path, default=[], help="of compare_architectures.py")
     parser.add_argument("--oracle", nargs="*", help="strategies that the oracle keeps; writes detection.csv")
     parser.add_argument("--out", type=Path, required=True, help="folder of the tables and summary.md")
     arguments = parser.parse_args()

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from demo_score.analysis.formatting import cells, count, limits, percent
+from demo_score.analysis.formatting import cells, count, digits, limits, percent
 from demo_score.analysis.verdict import mean_difference, points
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS
 from demo_score.tables import ALL_RUNS
@@ -30,12 +30,14 @@ def summarise(tables: dict[str, pd.DataFrame], problems: int) -> str:
     )
     if "detection" in tables:
         kept += _detection_lines(tables["detection"])
+    architectures = _architecture_lines(tables["architectures"])
     if problems:
         kept.append(f"- {problems} episode{'s' * (problems > 1)} of the user-supplied data left out: see problems.csv.")
     if "success" not in tables:
-        return "\n".join([*_rollout_lines(tables["checkpoints"], tables["classifiers"]), *kept, ""])
+        return "\n".join([*_rollout_lines(tables["checkpoints"], tables["classifiers"]), *kept, *architectures, ""])
     compared = _comparison(tables["success"], tables["differences"])
-    return "\n".join([*compared, "", *kept, "", NOTE if tables["success"]["runs"].max() > 1 else ONE_RUN, ""])
+    note = NOTE if tables["success"]["runs"].max() > 1 else ONE_RUN
+    return "\n".join([*compared, "", *kept, *architectures, "", note, ""])
 
 
 def _comparison(success: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
@@ -141,6 +143,20 @@ def _detection_lines(detection: pd.DataFrame) -> list[str]:
     within = "–" if pd.isna(areas["auc_within_length"]) else f"{areas['auc_within_length']:.2f}"
     text = f"Score against the oracle's choice of demonstrations: AUC {areas['auc']:.2f}, among like lengths {within}"
     return [f"- {text}; of length alone {areas['auc_of_length']:.2f}."]
+
+
+def _architecture_lines(architectures: pd.DataFrame) -> list[str]:
+    """The architectures of the sweep side by side, over all runs; nothing where there is only one."""
+    rows = architectures[architectures["seed"] == ALL_RUNS]
+    if rows.empty:
+        return []
+    header = ["Architecture", "Inputs", "Held-out AUC", "AUC, demonstrations", "Would keep for the oracle", "Of others"]
+    lines = ["", cells(header), "|" + "---|" * len(header)]
+    for row in rows.itertuples():
+        others = f"{row.kept - row.positive_kept} of {row.n - row.positive}"
+        areas = digits(row.cross_val_auc), digits(row.auc)
+        lines.append(cells([row.model_arch, row.inputs, *areas, f"{row.positive_kept} of {row.positive}", others]))
+    return lines
 
 
 def _points(difference: dict | None) -> str:

@@ -22,7 +22,7 @@ from demo_score.analysis.over_runs import OVER_RUNS, SINGLE_RUN, t_interval
 from demo_score.analysis.statistics import wilson_interval
 from demo_score.analysis.summary import summarise
 from demo_score.runtime.files import check_writable, write_text
-from demo_score.tables import ALL_RUNS, CHECKPOINTS, KEPT, SUCCESS, TABLES
+from demo_score.tables import ALL_RUNS, ARCHITECTURES, CHECKPOINTS, KEPT, SUCCESS, TABLES
 
 LENGTHS = [name for name in KEPT.columns if "_length_" in name]
 
@@ -35,12 +35,14 @@ def make_tables(
     out: Path,
     problems: Path | None = None,
     oracle: list[str] | None = None,
+    architectures: list[Path] | None = None,
 ) -> str:
-    """Write success, differences, checkpoints, kept, detection, classifiers (.csv) and summary.md to `out`.
+    """Write success, differences, checkpoints, kept, detection, classifiers, architectures (.csv), summary.md to `out`.
 
     Returns the summary. Without `evaluations` there is no success and no differences; without `oracle`, the strategies
-    that the oracle keeps, no detection. `problems`: what was wrong with user-supplied data. Raises UserError for inputs
-    that are missing, damaged, or not paired over the same starts.
+    that the oracle keeps, no detection. `problems`: what was wrong with user-supplied data. `architectures`: of each
+    run, where its sweep has several; otherwise that table is empty. Raises UserError for inputs that are missing,
+    damaged, or not paired over the same starts.
     """
     check_writable(out, folder=True)
     scored = read_scores(scores)
@@ -48,6 +50,7 @@ def make_tables(
         "checkpoints": checkpoint_table(read_rollouts(rollouts)),
         "kept": kept_table(scored),
         "classifiers": read_classifiers(classifiers)[["seed", *CLASSIFIER_KEYS]],
+        "architectures": architecture_table(architectures or []),
     }
     if oracle is not None:
         tables["detection"] = detection_table(scored, oracle)
@@ -104,6 +107,16 @@ def kept_table(scores: pd.DataFrame) -> pd.DataFrame:
         lengths = group[LENGTHS].mean().to_dict()
         over_runs.append({"kind": kind, "actor": actor, **_over_runs(runs, "kept", "fraction"), **lengths})
     return KEPT.frame(pd.DataFrame([*rows, *over_runs]).drop(columns="runs"))
+
+
+def architecture_table(paths: list[Path]) -> pd.DataFrame:
+    """The architectures of each run's sweep, then of all: counts in all, means of the areas; empty without `paths`."""
+    if not paths:
+        return ARCHITECTURES.frame([])
+    runs = pd.concat([ARCHITECTURES.read(path) for path in paths]).sort_values(["seed", "model_arch"])
+    how = dict.fromkeys(("n", "kept", "positive", "positive_kept"), "sum") | {"cross_val_auc": "mean", "auc": "mean"}
+    over_runs = runs.groupby(["model_arch", "inputs"], as_index=False, sort=False).agg(how)
+    return ARCHITECTURES.frame(pd.concat([runs, over_runs.assign(seed=ALL_RUNS)]).astype({"member": "Int64"}))
 
 
 def _rate(seed: object, hits: pd.Series, count_name: str, rate_name: str) -> dict:

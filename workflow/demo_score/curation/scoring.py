@@ -8,6 +8,7 @@ import math
 import os
 import sys
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 import torch
@@ -35,10 +36,10 @@ KEPT, BELOW, FAILED = "score above threshold", "score not above threshold", "fai
 
 
 class Scorer:
-    """One chosen classifier."""
+    """One member of a sweep, and its threshold."""
 
-    def __init__(self, selection_path: Path, features_of: Path | None = None) -> None:
-        path, member, self.threshold = _read_selection(selection_path)
+    def __init__(self, path: Path, member: int, threshold: float, features_of: Path | None = None) -> None:
+        self.threshold = threshold
         self.description = load_description(path)
         looks = FEATURES in self.description.inputs  # of several candidates it may be another that does
         self.features = open_features(self.description.inputs, features_of if looks else None)
@@ -48,6 +49,11 @@ class Scorer:
         self.parameters: Parameters
         self.standardization: Standardization
         self.parameters, self.standardization = load_member(path, member)
+
+    @classmethod
+    def chosen(cls, selection_path: Path, features_of: Path | None = None) -> Self:
+        """The one that select_classifier.py chose."""
+        return cls(*_read_selection(selection_path), features_of)
 
     def read(self, entries: list[Entry]) -> tuple[list[Episode], list[Tensor]]:
         """Episodes, and of each the frames (T, width) that the classifier sees."""
@@ -115,7 +121,7 @@ def apply_filter(
     outputs = {"--scores": scores, "--demos-only": demos_only, "--rollouts-plus-demos": rollouts_plus_demos}
     check_outputs(outputs, [classifier, demonstrations, *rollouts])
     torch.set_num_threads(available_threads())
-    scorer = Scorer(classifier, features_of)
+    scorer = Scorer.chosen(classifier, features_of)
     demonstration_entries = read_entries(demonstrations)
     if not demonstration_entries:
         raise UserError(f"{demonstrations}: lists no demonstration; there is nothing to filter")

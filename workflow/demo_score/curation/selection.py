@@ -26,17 +26,12 @@ def select_classifier(
     what was written.
     """
     check_outputs({"--out": out}, classifiers)
-    candidates = [
-        (description.architecture["type"], description.model_arch, path, number, member)
-        for path in classifiers
-        for description in [load_description(path)]
-        for number, member in enumerate(description.members)
-    ]
+    candidates = candidates_of(classifiers)
     named = [candidate for candidate in candidates if model_arch in ("best", candidate[1])]
     if not named:
         known = ", ".join(sorted({candidate[1] for candidate in candidates}))
         raise UserError(f"no classifier of architecture {model_arch}; choose best or one of: {known}")
-    (winner, *others), rule = _rank(named)
+    (winner, *others), rule = ranked(named)
     chosen = {**_entry(winner, out), "threshold": winner[4].thresholds[threshold], "threshold_rule": threshold}
     runner_up = _entry(others[0], out) if others else None
     reason = f"{rule} among {len(named)} candidates"
@@ -45,7 +40,17 @@ def select_classifier(
     return selection
 
 
-def _rank(candidates: list[Candidate]) -> tuple[list[Candidate], str]:
+def candidates_of(classifiers: list[Path]) -> list[Candidate]:
+    """Every member of these files. Raises UserError where one is no classifier file."""
+    return [
+        (description.architecture["type"], description.model_arch, path, number, member)
+        for path in classifiers
+        for description in [load_description(path)]
+        for number, member in enumerate(description.members)
+    ]
+
+
+def ranked(candidates: list[Candidate]) -> tuple[list[Candidate], str]:
     """Candidates in order of preference, and the rule in words. Ties: names, then member numbers."""
     by_loss = sorted(candidates, key=lambda candidate: (candidate[4].cross_val_loss, *_identity(candidate)))
     first_of_type = {candidate[0]: candidate for candidate in reversed(by_loss)}

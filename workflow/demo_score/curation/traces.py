@@ -21,7 +21,7 @@ def trace_scores(classifier: Path, scores: Path, out: Path, features_of: Path | 
     That is the score that the classifier would give if the episode ended there. Raises UserError for bad files.
     """
     torch.set_num_threads(available_threads())
-    scorer = Scorer(classifier, features_of)
+    scorer = Scorer.chosen(classifier, features_of)
     table = SCORES.read(scores, KEYS)
     entries = [
         Entry((scores.parent / file).resolve(), int(number))

@@ -17,7 +17,7 @@ from demo_score.simulators import simulator
 
 # The conditions whose checkpoints are rolled out as the base policy's are; what follows from each.
 CONDITIONS_ALONG_TRAINING = [name for name, condition in CONDITIONS.items() if condition.along_training]
-CURATION_TABLES = ["checkpoints", "kept", "classifiers"]
+CURATION_TABLES = ["checkpoints", "kept", "classifiers", "architectures"]
 ALL_TABLES = ["success", "differences", "detection", *CURATION_TABLES]
 # Figures that show one table, and all that an experiment may have.
 TABLE_FIGURES = ["success", "differences", "checkpoints", "kept"]
@@ -112,12 +112,15 @@ class ExperimentPaths:
         chosen = self.experiment.demo_score.model_arch
         return list(self.experiment.classifiers.model_archs) if chosen == "best" else [chosen]
 
-    def looking_checkpoint(self, seed: object, model_arch: str | None = None) -> str | None:
-        """The base policy's last checkpoint that is rolled out, where classifiers see its policy.features.
+    def all_classifiers(self, seed: object) -> list[str]:
+        """The classifiers of all architectures."""
+        return self.classifiers([seed], self.experiment.classifiers.model_archs, "safetensors")
 
-        Those are of one architecture, or (None) the candidates to filter; None where they do not see them.
+    def looking_checkpoint(self, seed: object, archs: Iterable[str]) -> str | None:
+        """The base policy's last checkpoint that is rolled out, where classifiers of `archs` see its policy.features.
+
+        None where they do not see them.
         """
-        archs = self.candidate_archs() if model_arch is None else [model_arch]
         if not any(FEATURES in self.experiment.classifiers.inputs_of(arch) for arch in archs):
             return None
         step = max(self.experiment.rollouts.eps, key=int)
@@ -126,6 +129,14 @@ class ExperimentPaths:
     def classifier_metrics(self) -> list[str]:
         """The training curves of every classifier of every run."""
         return self.classifiers(self.seeds, self.experiment.classifiers.model_archs, "csv")
+
+    def architectures(self) -> list[str]:
+        """The architectures of every run's sweep side by side, where it has several."""
+        return [f"{self.run(seed)}/demo_score/architectures.csv" for seed in self.seeds if self.has_architectures()]
+
+    def has_architectures(self) -> bool:
+        """Whether there are several to compare."""
+        return len(self.experiment.classifiers.model_archs) > 1
 
     def evaluations(self) -> list[str]:
         """The evaluations of every condition and run."""
@@ -173,6 +184,7 @@ class ExperimentPaths:
     def inputs_of_seed(self, seed: object) -> list[str]:
         """Every file of one run that the tables follow from: settings, checkpoints, episodes, lists, scores, tests."""
         files = ["demo_score/classifier.yaml", "demo_score/scores.csv"]
+        files += ["demo_score/architectures.csv"] * self.has_architectures()
         files += [f"demo_score_datasets/{dataset_list}.txt" for dataset_list in DATASET_LISTS]
         if "rollouts" not in self.user_data:
             files.append("rollouts.csv")

@@ -39,6 +39,7 @@ SCRIPTS = [  # every command that a table depends on
     "train_classifiers.py",
     "select_classifier.py",
     "apply_filter.py",
+    "compare_architectures.py",
     "choose_episodes.py",
     "eval.py",
     "make_tables.py",

@@ -33,12 +33,14 @@ OF_ALL = {  # blocks of all published arenas, and of all tasks
     "task_speed": speed_table,
 }
 OF_AN_ARENA = "arena_"  # before a published experiment's name: the ranking of its arena
+OF_A_SWEEP = "architectures_"  # likewise: its architectures of classifiers side by side
 OF_THE_LIBRARY = {  # blocks that follow from no result
     "conditions": markdown_table,
     "tables": tables_reference,
     "methods": methods_reference,
 }
 BLOCK = re.compile(r"(<!-- begin (\w+): written by make docs -->\n)(.*?)(<!-- end \2 -->)", re.DOTALL)
+MARKDOWN_TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 NUMBER = r"[+-]?\d+\.\d"
 INTERVAL = re.compile(rf"({NUMBER}) \[({NUMBER}), ({NUMBER})\]")
 VALUES = {"success": "rate", "differences": "difference", "checkpoints": "rate", "kept": "fraction"}
@@ -64,8 +66,9 @@ def with_tables(text: str, published: Path) -> str:
     """A document with the tables between its markers written anew from results/published.
 
     `<!-- begin NAME: written by make docs -->` to `<!-- end NAME -->`; NAME: a published experiment, whose summary's
-    table it is; `arena_` and its name, the ranking of its arena; `experiments`, a row for each of them; `arithmetics`,
-    the same of other CPUs' arithmetics; or one of OF_ALL or OF_THE_LIBRARY.
+    table it is; `arena_` and its name, the ranking of its arena; `architectures_`, what the summary says of these;
+    `experiments`, a row for each of them; `arithmetics`, the same of other CPUs' arithmetics; or one of OF_ALL or
+    OF_THE_LIBRARY.
     """
     return BLOCK.sub(lambda match: f"{match[1]}\n{_table(match[2], published)}\n\n{match[4]}", text)
 
@@ -104,10 +107,14 @@ def _table(name: str, published: Path) -> str:
         return OF_ALL[name](published)
     if name.startswith(OF_AN_ARENA):
         return _ranking(published / name.removeprefix(OF_AN_ARENA) / "arena/summary.md")
-    summary = published / name / "tables/summary.md"
+    of_sweep = name.startswith(OF_A_SWEEP)
+    summary = published / name.removeprefix(OF_A_SWEEP) / "tables/summary.md"
     if not summary.is_file():
         raise UserError(f"{published}: has no {name}; publish it, or take its markers out of the document")
-    return "\n".join(line for line in summary.read_text(encoding="utf-8").splitlines() if line.startswith("|"))
+    tables = MARKDOWN_TABLE.findall(read_text(summary))
+    if of_sweep and len(tables) == 1:
+        raise UserError(f"{summary}: compares no architectures; publish it again, or take the markers out")
+    return tables[of_sweep].strip()
 
 
 def _ranking(summary: Path) -> str:

@@ -24,6 +24,7 @@ FILES = {  # what a row is made of
     "kept": "seed{seed}/demo_score/scores.csv",
     "classifiers": "seed{seed}/demo_score/classifier.yaml",
     "detection": "seed{seed}/demo_score/scores.csv",
+    "architectures": "seed{seed}/demo_score/architectures.csv",
     "arena_uplift": "evaluation.csv of {entrant} and the random choices, seed{seed}/arena/{keep}",
     "arena_detection": "seed{seed}/arena/scores/{method}.csv",
     "arena_agreement": "{method}.csv and {other}.csv, seed{seed}/arena/scores",
@@ -40,6 +41,7 @@ def inputs_of_tables(paths: Iterable[Path]) -> dict[str, list[Path]]:
         "rollouts": [path for path in paths if "rollouts" in (path.stem, path.parent.name) and path.suffix == ".csv"],
         "scores": [path for path in paths if path.name == "scores.csv"],
         "classifiers": [path for path in paths if path.name == "classifier.yaml"],
+        "architectures": [path for path in paths if path.parts[-2:] == ("demo_score", "architectures.csv")],
         "problems": [path for path in paths if path.name == "problems.csv"],
     }
 
@@ -97,10 +99,11 @@ def _compare_all(made: Path, summary: Path, tables: Path) -> list[str]:
 
 def compare(path: Path, expected: str, basis: Callable[[dict], str]) -> list[str]:
     """The rows of the CSV file `path` that are not as in `expected`, a line each; `basis`: what a row follows from."""
-    if not path.is_file():
-        return [f"{path}: missing"]
     keys = list(TABLES[path.stem].key)
-    rows, wanted = _rows(path.read_text(encoding="utf-8"), keys), _rows(expected, keys)
+    wanted = _rows(expected, keys)
+    if not path.is_file():
+        return [f"{path}: missing"] if wanted else []
+    rows = _rows(path.read_text(encoding="utf-8"), keys)
     problems = []
     for key, row in wanted.items():
         found = rows.get(key, {})

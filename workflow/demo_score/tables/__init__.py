@@ -11,6 +11,7 @@ from demo_score.tables.arena_inputs import (
 )
 from demo_score.tables.declared import (
     ALL_RUNS,
+    ARCHITECTURES,
     CHECKPOINTS,
     CLASSIFIER_METRICS,
     CLASSIFIERS,
@@ -18,24 +19,24 @@ from demo_score.tables.declared import (
     DECLARED,
     DETECTION,
     DIFFERENCES,
-    EPISODES,
     FROM_USER,
     KEPT,
     OUTCOMES,
     PATHS,
     PLAYBACK,
-    PROBLEMS,
     SCORES,
     SUCCESS,
     TRACES,
     UNNAMED,
 )
 from demo_score.tables.schema import Column, Table
+from demo_score.tables.user_data import EPISODES, PROBLEMS, USER_TABLES
 
-TABLES = DECLARED | ARENA_INPUTS | ARENA_TABLES  # by what the workflow calls them
+TABLES = DECLARED | USER_TABLES | ARENA_INPUTS | ARENA_TABLES  # by what the workflow calls them
 
 __all__ = [
     "ALL_RUNS",
+    "ARCHITECTURES",
     "ARENA_AGREEMENT",
     "ARENA_COSTS",
     "ARENA_DETECTION",

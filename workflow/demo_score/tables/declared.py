@@ -218,6 +218,24 @@ DETECTION = Table(
         "auc_of_length": _of_runs("Of length alone", "AUC of length alone", "digits"),
     },
 )
+ARCHITECTURES = Table(
+    file="seed<seed>/demo_score/architectures.csv, tables/architectures.csv",
+    made_by="compare_architectures.py or make_tables.py",
+    row="an architecture of a run's sweep, and over runs",
+    key=("seed", "model_arch"),
+    columns={
+        "seed": _RUN,
+        "model_arch": Column(TEXT, "Architecture", "Architecture"),
+        "inputs": Column(TEXT, "What its classifiers see", "Inputs"),
+        "member": Column(WHOLE, "Its best member's number; empty over runs", "Member", may_lack=True),
+        "cross_val_auc": _of_runs("AUC of held-out rollouts' scores", "Held-out AUC", "digits"),
+        "auc": _of_runs("AUC of demonstrations' scores, for the oracle's strategies", "AUC, demonstrations", "digits"),
+        "n": Column(WHOLE, "Demonstrations"),
+        "kept": Column(WHOLE, "Of these, above the threshold", "Kept"),
+        "positive": Column(WHOLE, "Of the oracle's strategies", "Of these, for the oracle"),
+        "positive_kept": Column(WHOLE, "Of these, above the threshold", "Kept of these"),
+    },
+)
 COMPARISON = Table(
     file="comparison.csv",
     made_by="compare.py",
@@ -233,30 +251,6 @@ COMPARISON = Table(
         "high": _of_runs("Upper limit"),
         "p": _of_runs("p of Welch's test"),
         "verdict": Column(TEXT, "Within its interval or not, or why it is not judged"),
-    },
-)
-EPISODES = Table(
-    file="demonstrations/all.csv, rollouts/<step>.csv",
-    made_by="prepare_data.py",
-    row="an episode of user-supplied data that passed",
-    key=("file", "episode"),
-    columns={
-        "file": _FILE,
-        "episode": _EPISODE,
-        "success": _SUCCESS,
-        "checkpoint": Column(TEXT, "Step of the checkpoint that acted (`003000`); empty: a demonstration"),
-        "strategy": Column(TEXT, "Of a demonstration; empty: none named"),
-    },
-)
-PROBLEMS = Table(
-    file="problems.csv",
-    made_by="prepare_data.py",
-    row="a problem of user-supplied data",
-    key=("file", "episode", "problem"),
-    columns={
-        "file": Column(TEXT, "Data set"),
-        "episode": Column(WHOLE, "Number of the episode; empty: the whole data set", may_lack=True),
-        "problem": Column(TEXT, "What is wrong"),
     },
 )
 PLAYBACK = Table(
@@ -284,8 +278,7 @@ DECLARED = {  # by what the workflow calls them
     "kept": KEPT,
     "classifiers": CLASSIFIERS,
     "detection": DETECTION,
+    "architectures": ARCHITECTURES,
     "comparison": COMPARISON,
-    "episodes": EPISODES,
-    "problems": PROBLEMS,
     "playback": PLAYBACK,
 }
