@@ -51,8 +51,7 @@ CURATED_ONLY = [name for name in PATHS if name not in EVALUATED]
 FINAL_CONDITIONS = sorted({condition for e in EXPERIMENTS.values() for condition in e.final_conditions()})
 # Those whose lists are drawn; the curated ones train on the filter's own.
 DRAWN = [condition for condition in FINAL_CONDITIONS if not CONDITIONS[condition].dataset_list]
-ARENA_CONDITIONS = sorted({condition for e in EXPERIMENTS.values() for condition in e.arena_conditions()})
-STAGE_CONDITIONS = {"base_policy": ["base"], "final_policy": [*FINAL_CONDITIONS, *ARENA_CONDITIONS]}
+TRAINED_STAGES = ["base_policy", "final_policy"]
 # The report's categories, in the order of the workflow's stages.
 OUTCOME, BASE_POLICY, CLASSIFIERS = "1. Outcome", "2. Base policy and rollouts", "3. Classifiers"
 # Videos of policies come last: without them, no number is missing.
@@ -179,9 +178,16 @@ def trained_stages():
     return [
         (name, stage)
         for name, e in EXPERIMENTS.items()
-        for stage in STAGE_CONDITIONS
+        for stage in TRAINED_STAGES
         if e.stage(stage) and not (stage == "base_policy" and e.takes_base_policy())
     ]
+
+
+def places_of_stage(name, stage):
+    """What may stand in the paths of a stage of one experiment: short expressions, which take little of planning."""
+    e = EXPERIMENTS[name]
+    conditions = ["base"] if stage == "base_policy" else [*e.final_conditions(), *e.arena_conditions()]
+    return {"experiment": name, "seed": one_of(e.seeds), "condition": one_of(conditions)}
 
 
 def per_seed(pattern):

@@ -31,7 +31,7 @@ def needs(name, stage):
     """The needs of one training, rollout or evaluation: they follow from what its settings say."""
     settings = workflow_config.stage_settings(EXPERIMENTS[name], stage)
     training, testing = settings.training, settings["eval"]
-    trains, images = stage in STAGE_CONDITIONS, draws_images(settings.env)
+    trains, images = stage in TRAINED_STAGES, draws_images(settings.env)
     sees_images = any(len(shape) == 3 for shape in settings.policy.input_shapes.values())
     if trains:  # a process each to read images; a fifth of a second a step; evaluations in between
         threads = 1 + (training.num_workers if sees_images else 0)

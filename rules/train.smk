@@ -43,8 +43,7 @@ for experiment_name, stage_name in trained_stages():
         log:
             "logs/{experiment}/seed{seed}/{condition}/train.log",
         wildcard_constraints:
-            experiment=experiment_name,
-            condition=one_of(STAGE_CONDITIONS[stage_name]),
+            **places_of_stage(experiment_name, stage_name),
         # The longest jobs first: else the last of them runs alone.
         priority: 1
         conda:

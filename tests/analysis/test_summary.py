@@ -65,7 +65,8 @@ def test_architectures_are_compared_over_runs(tmp_path):
     )
     unknown = [architectures_file(tmp_path, 1, {"small": (joints, 0.9, None, 10, 5, 0, 0)})]
     summary = make_tables(**arguments(paths, tmp_path / "tables"), architectures=unknown)
-    assert f"| small | {joints} | 0.90 | – | 0 of 0 | 5 of 10 |" in summary
+    assert "| Architecture | Inputs | Held-out AUC | Would keep |\n" in summary
+    assert f"| small | {joints} | 0.90 | 5 of 10 |" in summary
 
 
 def test_where_there_is_one_architecture_its_table_is_empty(tmp_path):

@@ -124,6 +124,15 @@ rule filter:
         every(f"{RUN}/lists/{{name}}.txt", name=LISTS.values()),
 
 
+rule architectures:
+    input:
+        every(f"{RUN}/classifiers/{{split}}/{{arch}}.safetensors", split=SPLITS, arch=ARCHS),
+        "{task}/demonstrations/all.txt",
+        every("{task}/demonstrations/{strategy}.hdf5", strategy=config["strategies"]),
+    output:
+        f"{RUN}/architectures.csv",
+
+
 rule evaluate:
     input:
         f"{RUN}/{{condition}}/{STEPS[-1]}/model",
@@ -136,5 +145,6 @@ rule tables:
         every("{task}/seed{seed}/{condition}/evaluation.csv", seed=SEEDS, condition=CONDITIONS),
         every("{task}/seed{seed}/rollouts.csv", seed=SEEDS),
         every("{task}/seed{seed}/scores.csv", seed=SEEDS),
+        every("{task}/seed{seed}/architectures.csv", seed=SEEDS),
     output:
         "{task}/tables",

@@ -146,16 +146,22 @@ def _detection_lines(detection: pd.DataFrame) -> list[str]:
 
 
 def _architecture_lines(architectures: pd.DataFrame) -> list[str]:
-    """The architectures of the sweep side by side, over all runs; nothing where there is only one."""
+    """The architectures of the sweep side by side, over all runs; nothing where there is only one.
+
+    Where nobody says which demonstrations are good, held-out rollouts alone compare them.
+    """
     rows = architectures[architectures["seed"] == ALL_RUNS]
     if rows.empty:
         return []
-    header = ["Architecture", "Inputs", "Held-out AUC", "AUC, demonstrations", "Would keep for the oracle", "Of others"]
+    header = ["Architecture", "Inputs", "Held-out AUC"]
+    header += (
+        ["AUC, demonstrations", "Would keep for the oracle", "Of others"] if rows["positive"].any() else ["Would keep"]
+    )
     lines = ["", cells(header), "|" + "---|" * len(header)]
     for row in rows.itertuples():
         others = f"{row.kept - row.positive_kept} of {row.n - row.positive}"
-        areas = digits(row.cross_val_auc), digits(row.auc)
-        lines.append(cells([row.model_arch, row.inputs, *areas, f"{row.positive_kept} of {row.positive}", others]))
+        known = [digits(row.auc), f"{row.positive_kept} of {row.positive}"] if rows["positive"].any() else []
+        lines.append(cells([row.model_arch, row.inputs, digits(row.cross_val_auc), *known, others]))
     return lines
 
 
