@@ -185,9 +185,8 @@ def trained_stages():
 
 def places_of_stage(name, stage):
     """What may stand in the paths of a stage of one experiment: short expressions, which take little of planning."""
-    e = EXPERIMENTS[name]
-    conditions = ["base"] if stage == "base_policy" else [*e.final_conditions(), *e.arena_conditions()]
-    return {"experiment": name, "seed": one_of(e.seeds), "condition": one_of(conditions)}
+    conditions = [c for c in PLACES[name]["condition"] if workflow_config.training_stage(c) == stage]
+    return {"experiment": name, "seed": one_of(PLACES[name]["seed"]), "condition": one_of(conditions)}
 
 
 def per_seed(pattern):

@@ -57,8 +57,7 @@ rule make_tables:
     shell:
         "python workflow/scripts/make_tables.py --evaluations {input.evaluations} --rollouts {input.rollouts}"
         " --scores {input.scores} --classifiers {input.classifiers} --architectures {input.architectures}"
-        " --problems {input.problems}"
-        " {params.oracle} --out {params.out_dir} > {log} 2>&1"
+        " --problems {input.problems} {params.oracle} --out {params.out_dir} > {log} 2>&1"
 
 
 # Where no policy is evaluated there are no rates and differences to tell of.

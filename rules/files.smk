@@ -58,10 +58,10 @@ def looking_checkpoint(wildcards, archs=None):
 
     They are of `archs`; without them of the wildcard model_arch, or the candidates to filter.
     """
-    trained = (
-        [wildcards.model_arch] if "model_arch" in wildcards.keys() else paths(wildcards).candidate_archs()
-    )
-    return paths(wildcards).looking_checkpoint(wildcards.seed, archs or trained) or []
+    if archs is None:
+        trained = wildcards.get("model_arch")
+        archs = [trained] if trained else paths(wildcards).candidate_archs()
+    return paths(wildcards).looking_checkpoint(wildcards.seed, archs) or []
 
 
 def looking(wildcards, archs=None):

@@ -20,9 +20,9 @@ SCRIPT = SCRIPTS / "make_tables.py"
 
 def test_make_tables_writes_the_same_bytes_whatever_the_order_of_its_inputs(tmp_path):
     paths = write_experiment(tmp_path, n=40)
-    make_tables(**arguments(paths, tmp_path / "first"), oracle=["reliable"])
+    make_tables(**arguments(paths, tmp_path / "first"), oracle=["reliable"], architectures=[])
     reversed_paths = {name: files[::-1] for name, files in paths.items()}
-    make_tables(**arguments(reversed_paths, tmp_path / "second"), oracle=["reliable"])
+    make_tables(**arguments(reversed_paths, tmp_path / "second"), oracle=["reliable"], architectures=[])
     names = sorted(path.name for path in (tmp_path / "first").iterdir())
     tables = ("success", "differences", "detection", "checkpoints", "kept", "classifiers", "architectures")
     assert names == sorted([f"{name}.csv" for name in tables] + ["summary.md"])
@@ -70,7 +70,8 @@ def test_architectures_are_compared_over_runs(tmp_path):
 
 
 def test_where_there_is_one_architecture_its_table_is_empty(tmp_path):
-    summary = make_tables(**arguments(write_experiment(tmp_path, seeds=(1,), n=20), tmp_path / "tables"))
+    paths = write_experiment(tmp_path, seeds=(1,), n=20)
+    summary = make_tables(**arguments(paths, tmp_path / "tables"), architectures=[])
     assert (tmp_path / "tables/architectures.csv").read_text().startswith("seed,model_arch,inputs,")
     assert len((tmp_path / "tables/architectures.csv").read_text().splitlines()) == 1
     assert "| Architecture |" not in summary

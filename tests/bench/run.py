@@ -65,7 +65,10 @@ BENCHMARKS = {
     ),
     "startup": Benchmark("Before the work begins", "Seconds, the least of the rounds."),
     "planning": Benchmark(
-        "Planning many jobs", "A task of 20 seeds, beside as many rules that do nothing.", ("1", "20"), is_table=False
+        "Planning many jobs",
+        "A task of 20 seeds, beside nearly as many jobs that do nothing.",
+        ("1", "20"),
+        is_table=False,
     ),
 }
 

@@ -143,5 +143,5 @@ def experiment(tmp_path_factory) -> dict:
     root = tmp_path_factory.mktemp("experiment")
     paths = write_experiment(root, n=200)
     inputs = {name: paths[name] for name in ("evaluations", "rollouts", "scores", "classifiers")}
-    make_tables(**inputs, out=root / "tables", oracle=["reliable"])
+    make_tables(**inputs, out=root / "tables", oracle=["reliable"], architectures=[])
     return paths | {"tables": root / "tables"}

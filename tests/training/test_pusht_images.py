@@ -16,13 +16,12 @@ from demo_score.demonstrations.collect import collect_demonstrations
 from demo_score.observations import FEATURES
 from demo_score.rollout.runs import collect_rollouts
 from demo_score.training.loop import train
+from policy_settings import TINY_DIFFUSION, TINY_KEYPOINTS
 from safetensors.torch import load_file
 
 OVERRIDES = [
-    *("env=pusht", "policy=diffusion", "seed=3", "device=cpu", "env.image_size=48"),
-    *("policy.vision_backbone=small_cnn", "policy.crop_shape=[40,40]", "policy.spatial_softmax_num_keypoints=4"),
-    *("policy.down_dims=[16,32]", "policy.n_groups=4", "policy.diffusion_step_embed_dim=8", "policy.horizon=8"),
-    *("policy.n_action_steps=4", "policy.num_inference_steps=2", "policy.noise_scheduler_type=DDIM"),
+    *("env=pusht", "policy=diffusion", "seed=3", "device=cpu", "env.image_size=48", *TINY_DIFFUSION, *TINY_KEYPOINTS),
+    *("policy.vision_backbone=small_cnn", "policy.num_inference_steps=2", "policy.noise_scheduler_type=DDIM"),
     *("training.offline_steps=4", "training.save_freq=2", "training.batch_size=4", "training.num_workers=0"),
     *("training.eval_freq=0", "training.drop_n_last_frames=0", "eval.n_episodes=2", "eval.batch_size=2"),
 ]

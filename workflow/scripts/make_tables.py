@@ -15,7 +15,8 @@ def main() -> None:
         "--classifiers", nargs="+", type=Path, required=True, help="of select_classifier.py, with --run-seed"
     )
     parser.add_argument("--problems", nargs="?", type=Path, help="problems.csv of user-supplied data")
-    parser.add_argument("--architectures", nargs="*", type=Path, default=[], help="of compare_architectures.py")
+    help_text = "of compare_architectures.py, none where there is but one; writes architectures.csv"
+    parser.add_argument("--architectures", nargs="*", type=Path, help=help_text)
     parser.add_argument("--oracle", nargs="*", help="strategies that the oracle keeps; writes detection.csv")
     parser.add_argument("--out", type=Path, required=True, help="folder of the tables and summary.md")
     arguments = parser.parse_args()

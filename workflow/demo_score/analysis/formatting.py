@@ -44,3 +44,8 @@ def estimate(value: float, low: float, high: float, sign: str = "") -> str:
 def cells(texts: Sequence[str]) -> str:
     """A row of a Markdown table."""
     return f"| {' | '.join(texts)} |"
+
+
+def heading(texts: Sequence[str]) -> list[str]:
+    """The two lines above the rows of a Markdown table."""
+    return [cells(texts), "|" + "---|" * len(texts)]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from demo_score.analysis.formatting import cells, count, digits, limits, percent
+from demo_score.analysis.formatting import cells, count, digits, heading, limits, percent
 from demo_score.analysis.verdict import mean_difference, points
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS
 from demo_score.tables import ALL_RUNS
@@ -30,7 +30,7 @@ def summarise(tables: dict[str, pd.DataFrame], problems: int) -> str:
     )
     if "detection" in tables:
         kept += _detection_lines(tables["detection"])
-    architectures = _architecture_lines(tables["architectures"])
+    architectures = _architecture_lines(tables["architectures"]) if "architectures" in tables else []
     if problems:
         kept.append(f"- {problems} episode{'s' * (problems > 1)} of the user-supplied data left out: see problems.csv.")
     if "success" not in tables:
@@ -46,7 +46,7 @@ def _comparison(success: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     reward = _tells_more_than_success(success)
     header = ["Condition", f"Success, mean over {count(len(seeds), 'run')} (%)", "n", f"Runs {', '.join(seeds)} (%)"]
     header += ["Mean max. reward"] * reward + ["Minus base (points)", "Minus its control (points)"]
-    lines = [cells(header), "|" + "---|" * len(header)]
+    lines = heading(header)
     for condition, rows in success.groupby("condition", sort=False):
         lines.append(
             cells(_condition_cells(condition, rows.assign(seed=rows["seed"].astype(str)), seeds, differences, reward))
@@ -153,14 +153,12 @@ def _architecture_lines(architectures: pd.DataFrame) -> list[str]:
     rows = architectures[architectures["seed"] == ALL_RUNS]
     if rows.empty:
         return []
-    header = ["Architecture", "Inputs", "Held-out AUC"]
-    header += (
-        ["AUC, demonstrations", "Would keep for the oracle", "Of others"] if rows["positive"].any() else ["Would keep"]
-    )
-    lines = ["", cells(header), "|" + "---|" * len(header)]
+    is_known = rows["positive"].any()
+    of_oracle = ["AUC, demonstrations", "Would keep for the oracle", "Of others"] if is_known else ["Would keep"]
+    lines = ["", *heading(["Architecture", "Inputs", "Held-out AUC", *of_oracle])]
     for row in rows.itertuples():
         others = f"{row.kept - row.positive_kept} of {row.n - row.positive}"
-        known = [digits(row.auc), f"{row.positive_kept} of {row.positive}"] if rows["positive"].any() else []
+        known = [digits(row.auc), f"{row.positive_kept} of {row.positive}"] if is_known else []
         lines.append(cells([row.model_arch, row.inputs, digits(row.cross_val_auc), *known, others]))
     return lines
 

@@ -40,9 +40,9 @@ def make_tables(
     """Write success, differences, checkpoints, kept, detection, classifiers, architectures (.csv), summary.md to `out`.
 
     Returns the summary. Without `evaluations` there is no success and no differences; without `oracle`, the strategies
-    that the oracle keeps, no detection. `problems`: what was wrong with user-supplied data. `architectures`: of each
-    run, where its sweep has several; otherwise that table is empty. Raises UserError for inputs that are missing,
-    damaged, or not paired over the same starts.
+    that the oracle keeps, no detection; without `architectures`, the tables of each run (none where its sweep has but
+    one), no architectures. `problems`: what was wrong with user-supplied data. Raises UserError for inputs that are
+    missing, damaged, or not paired over the same starts.
     """
     check_writable(out, folder=True)
     scored = read_scores(scores)
@@ -50,8 +50,9 @@ def make_tables(
         "checkpoints": checkpoint_table(read_rollouts(rollouts)),
         "kept": kept_table(scored),
         "classifiers": read_classifiers(classifiers)[["seed", *CLASSIFIER_KEYS]],
-        "architectures": architecture_table(architectures or []),
     }
+    if architectures is not None:
+        tables["architectures"] = architecture_table(architectures)
     if oracle is not None:
         tables["detection"] = detection_table(scored, oracle)
     if evaluations:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from demo_score.analysis.formatting import NONE, cells, estimate
+from demo_score.analysis.formatting import NONE, cells, estimate, heading
 from demo_score.conditions import BASE, CONDITIONS, CONTROLS, RANDOM, markdown_table
 from demo_score.methods.reference import methods_reference
 from demo_score.provenance.readme_arenas import uplifts_of_arenas, verdicts_of_arenas
@@ -106,27 +106,29 @@ def _table(name: str, published: Path) -> str:
     if name in OF_ALL:
         return OF_ALL[name](published)
     if name.startswith(OF_AN_ARENA):
-        return _ranking(published / name.removeprefix(OF_AN_ARENA) / "arena/summary.md")
-    of_sweep = name.startswith(OF_A_SWEEP)
-    summary = published / name.removeprefix(OF_A_SWEEP) / "tables/summary.md"
-    if not summary.is_file():
-        raise UserError(f"{published}: has no {name}; publish it, or take its markers out of the document")
-    tables = MARKDOWN_TABLE.findall(read_text(summary))
-    if of_sweep and len(tables) == 1:
-        raise UserError(f"{summary}: compares no architectures; publish it again, or take the markers out")
-    return tables[of_sweep].strip()
+        return _tables_in(published / name.removeprefix(OF_AN_ARENA) / "arena/summary.md")[0]
+    first, *others = _tables_in(published / name.removeprefix(OF_A_SWEEP) / "tables/summary.md")
+    if not name.startswith(OF_A_SWEEP):
+        return first
+    if not others:
+        raise UserError(f"{published}: has no {name}; publish it again, or take its markers out of the document")
+    return others[0]
 
 
-def _ranking(summary: Path) -> str:
-    """The first table of an arena's summary."""
+def _tables_in(summary: Path) -> list[str]:
+    """The tables of an experiment's summary, or of its arena's."""
     if not summary.is_file():
-        raise UserError(f"{summary}: no such file; publish the arena, or take its markers out of the document")
-    return read_text(summary).partition("\n\n")[0]
+        experiment = summary.parents[1]
+        raise UserError(
+            f"{experiment.parent}: has no {experiment.name} ({summary.name} in {summary.parent.name}/); publish it, "
+            "or take its markers out of the document"
+        )
+    return [table.strip() for table in MARKDOWN_TABLE.findall(read_text(summary))]
 
 
 def _table_of(folders: list[Path], published: Path) -> str:
     """A row for each published experiment in which policies were tested."""
-    lines = [cells(["Experiment", "Runs × starts", *HEADINGS]), "|" + "---|" * (2 + len(HEADINGS))]
+    lines = heading(["Experiment", "Runs × starts", *HEADINGS])
     for folder in folders:
         success, differences = (_read(folder, name) for name in ("success", "differences"))
         if success is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from demo_score.analysis.arena.order import in_order
-from demo_score.analysis.formatting import NONE, cells, digits, estimate
+from demo_score.analysis.formatting import NONE, cells, digits, estimate, heading
 from demo_score.curation_methods import METHODS, title
 from demo_score.entrants import ALL, LENGTH_MATCHED, ORACLE, OWN
 from demo_score.runtime.errors import UserError
@@ -19,7 +19,7 @@ def uplifts_of_arenas(published: Path) -> str:
     """Markdown: a row an entrant, a column a published arena; uplift with its interval over runs, and the AUROC."""
     pools = _pools(published)
     known = {entrant for pool in pools.values() for entrant in pool.index}
-    lines = [cells(["Method", *(f"`{name}`" for name in pools)]), "|" + "---|" * (1 + len(pools))]
+    lines = heading(["Method", *(f"`{name}`" for name in pools)])
     for entrant in in_order(known & {*METHODS, LENGTH_MATCHED, ORACLE, ALL}):
         found = [pool.loc[entrant] if entrant in pool.index else None for pool in pools.values()]
         lines.append(cells([title(entrant), *map(_uplift, found)]))
@@ -28,7 +28,7 @@ def uplifts_of_arenas(published: Path) -> str:
 
 def verdicts_of_arenas(published: Path) -> str:
     """Markdown: a row a published arena, and in which direction the uplift's interval over runs leaves 0, by method."""
-    lines = [cells(["Pool", *VERDICTS]), "|" + "---|" * (1 + len(VERDICTS))]
+    lines = heading(["Pool", *VERDICTS])
     for name, pool in _pools(published).items():
         methods = pool[pool.index.isin(METHODS)].sort_values("uplift", ascending=False, kind="stable")
         better, worse = methods["low"] > 0, methods["high"] < 0

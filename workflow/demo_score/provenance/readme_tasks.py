@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from demo_score.analysis.formatting import NONE, cells, estimate, percent
+from demo_score.analysis.formatting import NONE, cells, estimate, heading, percent
 from demo_score.analysis.statistics import wilson_interval
 from demo_score.conditions import BASE
 from demo_score.config.settings import compose_settings, environment_of
@@ -124,4 +124,4 @@ def _number(value: float) -> str:
 
 
 def _table(heads: tuple[str, ...], rows: list[list[str]]) -> str:
-    return "\n".join([cells(heads), "|" + "---|" * len(heads), *map(cells, rows)])
+    return "\n".join([*heading(heads), *map(cells, rows)])

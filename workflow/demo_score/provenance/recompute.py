@@ -61,6 +61,8 @@ def check_against_inputs(tables: Path, inputs: dict[str, list[Path]], settings: 
     settings: what config.yaml says of the experiment; the oracle's strategies are named there.
     """
     arguments = {**inputs, "problems": next(iter(inputs["problems"]), None), "oracle": _oracle(inputs, settings)}
+    if not (inputs["architectures"] or (tables / "architectures.csv").is_file()):
+        arguments["architectures"] = None  # made before there was such a table
     with _made_again(tables, lambda out: make_tables(**arguments, out=out)) as made:
         return made if isinstance(made, list) else _compare_all(made, tables, tables)
 
@@ -99,11 +101,10 @@ def _compare_all(made: Path, summary: Path, tables: Path) -> list[str]:
 
 def compare(path: Path, expected: str, basis: Callable[[dict], str]) -> list[str]:
     """The rows of the CSV file `path` that are not as in `expected`, a line each; `basis`: what a row follows from."""
-    keys = list(TABLES[path.stem].key)
-    wanted = _rows(expected, keys)
     if not path.is_file():
-        return [f"{path}: missing"] if wanted else []
-    rows = _rows(path.read_text(encoding="utf-8"), keys)
+        return [f"{path}: missing"]
+    keys = list(TABLES[path.stem].key)
+    rows, wanted = _rows(path.read_text(encoding="utf-8"), keys), _rows(expected, keys)
     problems = []
     for key, row in wanted.items():
         found = rows.get(key, {})

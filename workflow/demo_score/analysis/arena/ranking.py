@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from demo_score.analysis.formatting import NONE, cells, count, digits, estimate, p_value, percent
+from demo_score.analysis.formatting import NONE, cells, count, digits, estimate, heading, p_value, percent
 from demo_score.curation_methods import title
 from demo_score.entrants import OWN, RANDOM, control_of
 from demo_score.tables import ALL_RUNS
@@ -36,7 +36,7 @@ def ranking(tables: Tables) -> list[str]:
     runs = count(int(rows["runs"].max()), "run")
     header = ["", "Method", f"Success, mean over {runs} (%)", "n", "Uplift over random (points)", "Sign-flip p"]
     header += ["Holm p", "Letters", "Gap closed (%)", *OF_METHODS]
-    lines = [cells(header), "|" + "---|" * len(header)]
+    lines = heading(header)
     for place, row in enumerate(methods.to_dict("records"), start=1):
         lines.append(cells([str(place), *_numbers(row), *of_method(row["entrant"], tables)]))
     for row in others.to_dict("records"):
@@ -58,7 +58,7 @@ def curves(uplift: pd.DataFrame, sizes: list[str]) -> list[str]:
     entrants = [*ranked(uplift)["entrant"], *controls(uplift)["entrant"]]
     entrants = [name for name in entrants if rows.loc[rows["entrant"] == name, "keep"].nunique() > 1]
     header = ["Method", *(_size(rows[rows["keep"] == keep], keep) for keep in sizes)]
-    lines = [cells(header), "|" + "---|" * len(header)]
+    lines = heading(header)
     for name in entrants:
         of_entrant = {row["keep"]: row for row in rows[rows["entrant"] == name].to_dict("records")}
         shown = [_success(of_entrant[keep]) if keep in of_entrant else NONE for keep in sizes]

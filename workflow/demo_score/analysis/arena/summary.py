@@ -6,7 +6,7 @@ from demo_score.analysis.arena.findings import Findings
 from demo_score.analysis.arena.order import methods_in, sizes_in
 from demo_score.analysis.arena.ranking import OF_METHODS, Tables, curves, means_of, of_method, ranking
 from demo_score.analysis.arena.scores import agreement_sentence, detection_sentence, mean_agreement
-from demo_score.analysis.formatting import cells, count, digits
+from demo_score.analysis.formatting import cells, count, digits, heading
 from demo_score.curation_methods import title
 from demo_score.entrants import OWN
 from demo_score.tables import ALL_RUNS
@@ -48,7 +48,7 @@ def _methods(tables: Tables) -> list[str]:
         "Kept by both, of what either keeps, mean (%)",
         *OF_METHODS,
     ]
-    lines = [cells(header), "|" + "---|" * len(header)]
+    lines = heading(header)
     for method in methods_in([*agreement["method"], *agreement["other"], *tables["arena_costs"]["method"]]):
         rho, overlap = mean_agreement(agreement, method)
         lines.append(cells([title(method), digits(rho), digits(100 * overlap, 0), *of_method(method, tables)]))
