@@ -1,13 +1,17 @@
 """The learning rate, mixed precision and moving averages of a training."""
 
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
-from conftest import tiny_settings
+from conftest import TINY, tiny_settings
 from demo_score.runtime import hardware
 from demo_score.training.loop import learning_rate_factor, load_data, start_run, take_step
-from training_runs import SAMPLED, data, data_file, interrupt, one_thread, trained
+from demo_score.training.optimizer import AdamW
+from training_runs import SAMPLED, SCRIPT, data, data_file, interrupt, one_thread, trained
 
 __all__ = ["data", "data_file", "interrupt", "one_thread"]  # the fixtures
 
@@ -90,3 +94,36 @@ def test_moving_average_is_what_a_checkpoint_holds_also_after_a_kill(tmp_path, d
     interrupt(8, tmp_path / "killed", data, average, *SAMPLED)
     assert trained(tmp_path / "killed", data, average, *SAMPLED) == whole
     assert whole["metrics.csv"] == trained(tmp_path / "plain", data, *SAMPLED)["metrics.csv"]
+
+
+# The optimiser
+
+
+def test_it_takes_torch_s_steps_also_from_a_stored_state() -> None:
+    ours, torchs = (torch.nn.Linear(5, 4) for _ in range(2))
+    ours.load_state_dict(torchs.state_dict())
+    options = {"lr": 0.1, "betas": (0.8, 0.99), "eps": 1e-6, "weight_decay": 0.2, "fused": True}
+    optimizer, expected = AdamW(ours.parameters(), **options), torch.optim.AdamW(torchs.parameters(), **options)
+    for step in range(4):
+        if step == 2:  # as after an interruption
+            state = optimizer.state_dict()
+            optimizer = AdamW(ours.parameters(), lr=1.0, fused=True)
+            optimizer.load_state_dict(state)
+        for module, one in ((ours, optimizer), (torchs, expected)):
+            one.zero_grad()
+            module(torch.arange(15.0).reshape(3, 5)).square().sum().backward()
+            one.step()
+        assert torch.equal(ours.weight, torchs.weight) and torch.equal(ours.bias, torchs.bias)
+    assert ours.weight.requires_grad and not torch.equal(ours.weight, torch.nn.Linear(5, 4).weight)
+
+
+def test_a_training_does_not_wait_for_torch_s_compiler(data, tmp_path) -> None:
+    overrides = [*TINY, data, "training.offline_steps=2", f"hydra.run.dir={tmp_path / 'run'}"]
+    program = (
+        "import runpy, sys; sys.argv[0] = sys.argv[1]; del sys.argv[1]\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "finally: print('compiler', 'torch._dynamo' in sys.modules, 'trained', 'torch.optim' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program, SCRIPT, *overrides]
+    result = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": SCRIPT.parent})
+    assert "compiler False trained True" in result.stdout, result.stderr

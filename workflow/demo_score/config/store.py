@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from demo_score.config.hydra_version import hydra_version
 from demo_score.config.settings import CONFIGS, compose_settings
-from demo_score.runtime.code_store import code_digest, remove_other_versions
+from demo_score.runtime.code_store import code_digest, library_version, remove_other_versions
 from demo_score.runtime.digests import digest
 from demo_score.runtime.errors import UserError
 from demo_score.runtime.files import write_text
@@ -35,6 +35,12 @@ def compose_stored(overrides: list[str], complete: bool, store: Path | None) -> 
         with suppress(UserError, OSError):  # a disk that is full or read-only: without the store, then
             write_text(file, text)
     return OmegaConf.create(json.loads(text))
+
+
+def mark(store: Path | None, *of: str) -> Path | None:
+    """A file of the store that stands for `of` and for every file of settings and code; None: none can."""
+    version = store and _version()
+    return store / version / digest(*of, library_version()) if version else None
 
 
 @cache

@@ -1,6 +1,7 @@
 """What config.yaml must satisfy beyond its models: that its settings compose, and all that follows from these."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,17 @@ from demo_score.config.models.policy import POLICIES
 from demo_score.config.seeds import N_SEEDS
 from demo_score.demonstrations.seeds import demonstration_seeds
 from demo_score.experiments.arena_checks import check_arena, check_external
-from demo_score.experiments.config import environment_settings, saved_checkpoints, stage_settings
+from demo_score.experiments.config import (
+    environment_settings,
+    follows_from_settings,
+    passed_before,
+    saved_checkpoints,
+    stage_settings,
+)
 from demo_score.ingest.user_data import check_places
 from demo_score.observations import ACTION, FEATURES, observation_shapes
 from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import write_text
 from demo_score.simulators import RECORDED
 
 
@@ -27,7 +35,7 @@ def check_config(values: Any) -> Config:
     raise_first(config.conflicts())
     for name, experiment in config.experiments.items():
         try:
-            check_experiment(experiment)
+            _check_once(experiment)
             if name in config.run:
                 check_places(experiment.user_data(), "user-supplied data")
                 check_external(experiment)
@@ -35,6 +43,17 @@ def check_config(values: Any) -> Config:
         except UserError as error:
             raise UserError(f"experiments.{name}: {error}") from None
     return config
+
+
+def _check_once(experiment: Experiment) -> None:
+    """The checks, unless the experiment has passed them: half a second of every `snakemake`."""
+    passed = passed_before(experiment)
+    if passed and passed.exists():
+        return
+    check_experiment(experiment)
+    if passed and follows_from_settings(experiment):
+        with suppress(UserError, OSError):  # a disk that is full or read-only: the next time again, then
+            write_text(passed, "")
 
 
 def check_taken(experiment: Experiment) -> None:

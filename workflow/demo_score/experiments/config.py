@@ -1,5 +1,6 @@
 """The settings that Hydra composes for the stages of an experiment, and what follows from them."""
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from omegaconf import DictConfig
 
 from demo_score.conditions import BASE
 from demo_score.config.models.experiment import POLICY_STAGES, Experiment
-from demo_score.config.store import compose_stored
+from demo_score.config.store import compose_stored, mark
 from demo_score.training.steps import checkpoint_name, saved_steps
 
 
@@ -36,6 +37,18 @@ def stage_settings(experiment: Experiment, stage: str) -> DictConfig:
 def keep_settings(folder: Path) -> None:
     """Keep composed settings in files there, for the jobs and runs to come."""
     _Store.folder = folder
+
+
+def passed_before(experiment: Experiment) -> Path | None:
+    """The file that is there when the experiment has passed its checks before; None: nothing is kept."""
+    return mark(_Store.folder, json.dumps(experiment.written))
+
+
+def follows_from_settings(experiment: Experiment) -> bool:
+    """Whether all that the checks look at is written in files of settings and code."""
+    if experiment.env is None or experiment.takes_base_policy():
+        return False
+    return not environment_settings(experiment).get("recorded_in")  # a file of data
 
 
 class _Store:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from demo_score.methods.networks import mlp, one_thread
+from demo_score.training.optimizer import AdamW
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def embed(vectors: Tensor, size: int, training: Training, generator: torch.Gener
     hidden = [training.width, training.width]
     encoder = mlp([vectors.shape[1], *hidden, 2 * size], generator)
     decoder = mlp([size, *hidden, vectors.shape[1]], generator)
-    optimiser = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], training.lr)
+    optimiser = AdamW([*encoder.parameters(), *decoder.parameters()], training.lr, weight_decay=0)
     for _ in range(training.n_steps):
         batch = vectors[torch.randint(len(vectors), (training.batch_size,), generator=generator)]
         mean, log_variance = encoder(batch).chunk(2, dim=1)

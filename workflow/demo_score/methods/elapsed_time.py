@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from demo_score.methods.elapsed_bins import ENDS, STARTS
 from demo_score.methods.networks import generators, mlp, one_thread
+from demo_score.training.optimizer import AdamW
 
 WARM_UP = 0.1  # of the training, in which the learning rate rises
 
@@ -47,7 +48,7 @@ def expected_bins(
 def _train(rows: Tensor, lengths: list[int], fps: float, training: Training, seed: int) -> nn.Module:
     of_weights, of_pairs = generators(seed, 2)
     classifier = mlp([2 * rows.shape[1], training.width, training.width, len(STARTS)], of_weights)
-    optimiser = torch.optim.AdamW(classifier.parameters(), training.lr, weight_decay=training.weight_decay)
+    optimiser = AdamW(classifier.parameters(), training.lr, weight_decay=training.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, training.lr, total_steps=training.n_steps, pct_start=WARM_UP, cycle_momentum=False
     )

@@ -13,8 +13,13 @@ A policy is a torch module (base.Policy) with
 All randomness of `act` follows from the seeds, each episode's from its own.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import torch
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from demo_score.config.checks import check_policy
 from demo_score.policies.act import ACT
@@ -62,8 +67,19 @@ def weight_shapes(settings: DictConfig) -> dict[str, torch.Size]:
 
 def _without_weights(settings: DictConfig) -> Policy:
     """The policy, whose tensors have shapes and no memory."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         return policy_class(settings)(settings.policy)
+
+
+class _Unfilled(TorchFunctionMode):
+    """No weights are drawn: without memory for them torch would import its compiler for that, a second long."""
+
+    def __torch_function__(
+        self, function: Callable, types: Sequence[type], args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        if function in (Tensor.uniform_, Tensor.normal_):
+            return args[0]
+        return (torch.empty if function is torch.randn else function)(*args, **kwargs or {})
 
 
 def action_offsets(settings: DictConfig) -> range:

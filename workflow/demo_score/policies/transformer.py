@@ -136,9 +136,9 @@ def init_xavier(module: nn.Module) -> None:
 
 def sinusoidal_positions(length: int, dim: int) -> Tensor:
     """Fixed embeddings (1, length, dim) of positions 0.. (Vaswani et al. 2017, section 3.5)."""
-    position = torch.arange(length, dtype=torch.float32)[:, None]
-    frequency = torch.exp(torch.arange(0, dim, 2) * (-math.log(10000.0) / dim))
-    table = torch.zeros(length, dim)
+    position = torch.arange(length, dtype=torch.float32, device="cpu")[:, None]
+    frequency = torch.exp(torch.arange(0, dim, 2, device="cpu") * (-math.log(10000.0) / dim))
+    table = torch.zeros(length, dim, device="cpu")
     table[:, 0::2] = torch.sin(position * frequency)
     table[:, 1::2] = torch.cos(position * frequency)
     return table[None]

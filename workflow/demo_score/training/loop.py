@@ -32,6 +32,7 @@ from demo_score.training.evaluation import evaluate_in_training
 from demo_score.training.generators import capture_generators, restore_generators
 from demo_score.training.image_transforms import ImageTransforms
 from demo_score.training.metrics import MetricsTable
+from demo_score.training.optimizer import AdamW
 from demo_score.training.sources import training_episodes, training_weights
 from demo_score.training.steps import checkpoint_name, is_due
 from demo_score.training.tracking import Tracker
@@ -176,7 +177,7 @@ def start_run(settings: DictConfig, data: ChunkDataset, device: torch.device) ->
     else:
         initialise(policy, Path(training.init_from), settings)
     policy.to(device).train()
-    optimizer = torch.optim.AdamW(
+    optimizer = AdamW(
         policy.parameter_groups(training),
         lr=training.lr,
         betas=tuple(training.adam_betas),
