@@ -61,6 +61,47 @@ def test_steps_and_images_are_bit_identical_to_the_stock_environment(seed) -> No
     assert block_pose(stock.unwrapped) != start
 
 
+STARTS = {"agent_x": [50, 60], "agent_y": [70, 80], "block_x": [200, 230], "block_y": [150, 190]}
+STARTS["block_angle"] = [1.0, 1.5]
+
+
+def test_episodes_start_where_the_settings_say() -> None:
+    env = make_env(settings(starts=STARTS))
+    seen = []
+    for seed in (*range(40), 0):
+        env.reset(seed=seed)
+        seen.append([*env.pusht.agent.position, *block_pose(env.pusht)])
+    seen, least, most = np.array(seen), *np.transpose([STARTS[name] for name in STARTS])
+    slack = [0.01, 0.01, 25, 25, 0.01]  # the block is turned about its centre of mass, 45 px from its position
+    assert (seen[:, [0, 1, 4]] >= least[[0, 1, 4]]).all() and (seen[:, [0, 1, 4]] <= most[[0, 1, 4]]).all()
+    assert (np.ptp(seen, axis=0) > 0.7 * (most - least)).all() and (np.ptp(seen, axis=0) < most - least + slack).all()
+    np.testing.assert_array_equal(seen[0], seen[-1])
+
+
+def test_without_them_episodes_start_as_in_the_stock_environment() -> None:
+    env, stock = make_env(settings()), gymnasium.make("gym_pusht/PushT-v0")
+    for seed in range(3):
+        env.reset(seed=seed)
+        stock.reset(seed=seed)
+        assert block_pose(env.pusht) == block_pose(stock.unwrapped)
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("env.starts.agent_x=[300,200]", "env.starts.agent_x: from 300 to 200 there is nothing; put the smaller one"),
+        ("env.starts.agent_x=[300,600]", "env.starts.agent_x"),
+        ("env.starts.agent_x=[300]", "env.starts.agent_x"),
+        ("~env.starts.agent_x", "env.starts"),
+        ("+env.starts.agent_z=[1,2]", "env.starts"),
+        ("env.name=aloha", "env.starts: aloha draws its starts itself"),
+    ],
+)
+def test_starts_that_cannot_be_are_refused(override, problem) -> None:
+    with one_line_error(problem):
+        compose_settings(["env=pusht_small", "policy=diffusion", "policy.crop_shape=null", "seed=1", override])
+
+
 def test_success_is_the_stock_environment_s() -> None:
     env = make_env(settings())
     env.reset(seed=0)

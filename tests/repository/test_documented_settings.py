@@ -17,7 +17,11 @@ from places import REPOSITORY
 
 TREES = {
     "env aloha": [["env=aloha", "policy=act"], ["env=aloha_cube_state", "policy=act_state"]],
-    "env pusht": [["env=pusht", "policy=diffusion"], ["env=pusht_state", "policy=diffusion_state"]],
+    "env pusht": [
+        ["env=pusht", "policy=diffusion"],
+        ["env=pusht_state", "policy=diffusion_state"],
+        ["env=pusht_small", "policy=diffusion", "policy.crop_shape=null"],
+    ],
     "env metaworld": [["env=metaworld_assembly", "policy=act_state"]],
     "env robosuite": [["env=robosuite_lift", "policy=act_state"]],
     "env recorded": [["env=recorded", "policy=act_state", "env.state_dim=4", "env.action_dim=2"]],

@@ -22,7 +22,7 @@ def check_settings(settings: dict[str, Any]) -> None:
 
 def check_environment(env: dict[str, Any]) -> None:
     """The same for `env` alone, of settings that may lack others."""
-    EnvironmentSettings.read({"env": env}, _WHERE)
+    raise_first(EnvironmentSettings.read({"env": env}, _WHERE).env.conflicts(), _WHERE)
 
 
 def check_policy(policy: Mapping[str, Any]) -> None:

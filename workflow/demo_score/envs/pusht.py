@@ -11,12 +11,14 @@ import gym_pusht  # noqa: F401  registers gym_pusht/PushT-v0
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.utils import seeding
 
 from demo_score.envs import pusht_block
 from demo_score.envs.base import Observation, check_choice, image_space, substeps, unbounded
 from demo_score.envs.gym_env import GymEnv
 from demo_score.observations import ENVIRONMENT_STATE, IMAGE, STATE, image_size
 
+STARTS = ("agent_x", "agent_y", "block_x", "block_y", "block_angle")  # of env.starts, in gym_pusht's order
 OBSERVATION_TYPES = ("state", "pixels", "pixels_agent_pos", "environment_state_agent_pos", "block_frame")
 
 
@@ -52,6 +54,19 @@ class PushTEnv(GymEnv):
         super().__init__(env, settings)
         substeps(settings, simulated_hz=1 / self.pusht.dt)
         self.pusht.control_hz = settings["fps"]
+        self._starts = settings.get("starts")
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """See base class; where the settings say where episodes start, there, evenly."""
+        if self._starts and not options:
+            options = {"reset_to_state": self._drawn_start(seed)}
+        return super().reset(seed=seed, options=options)
+
+    def _drawn_start(self, seed: int | None) -> np.ndarray:
+        least, most = np.transpose([self._starts[name] for name in STARTS])
+        return seeding.np_random(seed)[0].uniform(least, most)
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         self._block_before = pusht_block.block_pose(self.pusht)

@@ -53,3 +53,4 @@ class Settings(OpenSection):
 
     def conflicts(self) -> Iterator[str]:
         yield from self.training.conflicts()
+        yield from self.env.conflicts()
