@@ -1,6 +1,6 @@
 """A training step of ACT in LeRobot's configuration: ours and LeRobot's own, in turns: milliseconds a step.
 
-LEROBOT_PYTHON=.venv-peers/bin/python python tests/bench/act_step.py [--threads 2] [--rounds 5] [--only 64,128,32,0]
+LEROBOT_PYTHON=.venv-peers/bin/python python tests/bench/act_step.py [--threads 2] [--rounds 5] [--only 64,128,32,0,0]
 
 Chunks of 100 actions of 14 numbers from 14 joints and 7 numbers about objects, or from the joints and one image of
 480x640 (ResNet18); 4 encoder layers, 4 of the variational encoder, 1 decoder layer, 8 heads, dropout .1, as LeRobot
@@ -16,22 +16,27 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 from turns import answer, asked
 
-SIZES = [(64, 128, 32, False), (128, 512, 32, False), (512, 3200, 8, False), (512, 3200, 8, True)]
+# dim, feed-forward, batch, an image, loss in bfloat16
+SIZES = [(64, 128, 32, 0, 0), (128, 512, 32, 0, 0), (512, 3200, 8, 0, 0), (512, 3200, 8, 1, 0), (512, 3200, 8, 1, 1)]
 CHUNK, ACTION, STATE, OBJECTS, HEADS = 100, 14, 14, 7, 8
 STEPS = 3  # between two looks at the clock
+LARGE = 2048  # rows and columns of the product that shows the machine's rate
 Step = Callable[[], None]
+Size = tuple[int, int, int, int, int]
 
 
-def observations(batch_size: int, image: bool) -> dict[str, torch.Tensor]:
+def observations(batch_size: int, image: int) -> dict[str, torch.Tensor]:
     seen = {"observation.state": torch.randn(batch_size, STATE)}
     if image:
         return seen | {"observation.images.top": torch.rand(batch_size, 3, 480, 640)}
     return seen | {"observation.environment_state": torch.randn(batch_size, OBJECTS)}
 
 
-def ours(dim: int, feedforward: int, batch_size: int, image: bool) -> Step:
+def ours(dim: int, feedforward: int, batch_size: int, image: int, half: int) -> Step:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow"))
     from demo_score.config.settings import compose_settings
     from demo_score.policies import make_policy
@@ -46,10 +51,10 @@ def ours(dim: int, feedforward: int, batch_size: int, image: bool) -> Step:
     batch = {key: seen[:, None] for key, seen in observations(batch_size, image).items()}
     batch |= {"action": torch.randn(batch_size, CHUNK, ACTION)}
     batch |= {"action_is_pad": torch.zeros(batch_size, CHUNK, dtype=torch.bool)}
-    return _step(lambda: policy.loss(batch)[0], list(policy.parameters()), optimizer)
+    return _step(lambda: policy.loss(batch)[0], list(policy.parameters()), optimizer, half)
 
 
-def theirs(dim: int, feedforward: int, batch_size: int, image: bool) -> Step:
+def theirs(dim: int, feedforward: int, batch_size: int, image: int, half: int) -> Step:
     from lerobot.configs.types import FeatureType, PolicyFeature
     from lerobot.policies.act.configuration_act import ACTConfig
     from lerobot.policies.act.modeling_act import ACTPolicy
@@ -80,12 +85,13 @@ def theirs(dim: int, feedforward: int, batch_size: int, image: bool) -> Step:
     preset = config.get_optimizer_preset()
     optimizer = preset.build(policy.get_optim_params())
     whole |= {"action_is_pad": torch.zeros(batch_size, CHUNK, dtype=torch.bool)}
-    return _step(lambda: policy.forward(before(dict(whole)))[0], list(policy.parameters()), optimizer)
+    return _step(lambda: policy.forward(before(dict(whole)))[0], list(policy.parameters()), optimizer, half)
 
 
-def _step(loss: Callable[[], torch.Tensor], parameters: list, optimizer: torch.optim.Optimizer) -> Step:
+def _step(loss: Callable[[], torch.Tensor], parameters: list, optimizer: torch.optim.Optimizer, half: int) -> Step:
     def step() -> None:
-        error = loss()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bool(half)):
+            error = loss()
         optimizer.zero_grad(set_to_none=True)
         error.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 10.0)
@@ -102,13 +108,27 @@ def milliseconds(step: Step) -> float:
     return (time.perf_counter() - start) / STEPS * 1e3
 
 
-def compare(size: tuple[int, int, int, bool], threads: int, rounds: int) -> tuple[float, float]:
-    """Least milliseconds a step, ours and theirs."""
-    given = ["--threads", str(threads), "--there", ",".join(str(int(part)) for part in size)]
+def product_rate() -> float:
+    """Operations a millisecond of a large product of matrices, on all threads."""
+    matrix = torch.rand(LARGE, LARGE)
+    return 2 * LARGE**3 / milliseconds(lambda: torch.mm(matrix, matrix))
+
+
+def products(step: Step) -> int:
+    """Operations of the matrix products and convolutions of a step."""
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        step()
+    return counter.get_total_flops()
+
+
+def compare(size: Size, threads: int, rounds: int) -> tuple[float, float, float]:
+    """Least milliseconds a step, ours and theirs, and the limit: the least for its products alone."""
+    given = ["--threads", str(threads), "--there", ",".join(map(str, size))]
     command = [os.environ["LEROBOT_PYTHON"], __file__, *given]
     with asked(command) as there:
         step = ours(*size)
-        taken = [(milliseconds(step), there()) for _ in range(rounds)]
+        operations = products(step)
+        taken = [(milliseconds(step), there(), operations / product_rate()) for _ in range(rounds)]
     return tuple(min(column) for column in zip(*taken, strict=True))
 
 
@@ -116,7 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", help="dim,feedforward,batch,image")
+    parser.add_argument("--only", help="dim,feedforward,batch,image,half")
     parser.add_argument("--there", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -124,11 +144,12 @@ def main() -> None:
         step = theirs(*(int(part) for part in arguments.there.split(",")))
         return answer(partial(milliseconds, step))
     sizes = [tuple(int(part) for part in arguments.only.split(","))] if arguments.only else SIZES
-    print("| dim · feed-forward · batch | Image | LeRobot, ms | Ours, ms | Times |\n|---|---|---|---|---|")
+    print("| dim · feed-forward · batch | Image | Loss in | LeRobot, ms | Ours, ms | Times | Limit in float32, ms |")
+    print("|---|---|---|---|---|---|---|")
     for size in sizes:
-        here, there = compare(size, arguments.threads, arguments.rounds)
-        seen = "480x640" if size[3] else "–"
-        row = [" · ".join(map(str, size[:3])), seen, f"{there:.0f}", f"{here:.0f}", f"{there / here:.2f}"]
+        here, there, limit = compare(size, arguments.threads, arguments.rounds)
+        what = [" · ".join(map(str, size[:3])), "480x640" if size[3] else "–", "bfloat16" if size[4] else "float32"]
+        row = [*what, f"{there:.0f}", f"{here:.0f}", f"{there / here:.2f}", f"{limit:.0f}"]
         print(f"| {' | '.join(row)} |", flush=True)
 
 

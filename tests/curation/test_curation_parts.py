@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from demo_score.curation.attention import Attention
 from demo_score.curation.classifiers import (
+    NO_DROPOUT,
     Dropout,
     Stepwise,
     Transformer,
     initial_parameters,
-    no_dropout,
     unflatten,
 )
 from demo_score.curation.features import Rollouts, read_rollouts
@@ -41,7 +42,7 @@ def stacked(architecture: Stepwise | Transformer) -> tuple[torch.Tensor, list[to
 def test_stepwise_members_compute_what_their_torch_modules_do() -> None:
     flat, modules = stacked(STEPWISE)
     frames = torch.randn(2, 11, 3)
-    logits = STEPWISE.logits(unflatten(STEPWISE, 3)(flat), frames, no_dropout)
+    logits = STEPWISE.logits(unflatten(STEPWISE, 3)(flat), frames, NO_DROPOUT)
     for member, module in enumerate(modules):
         torch.testing.assert_close(logits[member], module(frames[member]).squeeze(1))
 
@@ -49,7 +50,7 @@ def test_stepwise_members_compute_what_their_torch_modules_do() -> None:
 def test_transformer_members_compute_what_their_torch_modules_do() -> None:
     flat, modules = stacked(TRANSFORMER)
     samples, _ = TRANSFORMER.samples([torch.randn(length, 3) for length in (4, 7, 20)])
-    logits = TRANSFORMER.logits(unflatten(TRANSFORMER, 3)(flat), samples.expand(2, -1, -1, -1), no_dropout)
+    logits = TRANSFORMER.logits(unflatten(TRANSFORMER, 3)(flat), samples.expand(2, -1, -1, -1), NO_DROPOUT)
     positions = torch.tensor(
         [
             [
@@ -232,3 +233,22 @@ def test_damaged_classifier_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "broken.safetensors").write_bytes(b"\x10")
     with pytest.raises(UserError, match="not a classifier file, or truncated"):
         choose(tmp_path, "best", [tmp_path / "broken.safetensors"])
+
+
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("dropped", [False, True])
+def test_attention_and_its_gradient_are_those_of_their_formula(padded, dropped) -> None:
+    generator = torch.Generator().manual_seed(0)
+    parts = [torch.randn(6, 4, 9, generator=generator, requires_grad=True) for _ in range(3)]
+    bias = torch.zeros(6, 1, 9).masked_fill_(torch.arange(9) > 6, -torch.inf) if padded else None
+    scales = torch.randint(2, (6, 9, 9), generator=generator) / 0.7 if dropped else None
+    queries, keys, values = parts
+    weights = (queries.mT @ keys + (0 if bias is None else bias)).softmax(2) * (1 if scales is None else scales)
+    expected, found = values @ weights.mT, Attention.apply(*parts, bias, scales)
+    torch.testing.assert_close(found, expected)
+    towards = torch.randn(expected.shape, generator=generator)
+    gradients = [torch.autograd.grad(result, parts, towards) for result in (found, expected)]
+    for ours, torchs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, torchs)
+    with torch.no_grad():
+        torch.testing.assert_close(Attention.apply(*parts, bias, scales), expected)

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from demo_score.curation.attention import Attention
+
 Parameters = dict[str, Tensor]  # name in the module -> (M, ...)
-DropoutFunction = Callable[[Tensor], Tensor]  # (M, ...) -> the same shape
+LAYER_NORM_EPSILON = 1e-5  # torch's
 
 
 class Dropout:
@@ -28,20 +29,26 @@ class Dropout:
         """Zero elements of `values` (M, ...) and scale the others by 1 / (1 - rate)."""
         if self.rate == 0:
             return values
-        count = values[0].numel()
+        return values * self._scales(self.generators, values[0].numel()).view(values.shape)
+
+    def scales(self, member: int, *shape: int) -> Tensor | None:
+        """What one member's values of this shape are multiplied by; None: they stay as they are."""
+        if self.rate == 0:
+            return None
+        return self._scales(self.generators[member : member + 1], math.prod(shape)).view(shape)
+
+    def _scales(self, generators: list[torch.Generator], count: int) -> Tensor:
         # Sixteen random bits an element, four elements a draw: ten times as fast as Tensor.bernoulli_.
-        draws = torch.empty(len(values), math.ceil(count / 4), dtype=torch.int64)
-        for row, generator in zip(draws, self.generators, strict=True):
+        draws = torch.empty(len(generators), math.ceil(count / 4), dtype=torch.int64)
+        for row, generator in zip(draws, generators, strict=True):
             row.random_(-(2**63), None, generator=generator)
         lowest_kept = round(self.rate * 2**16) - 2**15
         # Arithmetic on floats: comparisons, with their booleans, take several times as long here.
         keep = draws.view(torch.int16)[:, :count].float().sub_(lowest_kept - 1).clamp_(0, 1)
-        return values * keep.mul_(1 / (1 - self.rate)).view(values.shape)
+        return keep.mul_(1 / (1 - self.rate))
 
 
-def no_dropout(values: Tensor) -> Tensor:
-    """Dropout when evaluating: none."""
-    return values
+NO_DROPOUT = Dropout(0, [])  # when evaluating
 
 
 @dataclass(frozen=True)
@@ -64,20 +71,16 @@ class Stepwise:
         """All frames (samples, width) of the episodes (T, width), and the number of samples of each episode."""
         return torch.cat(episodes), [len(frames) for frames in episodes]
 
-    def logits(self, parameters: Parameters, samples: Tensor, dropout: DropoutFunction) -> Tensor:
+    def logits(self, parameters: Parameters, samples: Tensor, dropout: Dropout) -> Tensor:
         """Logits of success (M, samples) of each member's own samples (M, samples, width)."""
         hidden = samples.transpose(1, 2)  # samples last: three times as fast as units last
         for layer in range(len(self.hidden_sizes)):
-            hidden = dropout(_units_first(parameters, f"{3 * layer}", hidden).relu())
-        return _units_first(parameters, f"{3 * len(self.hidden_sizes)}", hidden).squeeze(1)
+            hidden = dropout(_linear(parameters, f"{3 * layer}.", hidden).relu())
+        return _linear(parameters, f"{3 * len(self.hidden_sizes)}.", hidden).squeeze(1)
 
     def published_threshold(self, training_scores: Tensor) -> Tensor:
         """Mean score (M,) of the training rollouts' scores (M, episodes)."""
         return training_scores.mean(1)
-
-
-def _units_first(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:
-    return torch.baddbmm(parameters[f"{name}.bias"].unsqueeze(2), parameters[f"{name}.weight"], inputs)
 
 
 @dataclass(frozen=True)
@@ -121,38 +124,46 @@ class Transformer:
             sample[:n_steps, -1] = 1
         return samples, [1] * len(episodes)
 
-    def logits(self, parameters: Parameters, samples: Tensor, dropout: DropoutFunction) -> Tensor:
+    def logits(self, parameters: Parameters, samples: Tensor, dropout: Dropout) -> Tensor:
         """Logits of success (M, samples) of each member's own samples (M, samples, trajectory_steps, width + 1)."""
-        n_members, n_samples, n_steps, _ = samples.shape
         frames, valid = samples[..., :-1].flatten(1, 2), samples[..., -1]
-        hidden = _linear(parameters, "embedding.", frames).unflatten(1, (n_samples, n_steps))
-        hidden = (hidden + _positions(n_steps, self.dim_model)).flatten(1, 2)
-        bias = torch.zeros_like(valid).masked_fill_(valid == 0, -torch.inf).view(n_members, n_samples, 1, 1, n_steps)
+        hidden = _linear(parameters, "embedding.", frames.mT).unflatten(2, valid.shape[1:])
+        hidden = (hidden + _positions(self.trajectory_steps, self.dim_model).T.unsqueeze(1)).flatten(2)
+        bias = torch.zeros_like(valid).masked_fill_(valid == 0, -torch.inf) if (valid == 0).any() else None
         for layer in range(self.n_layers):
             hidden = self._layer(parameters, f"encoder.layers.{layer}", hidden, bias, dropout)
-        pooled = (hidden.unflatten(1, (n_samples, n_steps)) * valid.unsqueeze(3)).sum(2)
-        return _linear(parameters, "head.", pooled / valid.sum(2, keepdim=True)).squeeze(2)
+        pooled = (hidden.unflatten(2, valid.shape[1:]) * valid.unsqueeze(1)).sum(3) / valid.sum(2).unsqueeze(1)
+        return _linear(parameters, "head.", pooled).squeeze(1)
 
     def _layer(
-        self, parameters: Parameters, name: str, hidden: Tensor, bias: Tensor, dropout: DropoutFunction
+        self, parameters: Parameters, name: str, hidden: Tensor, bias: Tensor | None, dropout: Dropout
     ) -> Tensor:
+        """hidden (M, dim, samples * steps) -> the same; bias (M, samples, steps): -inf for padding, None without."""
+
+        def dropped(values: Tensor) -> Tensor:
+            return dropout(values.mT).mT
+
         attended = self._attention(parameters, f"{name}.self_attn", hidden, bias, dropout)
-        hidden = _layer_norm(parameters, f"{name}.norm1", hidden + dropout(attended))
-        inner = dropout(_linear(parameters, f"{name}.linear1.", hidden).relu())
-        outer = dropout(_linear(parameters, f"{name}.linear2.", inner))
+        hidden = _layer_norm(parameters, f"{name}.norm1", hidden + dropped(attended))
+        inner = dropped(_linear(parameters, f"{name}.linear1.", hidden).relu())
+        outer = dropped(_linear(parameters, f"{name}.linear2.", inner))
         return _layer_norm(parameters, f"{name}.norm2", hidden + outer)
 
     def _attention(
-        self, parameters: Parameters, name: str, hidden: Tensor, bias: Tensor, dropout: DropoutFunction
+        self, parameters: Parameters, name: str, hidden: Tensor, bias: Tensor | None, dropout: Dropout
     ) -> Tensor:
-        """Self-attention over steps: hidden (M, samples * steps, dim) -> the same; bias (M, samples, 1, 1, steps)."""
-        n_members, n_samples, _, _, n_steps = bias.shape
+        """Self-attention over steps, as of `_layer`; one member after another, as weights of several fill the cache."""
+        n_members, n_steps = len(hidden), self.trajectory_steps
         projected = _linear(parameters, f"{name}.in_proj_", hidden)
-        heads = projected.view(n_members, n_samples, n_steps, 3, self.n_heads, -1).permute(3, 0, 1, 4, 2, 5)
-        queries, keys, values = heads
-        similarity = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1]) + bias
-        attended = dropout(similarity.softmax(-1)) @ values
-        return _linear(parameters, f"{name}.out_proj.", attended.transpose(2, 3).reshape(hidden.shape))
+        heads = projected.view(n_members, 3, self.n_heads, self.dim_model // self.n_heads, -1, n_steps)
+        heads = heads.permute(1, 0, 4, 2, 3, 5).flatten(2, 3)  # (3, M, samples * heads, width, steps)
+        queries, keys, values = heads[0] / math.sqrt(heads.shape[3]), *heads[1:]
+        biases = [None] * n_members if bias is None else bias.unsqueeze(2).repeat_interleave(self.n_heads, dim=1)
+        scales = (dropout.scales(member, heads.shape[2], n_steps, n_steps) for member in range(n_members))
+        of_members = zip(queries, keys, values, biases, scales, strict=True)
+        attended = torch.stack([Attention.apply(*of_member) for of_member in of_members])
+        joined = attended.unflatten(1, (-1, self.n_heads)).permute(0, 2, 3, 1, 4).reshape(hidden.shape)
+        return _linear(parameters, f"{name}.out_proj.", joined)
 
     def published_threshold(self, training_scores: Tensor) -> Tensor:
         """0.5 for each member: (M,) for scores (M, episodes)."""
@@ -160,13 +171,15 @@ class Transformer:
 
 
 def _linear(parameters: Parameters, prefix: str, inputs: Tensor) -> Tensor:
-    weight, bias = parameters[f"{prefix}weight"], parameters[f"{prefix}bias"]
-    return torch.baddbmm(bias.unsqueeze(1), inputs, weight.transpose(1, 2))
+    """Of inputs (M, width, ...) and not (M, ..., width), which takes several times as long where widths are small."""
+    return torch.baddbmm(parameters[f"{prefix}bias"].unsqueeze(2), parameters[f"{prefix}weight"], inputs)
 
 
 def _layer_norm(parameters: Parameters, name: str, inputs: Tensor) -> Tensor:
-    weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
-    return F.layer_norm(inputs, inputs.shape[-1:]) * weight.unsqueeze(1) + bias.unsqueeze(1)
+    """Over the width of inputs (M, width, ...), likewise."""
+    centred = inputs - inputs.mean(1, keepdim=True)
+    normal = centred * (centred.square().mean(1, keepdim=True) + LAYER_NORM_EPSILON).rsqrt()
+    return normal * parameters[f"{name}.weight"].unsqueeze(2) + parameters[f"{name}.bias"].unsqueeze(2)
 
 
 def _positions(n_steps: int, dim_model: int) -> Tensor:

@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from demo_score.curation.classifiers import (
+    NO_DROPOUT,
     Architecture,
     Dropout,
     Parameters,
     initial_parameters,
-    no_dropout,
     unflatten,
 )
 from demo_score.curation.features import Rollouts
@@ -72,7 +72,7 @@ def evaluation_logits(architecture: Architecture, parameters: Parameters, sample
     n_members = len(next(iter(parameters.values())))
     batches = samples.split(architecture.evaluation_batch)
     shared = (batch.expand(n_members, *batch.shape) for batch in batches)
-    return torch.cat([architecture.logits(parameters, batch, no_dropout) for batch in shared], dim=1)
+    return torch.cat([architecture.logits(parameters, batch, NO_DROPOUT) for batch in shared], dim=1)
 
 
 @dataclass
