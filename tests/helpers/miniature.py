@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from places import REPOSITORY
@@ -18,7 +19,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": "tests/tiny"}
 
 def copy_repository(folder: Path) -> Path:
     for name in ("rules", "workflow", "profiles", "envs", "tests/tiny"):
-        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(REPOSITORY / name, folder / name, copy_function=_copy)
     for name in ("Snakefile", "config.yaml", "README.md"):
         shutil.copy(REPOSITORY / name, folder / name)
     # Composed settings are those of all copies: Hydra takes seconds for them.
@@ -27,6 +28,12 @@ def copy_repository(folder: Path) -> Path:
     (folder / ".snakemake").mkdir()
     (folder / ".snakemake/settings").symlink_to(settings)
     return folder
+
+
+def _copy(source: str, target: str) -> None:
+    """With caches of compiled and digested code, seconds of a first start, in which files come and go."""
+    with suppress(FileNotFoundError):
+        shutil.copy2(source, target)
 
 
 def snakemake(
