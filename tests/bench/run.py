@@ -43,7 +43,8 @@ BENCHMARKS = {
         "A training step of ACT",
         "LeRobot's configuration, on all cores: least of the rounds. Most of ours is matrix products. LeRobot's draws, "
         "for seven nanoseconds, a number for every element that dropout may drop, and computes all tokens of the "
-        "variational encoder's last layer, of which one is used.",
+        "variational encoder's last layer, of which one is used. The limit: the products and convolutions of our step "
+        "alone, at the rate of one large product in the same run.",
         needs_lerobot=True,
     ),
     "video_batches": Benchmark(
