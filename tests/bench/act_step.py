@@ -15,9 +15,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+sys.path.extend(str(Path(__file__).resolve().parents[2] / folder) for folder in ("workflow", "tests/helpers"))
+
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
+from flops import count_flops
 from turns import answer, asked
 
 # dim, feed-forward, batch, an image, loss in bfloat16
@@ -37,7 +38,6 @@ def observations(batch_size: int, image: int) -> dict[str, torch.Tensor]:
 
 
 def ours(dim: int, feedforward: int, batch_size: int, image: int, half: int) -> Step:
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "workflow"))
     from demo_score.config.settings import compose_settings
     from demo_score.policies import make_policy
 
@@ -114,20 +114,13 @@ def product_rate() -> float:
     return 2 * LARGE**3 / milliseconds(lambda: torch.mm(matrix, matrix))
 
 
-def products(step: Step) -> int:
-    """Operations of the matrix products and convolutions of a step."""
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        step()
-    return counter.get_total_flops()
-
-
 def compare(size: Size, threads: int, rounds: int) -> tuple[float, float, float]:
     """Least milliseconds a step, ours and theirs, and the limit: the least for its products alone."""
     given = ["--threads", str(threads), "--there", ",".join(map(str, size))]
     command = [os.environ["LEROBOT_PYTHON"], __file__, *given]
     with asked(command) as there:
         step = ours(*size)
-        operations = products(step)
+        operations = count_flops(step)
         taken = [(milliseconds(step), there(), operations / product_rate()) for _ in range(rounds)]
     return tuple(min(column) for column in zip(*taken, strict=True))
 

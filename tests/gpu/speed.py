@@ -12,14 +12,13 @@ from demo_score.runtime.hardware import has_bfloat16
 from demo_score.training.chunks import ChunkDataset
 from demo_score.training.image_transforms import ImageTransforms
 from demo_score.training.loop import prepare_batch, start_run, take_step
+from flops import count_flops
 from lerobot_act import make_step
 from omegaconf import DictConfig
 from plan import BATCH_SIZES, MATRICES, PRECISIONS, act_row, matrix_row
 from synthetic import noise_data, settings_for
 from table import Rows
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 GUIDE = ["env=aloha_cube", "policy=act", "policy.pretrained_backbone_weights=null"]  # its size; speed needs no weights
 TINY = [
@@ -147,13 +146,6 @@ def steps_a_second(step: Step, device: torch.device, seconds: float) -> float:
 def wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize()
-
-
-def count_flops(step: Step) -> int:
-    """Of matrix products, convolutions and attention, forwards and backwards."""
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):  # fused kernels are not all counted
-        step()
-    return counter.get_total_flops()
 
 
 def used(flops: int, rate: float, peak: float) -> list[str]:

@@ -18,12 +18,15 @@ class Simulator:
     success: str = ""  # when an episode has succeeded
     draws_with_opengl: bool = True  # then it must not be imported before OpenGL is chosen
     megabytes: int = 0  # of memory that each environment takes, where it is worth counting
+    takes_starts: bool = False  # env.starts says where its episodes begin
     effectors: str = ""  # what moves in demonstrations and can be traced: finger tips, pusher or hand; empty: unknown
 
 
 SIMULATORS = {
     "aloha": Simulator("gym_aloha.env", "the reward is 4 at some step", effectors="finger tips"),
-    "pusht": Simulator("gym_pusht.envs", "the block covers .95 of its place", False, effectors="pusher"),
+    "pusht": Simulator(
+        "gym_pusht.envs", "the block covers .95 of its place", False, takes_starts=True, effectors="pusher"
+    ),
     "metaworld": Simulator("metaworld", "Meta-World's flag at some step", megabytes=20, effectors="hand"),
     "robosuite": Simulator(
         "demo_score.envs.robosuite", "the task is done at some step", megabytes=110, effectors="hand"

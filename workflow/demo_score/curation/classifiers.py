@@ -6,7 +6,7 @@ along a leading dimension, or flattened to (M, parameters). Architectures: Demo-
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -129,28 +129,35 @@ class Transformer:
         frames, valid = samples[..., :-1].flatten(1, 2), samples[..., -1]
         hidden = _linear(parameters, "embedding.", frames.mT).unflatten(2, valid.shape[1:])
         hidden = (hidden + _positions(self.trajectory_steps, self.dim_model).T.unsqueeze(1)).flatten(2)
-        bias = torch.zeros_like(valid).masked_fill_(valid == 0, -torch.inf) if (valid == 0).any() else None
+        biases = self._biases(valid)
         for layer in range(self.n_layers):
-            hidden = self._layer(parameters, f"encoder.layers.{layer}", hidden, bias, dropout)
+            hidden = self._layer(parameters, f"encoder.layers.{layer}", hidden, biases, dropout)
         pooled = (hidden.unflatten(2, valid.shape[1:]) * valid.unsqueeze(1)).sum(3) / valid.sum(2).unsqueeze(1)
         return _linear(parameters, "head.", pooled).squeeze(1)
 
+    def _biases(self, valid: Tensor) -> Sequence[Tensor | None]:
+        """Of each member's attention, (samples * heads, 1, steps): -inf for padding; None where nothing is padded."""
+        if valid.all():
+            return [None] * len(valid)
+        bias = torch.zeros_like(valid).masked_fill_(valid == 0, -torch.inf)
+        return bias.unsqueeze(2).repeat_interleave(self.n_heads, dim=1)
+
     def _layer(
-        self, parameters: Parameters, name: str, hidden: Tensor, bias: Tensor | None, dropout: Dropout
+        self, parameters: Parameters, name: str, hidden: Tensor, biases: Sequence[Tensor | None], dropout: Dropout
     ) -> Tensor:
-        """hidden (M, dim, samples * steps) -> the same; bias (M, samples, steps): -inf for padding, None without."""
+        """hidden (M, dim, samples * steps) -> the same."""
 
         def dropped(values: Tensor) -> Tensor:
             return dropout(values.mT).mT
 
-        attended = self._attention(parameters, f"{name}.self_attn", hidden, bias, dropout)
+        attended = self._attention(parameters, f"{name}.self_attn", hidden, biases, dropout)
         hidden = _layer_norm(parameters, f"{name}.norm1", hidden + dropped(attended))
         inner = dropped(_linear(parameters, f"{name}.linear1.", hidden).relu())
         outer = dropped(_linear(parameters, f"{name}.linear2.", inner))
         return _layer_norm(parameters, f"{name}.norm2", hidden + outer)
 
     def _attention(
-        self, parameters: Parameters, name: str, hidden: Tensor, bias: Tensor | None, dropout: Dropout
+        self, parameters: Parameters, name: str, hidden: Tensor, biases: Sequence[Tensor | None], dropout: Dropout
     ) -> Tensor:
         """Self-attention over steps, as of `_layer`; one member after another, as weights of several fill the cache."""
         n_members, n_steps = len(hidden), self.trajectory_steps
@@ -158,7 +165,6 @@ class Transformer:
         heads = projected.view(n_members, 3, self.n_heads, self.dim_model // self.n_heads, -1, n_steps)
         heads = heads.permute(1, 0, 4, 2, 3, 5).flatten(2, 3)  # (3, M, samples * heads, width, steps)
         queries, keys, values = heads[0] / math.sqrt(heads.shape[3]), *heads[1:]
-        biases = [None] * n_members if bias is None else bias.unsqueeze(2).repeat_interleave(self.n_heads, dim=1)
         scales = (dropout.scales(member, heads.shape[2], n_steps, n_steps) for member in range(n_members))
         of_members = zip(queries, keys, values, biases, scales, strict=True)
         attended = torch.stack([Attention.apply(*of_member) for of_member in of_members])

@@ -48,7 +48,8 @@ def follows_from_settings(experiment: Experiment) -> bool:
     """Whether all that the checks look at is written in files of settings and code."""
     if experiment.env is None or experiment.takes_base_policy():
         return False
-    return not environment_settings(experiment).get("recorded_in")  # a file of data
+    environments = [environment_settings(experiment), *(stage_settings(experiment, s).env for s in experiment.stages())]
+    return not any(env.get("recorded_in") for env in environments)  # a file of data
 
 
 class _Store:

@@ -7,7 +7,7 @@ from pydantic import ConfigDict
 
 from demo_score.config.models.base import ABSENT, OpenSection, Section, Text, different, number, pair, whole
 from demo_score.config.models.training import Batch
-from demo_score.simulators import RECORDED
+from demo_score.simulators import RECORDED, simulator
 
 Dimension = whole(0, 1000000)
 Pixels = whole(1, 10000)
@@ -56,7 +56,7 @@ class Environment(OpenSection):
     observed: dict[str, list[str]] | None = ABSENT
 
     def conflicts(self) -> Iterator[str]:
-        if self.starts and self.name != "pusht":
+        if self.starts and not simulator(self.name).takes_starts:
             yield f"env.starts: {self.name} draws its starts itself; remove env.starts"
         for problem in self.starts.conflicts() if self.starts else ():
             yield f"env.starts.{problem}"
