@@ -1,5 +1,6 @@
 """An arena is published, and verified, with its experiment."""
 
+import gzip
 import shutil
 from contextlib import chdir
 from pathlib import Path
@@ -64,7 +65,13 @@ def test_arena_is_verified_and_published_with_its_inputs(folder) -> None:
     files = {path.relative_to(OUT).as_posix() for path in OUT.rglob("*") if path.is_file()}
     run = f"seed{SEEDS[0]}/arena"
     assert {"arena/summary.md", "arena/tables/arena_uplift.csv", "arena/tables/manifest.json"} <= files
-    assert {f"{run}/{table}.csv" for table in ("costs", "scores", "kept", "evaluations")} <= files
+    inputs = {f"{run}/{table}.csv" for table in ("costs", "scores", "kept", "evaluations")}
+    assert {f"{path}.gz" for path in inputs} <= files and not inputs & files
+    first = f"{run}/kept.csv"
+    assert gzip.decompress((OUT / f"{first}.gz").read_bytes()) == (MINE / first).read_bytes()
+    before = (OUT / f"{first}.gz").read_bytes()
+    publish(MINE, Path("config.yaml"), "make", OUT)
+    assert (OUT / f"{first}.gz").read_bytes() == before
     assert {path for path in files if path.startswith(f"{run}/own/")} == {f"{run}/own/random_1/settings.yaml"}
     assert published_folders(Path("results/published")) == [OUT]
 
@@ -113,8 +120,9 @@ def test_edited_input_of_an_arena_is_named(folder) -> None:
     assert any("mine/tables/success.csv: row base" in line for line in problems("results/mine"))
 
 
-def test_damaged_input_of_an_arena_is_one_line(folder) -> None:
-    (OUT / f"seed{SEEDS[0]}/arena/costs.csv").write_text("seed\n")
+@pytest.mark.parametrize("content", [gzip.compress(b"seed\n"), b"seed\n", gzip.compress(b"seed\n")[:-9]])
+def test_damaged_input_of_an_arena_is_one_line(folder, content) -> None:
+    (OUT / f"seed{SEEDS[0]}/arena/costs.csv.gz").write_bytes(content)
     found = problems()
     assert sum("mine/arena: cannot be made again" in line for line in found) == 1 and len(found) == 2
 

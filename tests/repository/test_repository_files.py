@@ -11,6 +11,7 @@ from places import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 MOST_LINES = 160
+MOST_MEGABYTES = 40  # with wheels and all it has to fit through 64 MiB to a machine with a GPU (docs/gpu.md)
 
 
 def read(name: str) -> dict:
@@ -19,6 +20,15 @@ def read(name: str) -> dict:
 
 def test_readme_can_be_read_to_its_end() -> None:
     assert len(README.splitlines()) <= MOST_LINES
+
+
+def test_repository_stays_small_enough_to_be_carried() -> None:
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("a copy without git")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    sizes = {name: path.stat().st_size for name in listed.stdout.split("\0") if (path := REPOSITORY / name).is_file()}
+    largest = sorted(sizes, key=sizes.get)[-3:]
+    assert sum(sizes.values()) < MOST_MEGABYTES * 1e6, f"the largest: {', '.join(largest)}"
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from demo_score.provenance.readme import PUBLISHED
 from demo_score.provenance.recompute import inputs_of_arena, inputs_of_tables
 from demo_score.provenance.verify import DIGESTS, verify_experiment
 from demo_score.runtime.errors import UserError
-from demo_score.runtime.files import atomic_path, check_writable, write_text
+from demo_score.runtime.files import PACKED, atomic_path, check_writable, write_packed, write_text
 
 # What a finished experiment has, and a finished arena.
 FINISHED = {
@@ -67,11 +67,20 @@ def _publish_part(experiment: Path, part: str, command: str, out: Path, figures:
     tables = experiment / part / "tables"
     manifest = read_manifest(tables / "manifest.json")
     for path in (_files_of_arena if part else _files)(experiment, manifest, figures):
-        with atomic_path(out / path.relative_to(experiment)) as temporary:
-            shutil.copyfile(path, temporary)
+        _copy(path, out / path.relative_to(experiment))
     run = json.loads((tables / "run.json").read_text(encoding="utf-8"))
     run = {"command": command, **run, "packages": manifest["packages"]}
     write_text(out / part / "run.yaml", yaml.safe_dump(run, sort_keys=False))
+
+
+def _copy(path: Path, out: Path) -> None:
+    """Copy a file; what an arena's tables are made of, long and repetitive, is packed."""
+    if out.parent.name == ARENA and out.suffix == ".csv":
+        write_packed(out.with_name(out.name + PACKED), path.read_bytes())
+        out.unlink(missing_ok=True)  # of an earlier version
+        return
+    with atomic_path(out) as temporary:
+        shutil.copyfile(path, temporary)
 
 
 def _files(experiment: Path, manifest: dict, figures: bool) -> list[Path]:

@@ -14,6 +14,7 @@ from demo_score.analysis.arena.tables import make_arena_tables
 from demo_score.analysis.tables import make_tables
 from demo_score.conditions import BASE
 from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import PACKED
 from demo_score.runtime.stopping import polled
 from demo_score.tables import ALL_RUNS, FROM_USER, TABLES
 
@@ -50,7 +51,7 @@ def inputs_of_arena(paths: Iterable[Path]) -> dict[str, list[Path]]:
     """The files among `paths` that an arena's tables are made of, by the argument of `make_arena_tables`."""
     paths = sorted(path for path in paths if _OF_ARENA.search(path.as_posix()))
     return {
-        name: [path for path in paths if path.name == f"{name}.csv" and path.parent.name == "arena"]
+        name: [path for path in paths if path.name.removesuffix(PACKED) == f"{name}.csv" and path.parent.name == "arena"]
         for name in ("evaluations", "scores", "kept", "costs")
     }
 

@@ -10,6 +10,7 @@ from demo_score.provenance.manifest import ARENA, code_digests, file_digest, inp
 from demo_score.provenance.readme import PUBLISHED, check_document, published_folders
 from demo_score.provenance.recompute import check_against_inputs, check_arena, inputs_of_arena, inputs_of_tables
 from demo_score.runtime.errors import UserError
+from demo_score.runtime.files import PACKED
 
 DIGESTS = "digests.json"  # of everything in a published folder
 # Parts of a run that all conditions need.
@@ -89,7 +90,7 @@ def verify_published(folder: Path) -> tuple[list[str], list[str]]:
     problems = [f"{folder / name}: {what} since it was published" for name, what in changed]
     config = folder / "config.yaml"
     if config.is_file():
-        inputs = [*folder.rglob("*.csv"), *folder.rglob("classifier.yaml")]
+        inputs = [path for name in ("*.csv", f"*.csv{PACKED}", "classifier.yaml") for path in folder.rglob(name)]
         for part in [part for part in ("", ARENA) if (folder / part / "tables").is_dir()]:
             problems += _made_again(folder, part, inputs, read_yaml(config))
     return problems, [f"{folder}: {len(published)} files"]

@@ -1,10 +1,12 @@
 """Files that appear whole or not at all."""
 
 import errno
+import gzip
 import os
 import shutil
 import socket
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from glob import escape
@@ -14,6 +16,7 @@ from demo_score.runtime.errors import UserError
 from demo_score.runtime.stopping import polled
 from demo_score.runtime.unreadable import unreadable
 
+PACKED = ".gz"  # the suffix of what is packed
 ABANDONED_AFTER = 24 * 3600  # seconds: another machine's unfinished file
 _AGAIN = "run the same command again: it goes on where it was"
 _ADVICE = {
@@ -84,10 +87,16 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
 
 def read_text(path: str | Path) -> str:
-    """The text of a file in UTF-8, without a byte-order mark. Raises UserError where there is none to read."""
+    """The text of a file in UTF-8, without a byte-order mark; of a packed one (.gz), what is in it.
+
+    Raises UserError where there is none to read.
+    """
     path = Path(path)
     try:
         content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix == PACKED else content
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise UserError(f"{path}: damaged, or not packed by gzip; take it again from where it came") from None
     except OSError as error:
         raise unreadable(path, error, f"cannot be read ({error.strerror})") from None
     try:
@@ -114,6 +123,12 @@ def write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path` atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_packed(path: Path, content: bytes) -> None:
+    """Write `content`, packed, to `path` atomically; nothing in it tells when."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(gzip.compress(content, mtime=0))
 
 
 def _temporary(path: Path) -> Path:
