@@ -50,9 +50,10 @@ def inputs_of_tables(paths: Iterable[Path]) -> dict[str, list[Path]]:
 def inputs_of_arena(paths: Iterable[Path]) -> dict[str, list[Path]]:
     """The files among `paths` that an arena's tables are made of, by the argument of `make_arena_tables`."""
     paths = sorted(path for path in paths if _OF_ARENA.search(path.as_posix()))
+    gathered = [path for path in paths if path.parent.name == "arena"]
     return {
-        name: [path for path in paths if path.name.removesuffix(PACKED) == f"{name}.csv" and path.parent.name == "arena"]
-        for name in ("evaluations", "scores", "kept", "costs")
+        table: [path for path in gathered if path.name.removesuffix(PACKED) == f"{table}.csv"]
+        for table in ("evaluations", "scores", "kept", "costs")
     }
 
 
