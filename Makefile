@@ -8,7 +8,7 @@
 # make test-oddities  data sets with odd but legal properties, drawn at random for an hour (ODDITIES_SECONDS=3600)
 # make test-slurm  the workflow on a SLURM of two nodes on this machine, with jobs killed; as root; some minutes
 # make test-faults kill -9, full disks, damaged files: docs/faults.md anew; half an hour, needs Linux and root
-# make test-gpu    docs/gpu_<card>.md: tests and speed on this machine's GPU; ten minutes
+# make test-gpu    docs/gpu_<card>.md: tests and speed on this machine's GPU; ten minutes (GPU_TEST="--plan more")
 # make gpu-wheels  packs what a machine with nothing but PyTorch lacks for that (docs/gpu.md)
 # make bench       docs/speed.md: each benchmark beside a peer or a limit; an idle machine and forty minutes
 # make wandb       install Weights & Biases, for wandb.enable=true
@@ -77,7 +77,7 @@ test-slurm: $(INSTALLED)
 	$(BIN)/python tests/slurm/run.py $(SLURM_TEST)
 
 test-gpu: $(INSTALLED)
-	$(BIN)/python tests/gpu/run.py
+	$(BIN)/python tests/gpu/run.py $(GPU_TEST)
 
 bench: $(INSTALLED)
 	$(BIN)/python tests/bench/run.py --out docs/speed.md

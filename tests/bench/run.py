@@ -52,6 +52,12 @@ BENCHMARKS = {
         "AV1 as LeRobot records it, 480x640, two workers: most of the rounds. Decoded before: `training.image_store`.",
         needs_lerobot=True,
     ),
+    "trainers": Benchmark(
+        "Whole trainings from a LeRobot folder with video",
+        "ACT with ResNet18 on 96x128 images (128 wide, otherwise LeRobot's configuration), batches of 8, two workers: "
+        "steps of LeRobot's own trainer and of ours from the same folder, most of the rounds.",
+        needs_lerobot=True,
+    ),
     "lerobot_process": Benchmark(
         "Rollouts through LeRobot's process",
         "An ACT of ours, and the same one acting in a process of LeRobot's; one thread.",

@@ -34,7 +34,7 @@ def rate(batches: Iterator) -> float:
     return count / spent
 
 
-def record(folder: Path) -> Path:
+def record(folder: Path, height: int = 480, width: int = 640) -> Path:
     """A LeRobot folder of scenes that move, about as hard to pack as rendered ones."""
     import numpy as np
     from demo_score.data.episodes import Episode
@@ -42,7 +42,7 @@ def record(folder: Path) -> Path:
     from demo_score.ingest.conversion import export_data
 
     generator = np.random.default_rng(0)
-    scene = generator.integers(0, 256, (30, 40, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+    scene = generator.integers(0, 256, (height // 16, width // 16, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
     images = np.stack([np.roll(scene, 3 * step, axis=1) for step in range(LENGTH)])
     episodes = []
     for seed in range(EPISODES):

@@ -1,6 +1,8 @@
 """What this library does on a GPU, in one table and ten minutes: tests, speed, drawing, a short training.
 
 python3 tests/gpu/run.py [--out FILE]                          docs/gpu.md says how, on a machine with nothing but torch
+python3 tests/gpu/run.py --plan more                           beside lerobot-train, other ways of a step, many at once
+python3 tests/gpu/run.py --plan long                           a training of ten minutes
 python3 tests/gpu/run.py --device cpu --quick --out FILE       every part in miniature; its numbers mean nothing
 """
 
@@ -19,13 +21,14 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
-sys.path[:0] = [str(HERE), str(REPOSITORY / "workflow"), str(REPOSITORY / "tests/helpers")]
+sys.path[:0] = [str(HERE), *(str(REPOSITORY / name) for name in ("workflow", "tests/helpers", "tests/bench"))]
 
-from plan import MACHINE, PARTS, Part
+from plan import MACHINE, PLANS, Part
 from table import Rows, Table
 
 NO_CUDA = "no CUDA device: nothing measured; run this on a machine with a GPU, or try it with --device cpu --quick"
 PATIENCE = 3600  # seconds for what is run in miniature, on a machine as busy as may be
+SPARE = 20  # seconds, for what is between the parts
 LEAST = 10  # seconds in which a part may still get something done
 FORK = multiprocessing.get_context("fork")
 LOG_LINES = 15  # of a part that failed
@@ -39,18 +42,19 @@ def main() -> int:
     if arguments.commit:
         os.environ["COMMIT"] = arguments.commit
     preload("torch")
-    table = Table((MACHINE, *PARTS), arguments.out)
+    parts = PLANS[arguments.plan]
+    table = Table((MACHINE, *parts), arguments.out)
     failed = run_part(MACHINE, arguments, table, MACHINE.seconds)
     card = table.measured("machine", "card")
     if card is None:
         print(failed or NO_CUDA, file=sys.stderr)
         return 1 if failed else 2
-    name = re.sub(r"\W+", "_", card.lower())
+    name = re.sub(r"\W+", "_", f"{card} {arguments.plan}".strip().lower())
     table.path = table.path or REPOSITORY / f"docs/gpu_{name}.md"
     preload("torchvision", "demo_score.training.loop")
     failures = [failed]
-    for number, part in enumerate(PARTS):
-        later = sum(other.seconds for other in PARTS[number + 1 :])
+    for number, part in enumerate(parts):
+        later = sum(other.seconds for other in parts[number + 1 :])
         left = arguments.seconds - (time.monotonic() - start)
         # What earlier parts have left over, all may use; what they have taken too much, the last ones lack.
         seconds = max(left - later, min(part.seconds, left))
@@ -71,13 +75,15 @@ def preload(*modules: str) -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, help="the table (default: docs/gpu_<card>.md)")
-    parser.add_argument("--seconds", type=int, default=540, help="after which everything has ended (default 540)")
+    parser.add_argument("--plan", choices=list(PLANS), default="", help="what is measured (default: the first table)")
+    parser.add_argument("--out", type=Path, help="the table (default: docs/gpu_<card>[_<plan>].md)")
+    parser.add_argument("--seconds", type=int, help="after which everything has ended (default: of all parts)")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
     parser.add_argument("--commit", help="of a copy without .git")
     arguments = parser.parse_args()
-    arguments.seconds = PATIENCE if arguments.quick else arguments.seconds
+    needed = SPARE + sum(part.seconds for part in PLANS[arguments.plan])
+    arguments.seconds = PATIENCE if arguments.quick else arguments.seconds or needed
     return arguments
 
 

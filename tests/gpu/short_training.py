@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -22,7 +23,6 @@ from table import Rows
 SEED = 1_000_000  # of demonstrations; the test's starts are others
 SEED_TESTS = 42_000
 MAX_PROCESSES = 16
-EPISODES = 16, 96  # demonstrations: at least, at most
 STEPS_OF_A_DEMONSTRATION = 400
 SMALL = [  # learns quickly; the speed of the guide's own size is another part's
     "env.render_quality=fast",
@@ -43,28 +43,47 @@ SMALL = [  # learns quickly; the speed of the guide's own size is another part's
 SIZES = ["env.image_size=[240,320]", "training.batch_size=64", "use_amp=true", "eval.n_episodes=64"]
 TINY_SIZES = ["env.image_size=[48,64]", "training.batch_size=4", "policy.dim_model=32", "policy.dim_feedforward=64"]
 TINY_SIZES += ["eval.n_episodes=2", "policy.n_action_steps=50"]
-# Shares of the part's time.
-COLLECTING, TRAINING, TESTING = 0.2, 0.45, 0.25
+COLLECTING = 0.2  # of the part's time, at most
 PILOT = 20, 40  # steps to warm up, and to be timed
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """A training: its sizes, in miniature too, demonstrations at least and at most, and shares of the part's time."""
+
+    sizes: list[str]
+    tiny_sizes: list[str]
+    episodes: tuple[int, int]
+    training: float
+    testing: float
+
+
+RECIPE = Recipe(SIZES, TINY_SIZES, episodes=(16, 96), training=0.45, testing=0.25)
+
+
 def measure(rows: Rows, device: str, quick: bool, seconds: float) -> None:
+    run_recipe(rows, RECIPE, device, quick, seconds)
+
+
+def run_recipe(rows: Rows, recipe: Recipe, device: str, quick: bool, seconds: float) -> None:
     end = time.perf_counter() + seconds
     processes = 1 if quick else min(cores(), MAX_PROCESSES)
     os.environ["OMP_NUM_THREADS"] = str(processes)  # what the workflow gives a job
     workers = 0 if quick else max(1, processes - 1)
     options = ["env=aloha_cube", "policy=act", f"training.num_workers={workers}", *SMALL]
-    options += TINY_SIZES if quick else SIZES
-    data = training_data(rows, settings_for(device, *options), quick, seconds * COLLECTING, processes)
+    options += recipe.tiny_sizes if quick else recipe.sizes
+    drawn = settings_for(device, *options)
+    least, most = (1, 1) if quick else recipe.episodes
+    n_episodes = least if least == most else affordable(drawn, seconds * COLLECTING, processes, least, most)
+    data = training_data(rows, drawn, n_episodes, processes)
     settings = settings_for(device, *options, f"+datasets_file={data}")
-    checkpoint = trained(rows, settings, quick, seconds * TRAINING, end - TESTING * seconds)
+    checkpoint = trained(rows, settings, quick, seconds * recipe.training, end - recipe.testing * seconds)
     evaluate(rows, checkpoint, quick, processes)
 
 
-def training_data(rows: Rows, settings: DictConfig, quick: bool, seconds: float, processes: int) -> Path:
-    """Collect as many demonstrations as `seconds` allow, into a file."""
+def training_data(rows: Rows, settings: DictConfig, n_episodes: int, processes: int) -> Path:
+    """Collect demonstrations into a file."""
     env = OmegaConf.to_container(settings.env, resolve=True)
-    n_episodes = 1 if quick else affordable(env, seconds, processes)
     start = time.perf_counter()
     episodes = collect_demonstrations(env, "reliable", n_episodes, SEED, processes)
     path = Path(mkdtemp()) / "demonstrations.hdf5"
@@ -76,16 +95,15 @@ def training_data(rows: Rows, settings: DictConfig, quick: bool, seconds: float,
     return path
 
 
-def affordable(env: dict, seconds: float, processes: int) -> int:
+def affordable(settings: DictConfig, seconds: float, processes: int, least: int, most: int) -> int:
     """How many demonstrations can be drawn in `seconds`, if half of the processes can draw at once."""
-    simulator = make_env(env)
+    simulator = make_env(OmegaConf.to_container(settings.env, resolve=True))
     simulator.reset(seed=0)
     simulator.images()
     start = time.perf_counter()
     for _ in range(20):
         simulator.images()
     one = (time.perf_counter() - start) / 20 * STEPS_OF_A_DEMONSTRATION + 0.5  # and planning, and packing
-    least, most = EPISODES
     return max(least, min(most, int(seconds / one * max(1, processes / 2))))
 
 

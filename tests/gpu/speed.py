@@ -11,7 +11,7 @@ from demo_score.runtime.errors import UserError
 from demo_score.runtime.hardware import has_bfloat16
 from demo_score.training.chunks import ChunkDataset
 from demo_score.training.image_transforms import ImageTransforms
-from demo_score.training.loop import prepare_batch, start_run, take_step
+from demo_score.training.loop import Run, prepare_batch, start_run, take_step
 from flops import count_flops
 from lerobot_act import make_step
 from omegaconf import DictConfig
@@ -107,10 +107,16 @@ def act_settings(precision: str, batch_size: int, device: torch.device, quick: b
 
 def ours(settings: DictConfig, device: torch.device) -> tuple[nn.Module, Step]:
     """Our policy, and a step of its training, on one batch that lies on the card."""
+    run = started(settings, device)
+    return run.policy, lambda: take_step(run, settings, device)
+
+
+def started(settings: DictConfig, device: torch.device) -> Run:
+    """A training on noise, the same batch at every step."""
     data = noise_data(settings)
     run = start_run(settings, data, device)
     run.batches = itertools.repeat(batch_of(data, settings, device))
-    return run.policy, lambda: take_step(run, settings, device)
+    return run
 
 
 def lerobots(settings: DictConfig, device: torch.device) -> tuple[nn.Module, Step]:
