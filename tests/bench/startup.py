@@ -17,8 +17,11 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTS = REPOSITORY / "workflow/scripts"
 sys.path.insert(0, str(REPOSITORY / "workflow"))
-TRAINING = ["env=aloha_cube_state", "policy=act_state", "experiment=small_act", "seed=1"]
-TRAINING += ["training.offline_steps=1", "training.save_freq=1"]
+COMMON = ["env=aloha_cube_state", "seed=1", "training.offline_steps=1", "training.save_freq=1", "training.eval_freq=0"]
+TRAININGS = {
+    "ACT": [*COMMON, "policy=act_state", "experiment=small_act"],
+    "Diffusion": [*COMMON, "policy=diffusion_state", "policy.down_dims=[32,64]", "training.batch_size=8"],
+}
 ONE_RULE = 'rule all:\n    output:\n        "made.txt",\n    shell:\n        "touch {output}"\n'
 
 
@@ -57,8 +60,11 @@ def main() -> None:
         helps = {path.name: seconds([python, path, "--help"], rounds, folder) for path in SCRIPTS.glob("[!_]*.py")}
         slowest = max(helps, key=helps.get)
         data = f"+datasets_file={write_list(folder)}"
-        trained = [python, SCRIPTS / "train.py", *TRAINING, data]
-        training = min(seconds([*trained, f"hydra.run.dir={folder}/{n}"], 1, folder) for n in range(rounds))
+        trained = {}
+        for policy, settings in TRAININGS.items():
+            train = [python, SCRIPTS / "train.py", *settings, data]
+            taken = [seconds([*train, f"hydra.run.dir={folder}/{policy}{n}"], 1, folder) for n in range(rounds)]
+            trained[policy] = min(taken)
         torch = seconds([python, "-c", "import torch"], rounds, folder)
         (folder / "Snakefile").write_text(ONE_RULE)
         plan = [python, "-m", "snakemake", "-n", "--quiet", "all", "--cores", "1"]
@@ -69,7 +75,8 @@ def main() -> None:
         again = seconds([*plan, *settings], rounds, folder)
     print("| What | Seconds | Beside | Seconds |\n|---|---|---|---|")
     print(f"| `--help` of {len(helps)} commands, the slowest (`{slowest}`) | {helps[slowest]:.2f} | | |")
-    print(f"| `train.py`, one step | {training:.2f} | `import torch` | {torch:.2f} |")
+    for policy, training in trained.items():
+        print(f"| `train.py`, one step, {policy} | {training:.2f} | `import torch` | {torch:.2f} |")
     print(f"| `snakemake -n` of the default, for the first time | {first:.2f} | a workflow of one rule | {empty:.2f} |")
     print(f"| `snakemake -n` of the default, again | {again:.2f} | a workflow of one rule | {empty:.2f} |")
 

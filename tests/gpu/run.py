@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 sys.path[:0] = [str(HERE), *(str(REPOSITORY / name) for name in ("workflow", "tests/helpers", "tests/bench"))]
 
-from plan import MACHINE, PLANS, Part
+from plan import FIRST, MACHINE, PLANS, Part
 from table import Rows, Table
 
 NO_CUDA = "no CUDA device: nothing measured; run this on a machine with a GPU, or try it with --device cpu --quick"
@@ -42,14 +42,14 @@ def main() -> int:
     if arguments.commit:
         os.environ["COMMIT"] = arguments.commit
     preload("torch")
-    parts = PLANS[arguments.plan]
+    parts = [part for plan in arguments.plan for part in PLANS[plan]]
     table = Table((MACHINE, *parts), arguments.out)
     failed = run_part(MACHINE, arguments, table, MACHINE.seconds)
     card = table.measured("machine", "card")
     if card is None:
         print(failed or NO_CUDA, file=sys.stderr)
         return 1 if failed else 2
-    name = re.sub(r"\W+", "_", f"{card} {arguments.plan}".strip().lower())
+    name = re.sub(r"\W+", "_", " ".join([card, *(plan for plan in arguments.plan if plan != FIRST)]).lower())
     table.path = table.path or REPOSITORY / f"docs/gpu_{name}.md"
     preload("torchvision", "demo_score.training.loop")
     failures = [failed]
@@ -75,14 +75,14 @@ def preload(*modules: str) -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plan", choices=list(PLANS), default="", help="what is measured (default: the first table)")
+    parser.add_argument("--plan", nargs="+", choices=PLANS, default=[FIRST], help=f"what is measured ({FIRST})")
     parser.add_argument("--out", type=Path, help="the table (default: docs/gpu_<card>[_<plan>].md)")
     parser.add_argument("--seconds", type=int, help="after which everything has ended (default: of all parts)")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
     parser.add_argument("--commit", help="of a copy without .git")
     arguments = parser.parse_args()
-    needed = SPARE + sum(part.seconds for part in PLANS[arguments.plan])
+    needed = SPARE + sum(part.seconds for plan in arguments.plan for part in PLANS[plan])
     arguments.seconds = PATIENCE if arguments.quick else arguments.seconds or needed
     return arguments
 

@@ -11,10 +11,14 @@ from conftest import TINY, tiny_settings
 from demo_score.runtime import hardware
 from demo_score.training.loop import learning_rate_factor, load_data, start_run, take_step
 from demo_score.training.optimizer import AdamW
+from policy_settings import TINY_DIFFUSION
 from training_runs import SAMPLED, SCRIPT, data, data_file, interrupt, one_thread, trained
 
 __all__ = ["data", "data_file", "interrupt", "one_thread"]  # the fixtures
 
+
+DIFFUSION = ["env=aloha_cube_state", "policy=diffusion_state", "device=cpu", "seed=0", "training.eval_freq=0"]
+DIFFUSION += ["training.batch_size=4", *TINY_DIFFUSION]
 
 # The learning rate
 
@@ -117,8 +121,9 @@ def test_it_takes_torch_s_steps_also_from_a_stored_state() -> None:
     assert ours.weight.requires_grad and not torch.equal(ours.weight, torch.nn.Linear(5, 4).weight)
 
 
-def test_a_training_does_not_wait_for_torch_s_compiler(data, tmp_path) -> None:
-    overrides = [*TINY, data, "training.offline_steps=2", f"hydra.run.dir={tmp_path / 'run'}"]
+@pytest.mark.parametrize("policy", [[*TINY], DIFFUSION], ids=["act", "diffusion"])
+def test_a_training_does_not_wait_for_torch_s_compiler(policy, data, tmp_path) -> None:
+    overrides = [*policy, data, "training.offline_steps=2", f"hydra.run.dir={tmp_path / 'run'}"]
     program = (
         "import runpy, sys; sys.argv[0] = sys.argv[1]; del sys.argv[1]\n"
         "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"

@@ -1,9 +1,11 @@
 """The noise of a diffusion model and how to remove it: DDPM (Ho et al. 2020) and DDIM (Song et al. 2021).
 
-diffusers takes seconds to import: other policies do not wait for it.
+diffusers takes a second to import: other policies do not wait for it.
 """
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from omegaconf import DictConfig
@@ -12,20 +14,34 @@ from torch import Tensor
 
 def make_scheduler(settings: DictConfig):
     """The diffusers scheduler of `settings.policy`, at its inference steps (null: as many as in training)."""
-    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+    with _compiler_unseen():
+        from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+        from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
-    scheduler = {"DDPM": DDPMScheduler, "DDIM": DDIMScheduler}[settings.noise_scheduler_type](
-        num_train_timesteps=settings.num_train_timesteps,
-        beta_schedule=settings.beta_schedule,
-        beta_start=settings.beta_start,
-        beta_end=settings.beta_end,
-        prediction_type=settings.prediction_type,
-        clip_sample=settings.clip_sample,
-        clip_sample_range=settings.clip_sample_range,
-    )
+    with torch.device("cpu"):  # also for a policy without memory: there torch subtracts with its compiler
+        scheduler = {"DDPM": DDPMScheduler, "DDIM": DDIMScheduler}[settings.noise_scheduler_type](
+            num_train_timesteps=settings.num_train_timesteps,
+            beta_schedule=settings.beta_schedule,
+            beta_start=settings.beta_start,
+            beta_end=settings.beta_end,
+            prediction_type=settings.prediction_type,
+            clip_sample=settings.clip_sample,
+            clip_sample_range=settings.clip_sample_range,
+        )
     scheduler.set_timesteps(settings.num_inference_steps or settings.num_train_timesteps)
     return scheduler
+
+
+@contextmanager
+def _compiler_unseen() -> Iterator[None]:
+    """Imports do without torch's compiler, seconds long; diffusers wants it for models of its own (torch_utils.py)."""
+    unseen = {"torch._dynamo": None} if "torch._dynamo" not in sys.modules else {}
+    sys.modules.update(unseen)
+    try:
+        yield
+    finally:
+        for name in unseen:
+            del sys.modules[name]
 
 
 def denoise(
