@@ -17,8 +17,9 @@ RUN = "results/tiny/seed10000"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": "tests/tiny"}
 
 
-def copy_repository(folder: Path) -> Path:
-    for name in ("rules", "workflow", "profiles", "envs", "tests/tiny"):
+def copy_repository(folder: Path, *more: str) -> Path:
+    """What a run needs, and `more` of the repository's folders."""
+    for name in ("rules", "workflow", "profiles", "envs", "tests/tiny", *more):
         shutil.copytree(REPOSITORY / name, folder / name, copy_function=_copy)
     for name in ("Snakefile", "config.yaml", "README.md"):
         shutil.copy(REPOSITORY / name, folder / name)

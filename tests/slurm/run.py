@@ -14,9 +14,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from cluster import NODES, Cluster, cluster, missing_programs
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from cluster import NODES, Cluster, cluster, missing_programs
+from miniature import copy_repository
+
 CONFIG = "tests/slurm/config.yaml"
 RUN = "results/slurm/seed10000"
 IMPATIENT = "tests/slurm/impatient_snakemake.py"
@@ -68,7 +70,7 @@ def say(text: str) -> None:
 def test(folder: Path, targets: list[str]) -> int:
     """Run with and without SLURM, at the same time, and compare."""
     for name in ("local", "slurm"):
-        copy_repository(folder / name)
+        copy_repository(folder / name, "tests/slurm")
     started: list[subprocess.Popen] = []
     try:
         with cluster(folder / "daemons") as slurm:
@@ -89,13 +91,6 @@ def test(folder: Path, targets: list[str]) -> int:
         for run in started:
             if run.poll() is None:
                 os.killpg(run.pid, signal.SIGKILL)
-
-
-def copy_repository(folder: Path) -> None:
-    for name in ("rules", "workflow", "profiles", "envs", "tests/tiny", "tests/slurm"):
-        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Snakefile", "config.yaml", "README.md"):
-        shutil.copy(REPOSITORY / name, folder / name)
 
 
 def snakemake(folder: Path, environment: dict[str, str], *arguments: str) -> subprocess.Popen:

@@ -121,6 +121,19 @@ def test_it_takes_torch_s_steps_also_from_a_stored_state() -> None:
     assert ours.weight.requires_grad and not torch.equal(ours.weight, torch.nn.Linear(5, 4).weight)
 
 
+def test_without_decay_it_is_adam() -> None:
+    """Which the autoencoders of DemInf are trained by."""
+    ours, adams = (torch.nn.Linear(5, 4) for _ in range(2))
+    ours.load_state_dict(adams.state_dict())
+    pairs = [(ours, AdamW(ours.parameters(), 0.1, weight_decay=0)), (adams, torch.optim.Adam(adams.parameters(), 0.1))]
+    for _ in range(4):
+        for module, optimizer in pairs:
+            optimizer.zero_grad()
+            module(torch.arange(15.0).reshape(3, 5)).square().sum().backward()
+            optimizer.step()
+    assert torch.equal(ours.weight, adams.weight) and torch.equal(ours.bias, adams.bias)
+
+
 @pytest.mark.parametrize("policy", [[*TINY], DIFFUSION], ids=["act", "diffusion"])
 def test_a_training_does_not_wait_for_torch_s_compiler(policy, data, tmp_path) -> None:
     overrides = [*policy, data, "training.offline_steps=2", f"hydra.run.dir={tmp_path / 'run'}"]
