@@ -17,6 +17,7 @@ from demo_score.curation.classifiers import (
 )
 from demo_score.curation.features import Rollouts, read_rollouts
 from demo_score.curation.metrics import accuracy, balanced_threshold, episode_means, roc_auc
+from demo_score.curation.perceptron import Perceptron
 from demo_score.curation.selection import select_classifier
 from demo_score.curation.storage import Classifiers, Member, Variant, save_classifiers
 from demo_score.curation.training import AdamW, Samples, Trainer
@@ -252,3 +253,36 @@ def test_attention_and_its_gradient_are_those_of_their_formula(padded, dropped) 
         torch.testing.assert_close(ours, torchs)
     with torch.no_grad():
         torch.testing.assert_close(Attention.apply(*parts, bias, scales), expected)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_perceptron_and_its_gradient_are_those_of_torch_s_layers(rate) -> None:
+    generator = torch.Generator().manual_seed(0)
+    sizes = [(5, 4), (3, 5), (1, 3)]
+    shapes = [shape for size in sizes for shape in (size, size[:1])]
+    layers = [torch.randn(2, *shape, generator=generator, requires_grad=True) for shape in shapes]
+    samples = torch.randn(2, 4, 40, generator=generator)
+    dropout = Dropout(rate, [torch.Generator().manual_seed(seed) for seed in (0, 1)])
+    kept = dropout.kept([5, 3], 40)
+    hidden = samples
+    for layer, (weight, bias) in enumerate(zip(layers[::2], layers[1::2], strict=True)):
+        if layer:
+            hidden = hidden.relu() * (1 if kept is None else kept[layer - 1] / (1 - rate))
+        hidden = weight @ hidden + bias.unsqueeze(2)
+    found = Perceptron.apply(samples, kept, dropout.gain, *layers)
+    torch.testing.assert_close(found, hidden)
+    towards = torch.randn(found.shape, generator=generator)
+    gradients = [torch.autograd.grad(result, layers, towards) for result in (found, hidden)]
+    for ours, torchs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, torchs)
+
+
+def test_units_are_kept_at_their_rate_each_member_by_draws_of_its_own() -> None:
+    generators = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+    first, second = Dropout(0.3, generators).kept([7, 2], 10_001)
+    assert first.shape == (2, 7, 10_001) and second.shape == (2, 2, 10_001)
+    for units in (first, second):
+        assert units.unique().tolist() == [0, 1] and ((units == 0).float().mean((1, 2)) - 0.3).abs().max() < 0.01
+        assert (units[0] != units[1]).float().mean() > 0.3
+    alone, _ = Dropout(0.3, [torch.Generator().manual_seed(1)]).kept([7, 2], 10_001)
+    assert torch.equal(alone[0], first[1])

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from demo_score.curation.attention import Attention
+from demo_score.curation.perceptron import Perceptron
 
 Parameters = dict[str, Tensor]  # name in the module -> (M, ...)
 LAYER_NORM_EPSILON = 1e-5  # torch's
@@ -37,15 +38,29 @@ class Dropout:
             return None
         return self._scales(self.generators[member : member + 1], math.prod(shape)).view(shape)
 
+    @property
+    def gain(self) -> float:
+        """What is kept is multiplied by this."""
+        return 1 / (1 - self.rate)
+
+    def kept(self, sizes: Sequence[int], n_samples: int) -> tuple[Tensor, ...] | None:
+        """Of each layer of so many units, (M, units, samples): 1 for a unit that is kept, else 0; None: all are."""
+        if self.rate == 0:
+            return None
+        drawn = self._kept(self.generators, sum(sizes) * n_samples).split([size * n_samples for size in sizes], dim=1)
+        return tuple(part.unflatten(1, (size, n_samples)) for part, size in zip(drawn, sizes, strict=True))
+
     def _scales(self, generators: list[torch.Generator], count: int) -> Tensor:
+        return self._kept(generators, count).mul_(self.gain)
+
+    def _kept(self, generators: list[torch.Generator], count: int) -> Tensor:
         # Sixteen random bits an element, four elements a draw: ten times as fast as Tensor.bernoulli_.
         draws = torch.empty(len(generators), math.ceil(count / 4), dtype=torch.int64)
         for row, generator in zip(draws, generators, strict=True):
             row.random_(-(2**63), None, generator=generator)
         lowest_kept = round(self.rate * 2**16) - 2**15
         # Arithmetic on floats: comparisons, with their booleans, take several times as long here.
-        keep = draws.view(torch.int16)[:, :count].float().sub_(lowest_kept - 1).clamp_(0, 1)
-        return keep.mul_(1 / (1 - self.rate))
+        return draws.view(torch.int16)[:, :count].float().sub_(lowest_kept - 1).clamp_(0, 1)
 
 
 NO_DROPOUT = Dropout(0, [])  # when evaluating
@@ -57,7 +72,7 @@ class Stepwise:
 
     hidden_sizes: list[int]
     dropout: float
-    evaluation_batch = 4096  # frames: keeps the hidden units in cache
+    evaluation_batch = 2048  # frames: keeps the hidden units in cache
 
     def module(self, width: int) -> nn.Module:
         """One member for frames of `width` numbers."""
@@ -73,10 +88,10 @@ class Stepwise:
 
     def logits(self, parameters: Parameters, samples: Tensor, dropout: Dropout) -> Tensor:
         """Logits of success (M, samples) of each member's own samples (M, samples, width)."""
-        hidden = samples.transpose(1, 2)  # samples last: three times as fast as units last
-        for layer in range(len(self.hidden_sizes)):
-            hidden = dropout(_linear(parameters, f"{3 * layer}.", hidden).relu())
-        return _linear(parameters, f"{3 * len(self.hidden_sizes)}.", hidden).squeeze(1)
+        numbers = [3 * layer for layer in range(len(self.hidden_sizes) + 1)]  # in the module
+        layers = [parameters[f"{number}.{name}"] for number in numbers for name in ("weight", "bias")]
+        kept = dropout.kept(self.hidden_sizes, samples.shape[1])
+        return Perceptron.apply(samples.transpose(1, 2), kept, dropout.gain, *layers).squeeze(1)
 
     def published_threshold(self, training_scores: Tensor) -> Tensor:
         """Mean score (M,) of the training rollouts' scores (M, episodes)."""

@@ -129,7 +129,9 @@ class Trainer:
     def train_epoch(self, batch_size: int) -> Tensor:
         """One pass over the training samples, each member in its own order; returns the mean loss (M,)."""
         n_samples = len(self.training.labels)
-        order = torch.stack([torch.randperm(n_samples, generator=generator) for generator in self.orders])
+        order = torch.empty(len(self.orders), n_samples, dtype=torch.int64)
+        for row, generator in zip(order, self.orders, strict=True):
+            torch.randperm(n_samples, generator=generator, out=row)
         total = torch.zeros(len(order))
         for batch in order.split(batch_size, dim=1):
             total += self._train_step(batch) * batch.shape[1]
