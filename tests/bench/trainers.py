@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -105,17 +105,17 @@ def _lines(command: list[str]) -> Iterator[str]:
         yield from (line.strip() for line in process.stdout if line.strip())
 
 
-def compare(folder: Path, size: tuple[int, int], device: str, workers: int, rounds: int, *options: str) -> dict:
-    """Name of a trainer -> the most steps a second of all rounds."""
+def trainers(
+    folder: Path, size: tuple[int, int], device: str, workers: int, n_before: int, n_timed: int, *options: str
+) -> dict[str, Callable[[], float]]:
+    """Name -> what trains on the LeRobot data set in `folder`, and returns its steps a second."""
     plain = settings_for(folder, size, device, workers, *options)
     stored = settings_for(folder, size, device, workers, *options, f"training.image_store={folder.parent / 'images'}")
-    ways = {
-        "lerobot-train": lambda: rate_of_lerobot(folder, plain, N_BEFORE, N_TIMED),
-        "Ours": lambda: own_rate(plain, N_BEFORE, N_TIMED),
-        "Ours, images decoded before": lambda: own_rate(stored, N_BEFORE, N_TIMED),
+    return {
+        "lerobot-train": lambda: rate_of_lerobot(folder, plain, n_before, n_timed),
+        "ours": lambda: own_rate(plain, n_before, n_timed),
+        "ours, images decoded before": lambda: own_rate(stored, n_before, n_timed),
     }
-    taken = [{name: way() for name, way in ways.items()} for _ in range(rounds)]
-    return {name: max(row[name] for row in taken) for name in ways}
 
 
 def main() -> None:
@@ -127,8 +127,10 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         data = record(Path(folder), *arguments.size)
-        found = compare(data, arguments.size, arguments.device, arguments.workers, arguments.rounds, *NARROW)
+        ways = trainers(data, arguments.size, arguments.device, arguments.workers, N_BEFORE, N_TIMED, *NARROW)
+        taken = [{name: train() for name, train in ways.items()} for _ in range(arguments.rounds)]
     print("| Trainer | Steps a second | Times LeRobot's |\n|---|---|---|")
+    found = {name: max(rates[name] for rates in taken) for name in ways}
     for name, rate in found.items():
         print(f"| {name} | {rate:.2f} | {rate / found['lerobot-train']:.2f} |")
 

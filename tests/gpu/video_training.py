@@ -7,7 +7,7 @@ from machine import cores
 from plan import TRAINERS
 from speed import TINY
 from table import Rows
-from trainers import BATCH, SIZE, own_rate, rate_of_lerobot, settings_for
+from trainers import BATCH, SIZE, trainers
 from video_batches import record
 
 MAX_WORKERS = 8
@@ -21,15 +21,7 @@ def measure(rows: Rows, device: str, quick: bool, seconds: float) -> None:
     options = [option for option in TINY if option.startswith("policy")] if quick else ["use_amp=true"]
     with tempfile.TemporaryDirectory() as folder:
         data = record(Path(folder), *size)
-        stored = f"training.image_store={folder}/images"
-        plain = settings_for(data, size, device, workers, *options)
-        ways = {
-            "lerobot-train": lambda: rate_of_lerobot(data, plain, n_before, n_timed),
-            "ours": lambda: own_rate(plain, n_before, n_timed),
-            "ours, images decoded before": lambda: own_rate(
-                settings_for(data, size, device, workers, *options, stored), n_before, n_timed
-            ),
-        }
+        ways = trainers(data, size, device, workers, n_before, n_timed, *options)
         for name in TRAINERS:
             with rows.attempt(name):
                 rate = ways[name]()
