@@ -46,6 +46,17 @@ def test_what_stays_is_scaled_and_has_the_gradient_of_it() -> None:
     assert torch.equal(x.grad, y.detach())
 
 
+def test_after_relu_it_is_relu_and_dropout_with_their_gradient(monkeypatch) -> None:
+    x = torch.randn(40, 50, requires_grad=True)
+    drops = dropped(x.numel(), 0.2)
+    monkeypatch.setattr(dropout, "dropped", lambda n, rate: drops)
+    module = Dropout(0.2)
+    ways, upstream = [module.after_relu(x), module(x.relu())], torch.randn(40, 50)
+    gradients = [torch.autograd.grad(way, x, upstream)[0] for way in ways]
+    assert torch.equal(*ways) and torch.equal(*gradients)
+    assert torch.equal(module.eval().after_relu(x), x.relu())
+
+
 def test_evaluating_drops_nothing() -> None:
     x = torch.randn(7, 3)
     assert torch.equal(Dropout(0.1).eval()(x), x)

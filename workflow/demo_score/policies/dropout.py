@@ -30,15 +30,16 @@ def dropped(n: int, rate: float) -> Tensor:
     while start < n:
         expected = (n - start) / mean
         codes = _codes(ceil(expected + 3 * sqrt(expected)))
-        parts.append(steps[codes.int()].cumsum(0).add_(start))  # negative codes count from the table's end
+        parts.append(steps.index_select(0, codes).cumsum(0).add_(start))
         start = parts[-1][-1].item()
     places = torch.cat(parts) if len(parts) > 1 else parts[0]
     return places[: torch.searchsorted(places, n)]
 
 
 def _codes(count: int) -> Tensor:
+    """Numbers (count,) of codes, int32."""
     words = torch.empty(ceil(count / 4), dtype=torch.int64).random_(-(2**63), None)
-    return words.view(torch.int16)[:count]
+    return words.view(torch.uint16)[:count].int()
 
 
 def is_faster(x: Tensor, rate: float) -> bool:
@@ -52,6 +53,28 @@ class Dropout(nn.Dropout):
 
     def forward(self, x: Tensor) -> Tensor:
         return _Drop.apply(x, self.p) if self.training and is_faster(x, self.p) else super().forward(x)
+
+    def after_relu(self, x: Tensor) -> Tensor:
+        """Of ReLU (x)."""
+        return _DropRelu.apply(x, self.p) if self.training and is_faster(x, self.p) else self(x.relu())
+
+
+class _DropRelu(torch.autograd.Function):
+    """Where the result is 0, so is the gradient: neither ReLU's mask nor what was dropped is kept for it."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, rate: float) -> Tensor:
+        ctx.gain = 1 / (1 - rate)
+        kept = x.relu().mul_(ctx.gain)
+        kept.view(-1).index_fill_(0, dropped(kept.numel(), rate), 0.0)
+        ctx.save_for_backward(kept)
+        return kept
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        (kept,) = ctx.saved_tensors
+        return torch.ops.aten.threshold_backward(gradient, kept, 0).mul_(ctx.gain), None
 
 
 class _Drop(torch.autograd.Function):
@@ -111,7 +134,7 @@ class _Attend(torch.autograd.Function):
         q, k, v, weights, kept, output = ctx.saved_tensors
         g = _across(gradient)
         inner = (g * output).sum(1)[..., None]
-        g = g.mul_(1 / (1 - ctx.rate))
+        g = g * (1 / (1 - ctx.rate))  # a new one: `gradient` is another's
         by_value = torch.bmm(g, kept)
         by_logits = torch.bmm(g.transpose(1, 2), v).mul_(kept).addcmul_(weights, inner, value=-1)
         by_query = torch.bmm(k, by_logits.transpose(1, 2)).mul_(ctx.scale)
@@ -120,8 +143,8 @@ class _Attend(torch.autograd.Function):
 
 
 def _across(x: Tensor) -> Tensor:
-    """(B, heads, length, dim) -> (B * heads, dim, length), a copy."""
-    return x.transpose(2, 3).flatten(0, 1).clone(memory_format=torch.contiguous_format)
+    """(B, heads, length, dim) -> (B * heads, dim, length), contiguous."""
+    return x.transpose(2, 3).flatten(0, 1).contiguous()
 
 
 def _along(x: Tensor, heads: int) -> Tensor:

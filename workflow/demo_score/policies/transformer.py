@@ -42,6 +42,12 @@ class FeedForward(nn.Sequential):
             nn.Linear(dim_feedforward, dim),
         )
 
+    def forward(self, x: Tensor) -> Tensor:
+        first, activation, dropout, last = self
+        hidden = first(x)
+        is_relu = isinstance(activation, nn.ReLU)
+        return last(dropout.after_relu(hidden) if is_relu else dropout(activation(hidden)))
+
 
 class Residual(nn.Module):
     """x + dropout(f(x)), normalised before f (pre_norm) or after the sum."""
