@@ -3,7 +3,7 @@
 LEROBOT_PYTHON=.venv-peers/bin/python python tests/bench/trainers.py [--size 96 128] [--device cpu] [--rounds 2]
 
 ACT with ResNet18 on one camera and joint positions, LeRobot's configuration but for its width, batches of 8, two worker
-processes. Theirs is `lerobot-train`, timed by the lines of its log; ours is the training loop's own steps.
+processes, all cores. Theirs is `lerobot-train`, timed by the lines of its log; ours is the training loop's own steps.
 """
 
 import argparse
@@ -22,7 +22,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
 
 import torch
 from demo_score.config.settings import compose_settings
-from demo_score.runtime.cores import available_threads
 from demo_score.training.loop import Run, load_data, start_run, take_step
 from lerobot_act import OPTIONS
 from omegaconf import DictConfig
@@ -46,7 +45,7 @@ def own_rate(settings: DictConfig, n_before: int, n_timed: int) -> float:
     """Steps a second of our training loop, after `n_before` of them."""
     device = torch.device(settings.device)
     data = load_data(settings)
-    torch.set_num_threads(available_threads(settings.training.num_workers if data.images else 0))
+    torch.set_num_threads(len(os.sched_getaffinity(0)))  # of all cores, as LeRobot's
     run = start_run(settings, data, device)
     try:
         _steps(run, settings, device, n_before)
