@@ -55,7 +55,8 @@ BENCHMARKS = {
     "trainers": Benchmark(
         "Whole trainings from a LeRobot folder with video",
         "ACT with ResNet18 on 96x128 images (128 wide, otherwise LeRobot's configuration), batches of 8, two workers: "
-        "steps of LeRobot's own trainer and of ours from the same folder, most of the rounds.",
+        "steps of LeRobot's own trainer and of ours from the same folder, on all cores, most of the rounds. (The "
+        "workflow gives a training one thread, so that its bits do not depend on how many cores there are.)",
         needs_lerobot=True,
     ),
     "lerobot_process": Benchmark(
