@@ -45,6 +45,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, other: dict[str, str]) ->
     tiny = config["experiments"]["tiny"]
     tiny["final_policy"]["conditions"] = ["curated_demos"]  # the arena has others like it
     tiny["classifiers"]["model_archs"].pop("small_transformer")
+    tiny["classifiers"]["eps_dict"].pop("first_held_out")
     tiny["arena"] |= {"methods": ["demo_score", "length"], "n_random": 1}
     (folder / TINY).write_text(yaml.safe_dump(config, sort_keys=False))
     run = snakemake(folder, MANIFEST, "arena", **other)
