@@ -42,8 +42,7 @@ def main() -> int:
     if arguments.commit:
         os.environ["COMMIT"] = arguments.commit
     preload("torch")
-    parts = [part for plan in arguments.plan for part in PLANS[plan]]
-    table = Table((MACHINE, *parts), arguments.out)
+    table = Table((MACHINE, *arguments.parts), arguments.out)
     failed = run_part(MACHINE, arguments, table, MACHINE.seconds)
     card = table.measured("machine", "card")
     if card is None:
@@ -53,8 +52,8 @@ def main() -> int:
     table.path = table.path or REPOSITORY / f"docs/gpu_{name}.md"
     preload("torchvision", "demo_score.training.loop")
     failures = [failed]
-    for number, part in enumerate(parts):
-        later = sum(other.seconds for other in parts[number + 1 :])
+    for number, part in enumerate(arguments.parts):
+        later = sum(other.seconds for other in arguments.parts[number + 1 :])
         left = arguments.seconds - (time.monotonic() - start)
         # What earlier parts have left over, all may use; what they have taken too much, the last ones lack.
         seconds = max(left - later, min(part.seconds, left))
@@ -82,7 +81,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="tiny sizes: does it run at all?")
     parser.add_argument("--commit", help="of a copy without .git")
     arguments = parser.parse_args()
-    needed = SPARE + sum(part.seconds for plan in arguments.plan for part in PLANS[plan])
+    arguments.parts = [part for plan in arguments.plan for part in PLANS[plan]]
+    needed = SPARE + sum(part.seconds for part in arguments.parts)
     arguments.seconds = PATIENCE if arguments.quick else arguments.seconds or needed
     return arguments
 

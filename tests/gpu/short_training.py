@@ -2,23 +2,22 @@
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
-import torch
 from demo_score.analysis.statistics import wilson_interval
 from demo_score.data.formats.robomimic import write_episodes
 from demo_score.demonstrations.collect import collect_demonstrations
 from demo_score.envs import make_env
 from demo_score.policies.checkpoints import WEIGHTS
 from demo_score.rollout.runs import run_checkpoint
-from demo_score.training.loop import load_data, start_run, take_step, train
+from demo_score.training.loop import train
 from machine import cores
 from omegaconf import DictConfig, OmegaConf
 from synthetic import settings_for
 from table import Rows
+from trainers import own_rate
 
 SEED = 1_000_000  # of demonstrations; the test's starts are others
 SEED_TESTS = 42_000
@@ -109,7 +108,7 @@ def affordable(settings: DictConfig, seconds: float, processes: int, least: int,
 
 def trained(rows: Rows, settings: DictConfig, quick: bool, seconds: float, end: float) -> Path:
     """Train for about so many seconds, and not after `end`; the folder of the last checkpoint."""
-    rate = 0.0 if quick else pilot(settings)
+    rate = 0.0 if quick else own_rate(settings, *PILOT)
     seconds = min(seconds, end - time.perf_counter())
     steps = 3 if quick else max(20, int(rate * seconds))
     settings.training.offline_steps = settings.training.resume_freq = steps
@@ -123,24 +122,6 @@ def trained(rows: Rows, settings: DictConfig, quick: bool, seconds: float, end: 
     remark = f"batches of {settings.training.batch_size}, {steps / taken:.3g} steps/s, loss {loss} at the end"
     rows.add("steps", str(steps), remark)
     return weights.parent
-
-
-def pilot(settings: DictConfig) -> float:
-    """Steps a second, once everything is warm."""
-    device = torch.device(settings.device)
-    run = start_run(settings, load_data(settings), device)
-    seconds = [_seconds(lambda: take_step(run, settings, device), n) for n in PILOT]
-    run.batches.close()
-    return PILOT[-1] / seconds[-1]
-
-
-def _seconds(step: Callable[[], None], n: int) -> float:
-    start = time.perf_counter()
-    for _ in range(n):
-        step()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def evaluate(rows: Rows, checkpoint: Path, quick: bool, processes: int) -> None:

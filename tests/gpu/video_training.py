@@ -4,7 +4,6 @@ import tempfile
 from pathlib import Path
 
 from machine import cores
-from plan import TRAINERS
 from speed import TINY
 from table import Rows
 from trainers import BATCH, SIZE, trainers
@@ -22,7 +21,7 @@ def measure(rows: Rows, device: str, quick: bool, seconds: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = record(Path(folder), *size)
         ways = trainers(data, size, device, workers, n_before, n_timed, *options)
-        for name in TRAINERS:
+        for name, train in ways.items():
             with rows.attempt(name):
-                rate = ways[name]()
+                rate = train()
                 rows.add(name, f"{rate:.3g} steps/s", f"batches of {BATCH}, {workers} workers")

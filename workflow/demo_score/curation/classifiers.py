@@ -47,13 +47,14 @@ class Dropout:
         """Of each layer of so many units, (M, units, samples): 1 for a unit that is kept, else 0; None: all are."""
         if self.rate == 0:
             return None
-        drawn = self._kept(self.generators, sum(sizes) * n_samples).split([size * n_samples for size in sizes], dim=1)
+        drawn = self._draw(self.generators, sum(sizes) * n_samples).split([size * n_samples for size in sizes], dim=1)
         return tuple(part.unflatten(1, (size, n_samples)) for part, size in zip(drawn, sizes, strict=True))
 
     def _scales(self, generators: list[torch.Generator], count: int) -> Tensor:
-        return self._kept(generators, count).mul_(self.gain)
+        return self._draw(generators, count).mul_(self.gain)
 
-    def _kept(self, generators: list[torch.Generator], count: int) -> Tensor:
+    def _draw(self, generators: list[torch.Generator], count: int) -> Tensor:
+        """(members, count): 1 for an element that is kept, else 0."""
         # Sixteen random bits an element, four elements a draw: ten times as fast as Tensor.bernoulli_.
         draws = torch.empty(len(generators), math.ceil(count / 4), dtype=torch.int64)
         for row, generator in zip(draws, generators, strict=True):

@@ -65,8 +65,7 @@ class _DropRelu(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, rate: float) -> Tensor:
         ctx.gain = 1 / (1 - rate)
-        kept = x.relu().mul_(ctx.gain)
-        kept.view(-1).index_fill_(0, dropped(kept.numel(), rate), 0.0)
+        kept = _drop(x.relu().mul_(ctx.gain), rate)
         ctx.save_for_backward(kept)
         return kept
 
@@ -88,6 +87,12 @@ class _Drop(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
         return _without(gradient, *ctx.saved_tensors, ctx.rate), None
+
+
+def _drop(x: Tensor, rate: float) -> Tensor:
+    """`x`, contiguous, with zeros where elements are dropped, in its place."""
+    x.view(-1).index_fill_(0, dropped(x.numel(), rate), 0.0)
+    return x
 
 
 def _without(x: Tensor, places: Tensor, rate: float) -> Tensor:
@@ -122,8 +127,7 @@ class _Attend(torch.autograd.Function):
             bias = torch.zeros(mask.shape).masked_fill_(~mask, -torch.inf)
             logits.unflatten(0, query.shape[:2]).add_(bias)
         weights = logits.softmax(-1)
-        kept = logits.copy_(weights)
-        kept.view(-1).index_fill_(0, dropped(kept.numel(), rate), 0.0)
+        kept = _drop(logits.copy_(weights), rate)
         output = torch.bmm(v, kept.transpose(1, 2)).mul_(1 / (1 - rate))
         ctx.save_for_backward(q, k, v, weights, kept, output)
         return _along(output, query.shape[1])

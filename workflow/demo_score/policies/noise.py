@@ -35,13 +35,12 @@ def make_scheduler(settings: DictConfig):
 @contextmanager
 def _compiler_unseen() -> Iterator[None]:
     """Imports do without torch's compiler, seconds long; diffusers wants it for models of its own (torch_utils.py)."""
-    unseen = {"torch._dynamo": None} if "torch._dynamo" not in sys.modules else {}
-    sys.modules.update(unseen)
+    sys.modules.setdefault("torch._dynamo", None)  # None: cannot be imported
     try:
         yield
     finally:
-        for name in unseen:
-            del sys.modules[name]
+        if sys.modules["torch._dynamo"] is None:
+            del sys.modules["torch._dynamo"]
 
 
 def denoise(
